@@ -1,0 +1,5 @@
+"""``python -m batchbg``."""
+
+from batchbg.cli import main
+
+main()

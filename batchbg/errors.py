@@ -1,0 +1,140 @@
+"""Every error batchbg raises on purpose, and the exit code each one leads to.
+
+    BatchbgError              1   a bug or something nobody foresaw
+      ConfigError             2   a flag, setting, key or path is wrong: nothing was sent
+      LedgerError             5   the ledger cannot be read or written now
+        LedgerBusy           11   another run holds it
+        StaleJobError             another worker moved this job first
+      DiskError               5   an output or photo folder cannot be used now (full, read-only, gone)
+      ApiError                    the API's answer, or the want of one; each says what the caller may do
+        AccountRefused        7   key rejected, no credits, plan refuses: no further create
+        ApiUnreachable        5   no useful answer now: the same request may be sent again
+        RequestRefused            this request is wrong and will stay wrong: this photo only
+      PhotoChanged                the file is not the one that was looked at: left for the next run
+      ResultUnusable              a download that is no whole picture
+      BudgetExceeded          8   no room under a cap: raised before anything is sent
+      KeyInDoubt                  the same photo and background may be paid for already: this job waits
+      IllegalTransition       1   a bug here, not in the input
+
+The codes are a stable interface; README.md lists them for scripts.
+"""
+
+import enum
+
+
+class ExitCode(enum.IntEnum):
+    """What the process tells its caller."""
+
+    OK = 0
+    INTERNAL = 1
+    USAGE = 2
+    INCOMPLETE = 3
+    TEMPORARY = 5
+    ACCOUNT = 7
+    CAP = 8
+    TIME = 10
+    LOCKED = 11
+    HANGUP = 129
+    INTERRUPT = 130
+    TERMINATED = 143
+
+
+class BatchbgError(Exception):
+    """Root of the tree; ``exit_code`` is what a command ends with when nothing handles the error."""
+
+    exit_code = ExitCode.INTERNAL
+
+
+class ConfigError(BatchbgError):
+    """A flag, setting, key or path is wrong; the message names it and says what to do."""
+
+    exit_code = ExitCode.USAGE
+
+
+class LedgerError(BatchbgError):
+    """The ledger cannot be read or written now."""
+
+    exit_code = ExitCode.TEMPORARY
+
+
+class LedgerBusy(LedgerError):
+    """Another run holds the ledger."""
+
+    exit_code = ExitCode.LOCKED
+
+
+class StaleJobError(LedgerError):
+    """The job is no longer in the state and version this worker saw."""
+
+
+class DiskError(BatchbgError):
+    """A folder of ours cannot be used now: full, read-only, no longer there."""
+
+    exit_code = ExitCode.TEMPORARY
+
+
+class ApiError(BatchbgError):
+    """The API refused or did not answer."""
+
+    exit_code = ExitCode.TEMPORARY
+
+
+class AccountRefused(ApiError):
+    """The key is rejected, the credits are used up or the plan refuses: every job would fail alike.
+
+    Attributes:
+        status: the HTTP status.
+    """
+
+    exit_code = ExitCode.ACCOUNT
+
+    def __init__(self, message: str, *, status: int) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class ApiUnreachable(ApiError):
+    """No useful answer now; the same request may be sent again.
+
+    Attributes:
+        retry_after_s: seconds the server asked to wait, or None.
+    """
+
+    def __init__(self, message: str, *, retry_after_s: float | None = None, busy: bool = False) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+        self.busy = busy
+
+
+class RequestRefused(ApiError):
+    """This request is wrong and would be refused again.
+
+    Attributes:
+        status: the HTTP status.
+    """
+
+    def __init__(self, message: str, *, status: int) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class PhotoChanged(BatchbgError):
+    """A photo or background is not the file that was looked at; nothing was paid for it."""
+
+
+class ResultUnusable(BatchbgError):
+    """What was downloaded is not a whole picture."""
+
+
+class BudgetExceeded(BatchbgError):
+    """A reservation found no room under a cap."""
+
+    exit_code = ExitCode.CAP
+
+
+class KeyInDoubt(BatchbgError):
+    """Another job with the same key is not settled: no create for it may leave."""
+
+
+class IllegalTransition(BatchbgError):
+    """A job was asked to move along an arrow that does not exist."""
