@@ -1,0 +1,159 @@
+"""The words batchbg thinks in: sizes, photos, treatments, jobs."""
+
+import dataclasses
+import enum
+import secrets
+from typing import Final, NamedTuple
+
+from batchbg.core.lifecycle import JobState
+
+PRICE_CREDITS: Final = 5
+"""Credits an image. Source: the spec of POST /v1/image-background-remover; ``credits_charged`` in an answer wins."""
+
+NO_BACKGROUND: Final = ""
+"""Stands in a job's key for a transparent result; a column that may be NULL would not be unique."""
+
+
+class Size(NamedTuple):
+    """Width and height in pixels, after EXIF orientation."""
+
+    width: int
+    height: int
+
+    def __str__(self) -> str:
+        return f"{self.width}x{self.height}"
+
+
+class Treatment(enum.StrEnum):
+    """How a background goes up."""
+
+    NONE = "none"  # no background: a transparent result
+    AS_IS = "as-is"  # the background's own picture
+    FIT = "fit"  # a cover crop at the photo's exact size
+
+
+class Stamp(NamedTuple):
+    """What tells that a file is still the one that was looked at, without reading it.
+
+    Attributes:
+        size: bytes.
+        mtime_ns: modification time, nanoseconds.
+        inode: number of the file on its disk.
+    """
+
+    size: int
+    mtime_ns: int
+    inode: int
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Look:
+    """What one look into a file found.
+
+    Attributes:
+        stamp: the file as it was when it was read.
+        sha256: hex digest of the bytes.
+        pixels: size after EXIF orientation; None where the file was rejected.
+        extension: how the API calls the format ("jpg", "png", ...), or "" where it does not take it as it is.
+        normalise: why a normalised copy has to go up instead ("EXIF orientation 6"), or "" where the own bytes do.
+        rejected: why the file cannot be sent, or "".
+    """
+
+    stamp: Stamp
+    sha256: str
+    pixels: Size | None
+    extension: str
+    normalise: str
+    rejected: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Job:
+    """One paid render of one photo on one background, as the ledger has it."""
+
+    id: str
+    version: int
+    state: JobState
+    account: str
+    photo_sha256: str
+    photo_folder: str
+    photo_path: str
+    background_sha256: str
+    background_folder: str
+    background_path: str
+    treatment: Treatment
+    width: int
+    height: int
+    output_folder: str
+    output_path: str
+    output_id: int
+    attempt: int
+    project_id: str | None
+    credits: int
+    submitted_at: float | None
+    ended_at: float | None
+    error: str
+    remark: str
+    replace: bool
+    created_at: float
+    budget_run_id: str
+    budget_day: str
+    budget_month: str
+
+    @property
+    def pixels(self) -> Size:
+        """The photo's size, which is the size its result should have."""
+        return Size(self.width, self.height)
+
+    @property
+    def name(self) -> str:
+        """The image project's name, under which a person finds it in the web library."""
+        return project_name(self.id, self.attempt)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Slot:
+    """One output path: the photo that owns it and the result it holds.
+
+    ``wanted_job`` is whose result belongs there, ``saved_job`` whose is there; both None where nothing is.
+    """
+
+    id: int
+    folder_id: int
+    path: str
+    photo_folder_id: int
+    photo_path: str
+    wanted_job: str | None
+    saved_job: str | None
+    saved_photo_sha256: str | None
+    saved_sha256: str | None
+    saved_bytes: int | None
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class KnownJob:
+    """As much of a job as planning needs."""
+
+    id: str
+    version: int
+    state: JobState
+    photo_sha256: str
+    background_sha256: str
+    generation: int
+    output_id: int
+    run_id: str
+    output_folder_id: int
+    photo_folder_id: int
+    photo_path: str
+    error: str
+
+
+def project_name(job_id: str, attempt: int) -> str:
+    """Return the name sent with a create; unique to one attempt at one job."""
+    return f"batchbg {job_id}-{attempt}"
+
+
+def new_id() -> str:
+    """Return a random identifier of 12 characters that is safe in file names and needs no quoting."""
+    alphabet = "abcdefghijkmnpqrstuvwxyz23456789"  # no l, o, 0, 1: people type these from a screen
+    return "".join(alphabet[byte % 32] for byte in secrets.token_bytes(12))

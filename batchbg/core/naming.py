@@ -1,0 +1,82 @@
+"""What the results are called.
+
+``OUT/<sub folders>/<stem>.png``, the stem kept byte for byte. Photos of one folder that would meet all get
+``<full file name>.png``; a photo that comes later takes that name and the older keeps its own; where that is taken
+too, ``<full file name>~<8 hex of its path>.png``.
+"""
+
+import hashlib
+import os
+import unicodedata
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Mapping
+from typing import Final
+
+SUFFIX: Final = ".png"
+MAX_NAME_BYTES: Final = 255
+"""Bytes in one file name on ext4, APFS, NTFS (there 255 UTF-16 units) and most others."""
+
+
+def fold(name: str) -> str:
+    """Return the form in which two names meet: on some disks case and composition make no difference."""
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
+
+
+def output_names(
+    folder: str,
+    photos: Iterable[str],
+    kept: Mapping[str, str],
+    taken: Collection[str] = (),
+    make_valid: Callable[[str], str] = str,
+) -> dict[str, str]:
+    """Name the results of one folder's photos.
+
+    Args:
+        folder: path below the photo root, "" for the root itself.
+        photos: file names of all photos in the folder, in any order.
+        kept: names given in earlier runs to photos of the folder, by photo file name; they never change.
+        taken: other names that stand in the output folder for good: sub folders, results of photos now gone.
+        make_valid: changes a name to one that other systems take too.
+
+    Returns:
+        The result's file name for every photo, those in ``kept`` included.
+    """
+    names = {photo: kept[photo] for photo in photos if photo in kept}
+    used = {fold(name) for name in (*kept.values(), *taken)}
+    new = sorted((photo for photo in photos if photo not in kept), key=os.fsencode)
+    simple = {photo: make_valid(_stem(photo) + SUFFIX) for photo in {*new, *kept}}
+    meeting = Counter(fold(name) for name in simple.values())
+    for photo in new:
+        name = simple[photo]
+        if meeting[fold(name)] > 1 or fold(name) in used or _too_long(name):
+            name = make_valid(photo + SUFFIX)
+        if fold(name) in used or _too_long(name):
+            name = make_valid(_unique(folder, photo))
+        used.add(fold(name))
+        names[photo] = name
+    return names
+
+
+def _stem(photo: str) -> str:
+    return os.path.splitext(photo)[0]  # noqa: PTH122 - Path would drop what it takes for a redundant dot
+
+
+def _too_long(name: str) -> bool:
+    return len(os.fsencode(name)) > MAX_NAME_BYTES
+
+
+def _unique(folder: str, photo: str) -> str:
+    path = f"{folder}/{photo}" if folder else photo
+    tail = f"~{hashlib.sha256(os.fsencode(path)).hexdigest()[:8]}{SUFFIX}"
+    raw = os.fsencode(photo)[: MAX_NAME_BYTES - len(tail)]
+    return _whole_characters(raw, photo) + tail
+
+
+def _whole_characters(raw: bytes, original: str) -> str:
+    """Return the longest start of ``original`` within ``raw``: a cut must not go through a character."""
+    kept = ""
+    for character in original:
+        if len(os.fsencode(kept + character)) > len(raw):
+            break
+        kept += character
+    return kept

@@ -1,0 +1,155 @@
+"""What becomes of one photo: rendered, copied from a result that is paid for, or left as it is.
+
+The rules, in their order (the contract's invariant 2):
+
+1. a photo whose present content has a result in this output folder is done, whatever pairing would choose today;
+2. a result of the same content elsewhere is copied, not paid for again;
+3. what is under way or settled by a person's word only is not started a second time;
+4. otherwise it is new work, unless the ledger does not know a file that has the result's name.
+
+``force`` makes new work of 1 and 2, never of 3.
+"""
+
+import dataclasses
+import enum
+from collections.abc import Sequence
+from typing import Final
+
+from batchbg.core.lifecycle import JobState
+from batchbg.core.model import KnownJob, Slot
+
+
+class Action(enum.Enum):
+    """What planning does with a photo."""
+
+    NEW = enum.auto()  # a new job
+    TAKE_UP = enum.auto()  # a job of an earlier run goes on
+    COPY = enum.auto()  # the result of another path's job, now or when it is there
+    SKIP = enum.auto()  # nothing, for the reason given
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Decision:
+    """What to do with a photo, and why.
+
+    Attributes:
+        job_id: the job to take up, or whose result to copy.
+        reason: why a photo is skipped.
+        drop: planned jobs that are wanted no longer.
+        generation: of a new job: 1, or more where a person wants the same key paid again.
+        replace: the result may take the place of a file that the ledger does not know.
+    """
+
+    action: Action
+    job_id: str = ""
+    reason: str = ""
+    drop: tuple[str, ...] = ()
+    generation: int = 1
+    replace: bool = False
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Facts:
+    """What is known about one photo.
+
+    Attributes:
+        sha256: the photo's content.
+        background_sha256: of the background that pairing chooses today, or NO_BACKGROUND.
+        slot: the output path this photo owns, also from before its folder was moved; None where it has none yet.
+        here: slots of this output folder that hold a result of this content.
+        jobs: all jobs for this content, newest generation first.
+        planned_for_slot: id of a planned job for the photo's output, or "".
+        taken: a file that the ledger does not know has the result's name.
+        force: pay again for what is done.
+        run_id: this run's.
+        gone: ids of planned jobs whose photo is no longer where it was.
+    """
+
+    sha256: str
+    background_sha256: str
+    slot: Slot | None
+    here: Sequence[Slot]
+    jobs: Sequence[KnownJob]
+    planned_for_slot: str
+    taken: bool
+    force: bool
+    run_id: str
+    gone: frozenset[str] = frozenset()
+
+
+DONE_BEFORE: Final = "done before"
+FAILED_BEFORE: Final = "failed before; `batchbg retry` tries again"
+UNRESOLVED: Final = "may be paid for already; `batchbg resolve` settles it"
+UNKNOWN_FILE: Final = "output exists, not in this ledger"
+
+_UNDER_WAY: Final = frozenset({JobState.SUBMITTING, JobState.RENDERING, JobState.DOWNLOADING})
+
+
+def decide(facts: Facts) -> Decision:
+    """Return what to do with a photo that can be sent."""
+    decided = _decide(facts)
+    stale = {facts.planned_for_slot} - {decided.job_id, ""}
+    return dataclasses.replace(decided, drop=(*decided.drop, *stale))
+
+
+def _decide(facts: Facts) -> Decision:
+    if not facts.force:
+        if facts.slot is not None and facts.slot.saved_photo_sha256 == facts.sha256:
+            return Decision(Action.SKIP, reason=DONE_BEFORE)
+        if facts.here:
+            return Decision(Action.COPY, facts.here[0].saved_job or "")
+    own = _own_job(facts)
+    if own is not None and (decided := _go_on_with(facts, own)):
+        return decided
+    of_key = [job for job in facts.jobs if job.background_sha256 == facts.background_sha256]
+    in_doubt = next((job for job in of_key if job.state in _UNDER_WAY or job.state is JobState.UNRESOLVED), None)
+    if in_doubt is not None and (decided := _share(facts, in_doubt)):
+        return decided
+    same_key = of_key[0] if of_key else None
+    if same_key is not None and same_key.id in facts.gone:
+        return Decision(Action.NEW, drop=(same_key.id,), generation=same_key.generation, replace=facts.force)
+    if same_key is not None and (decided := _share(facts, same_key)):
+        return decided
+    if facts.taken and not facts.force:
+        return Decision(Action.SKIP, reason=UNKNOWN_FILE)
+    return Decision(Action.NEW, generation=same_key.generation + 1 if same_key else 1, replace=facts.force)
+
+
+def _own_job(facts: Facts) -> KnownJob | None:
+    """Return the job whose result the photo's output wants, where it is for the present content."""
+    if facts.slot is None or facts.slot.wanted_job is None:
+        return None
+    return next((job for job in facts.jobs if job.id == facts.slot.wanted_job), None)
+
+
+def _go_on_with(facts: Facts, job: KnownJob) -> Decision | None:
+    """Decide by the photo's own job; None where it settles nothing."""
+    is_mine = facts.slot is not None and job.output_id == facts.slot.id
+    if job.state in _UNDER_WAY:
+        return Decision(Action.TAKE_UP if is_mine else Action.COPY, job.id)
+    if job.state is JobState.UNRESOLVED:
+        # One that this run found without an answer is a job of this run, and counted as such.
+        parked_now = is_mine and job.run_id == facts.run_id
+        return Decision(Action.TAKE_UP, job.id) if parked_now else Decision(Action.SKIP, reason=UNRESOLVED)
+    if job.state is JobState.PLANNED and is_mine and facts.taken and not facts.force:
+        return Decision(Action.SKIP, reason=UNKNOWN_FILE)
+    if job.state is JobState.PLANNED and is_mine and job.background_sha256 == facts.background_sha256:
+        return Decision(Action.TAKE_UP, job.id)
+    if job.state is JobState.DONE and not facts.force:
+        return Decision(Action.COPY, job.id)
+    if job.state in (JobState.FAILED, JobState.CANCELED) and not facts.force:
+        return Decision(Action.SKIP, reason=FAILED_BEFORE)
+    return None
+
+
+def _share(facts: Facts, job: KnownJob) -> Decision | None:
+    """Decide by another path's job for the same key; None where the photo needs one of its own."""
+    if job.state in _UNDER_WAY or job.state is JobState.PLANNED:
+        return Decision(Action.COPY, job.id)
+    if job.state is JobState.UNRESOLVED:
+        return Decision(Action.SKIP, reason=UNRESOLVED)
+    if facts.force and job.run_id != facts.run_id:
+        return None
+    if job.state is JobState.DONE:
+        return Decision(Action.COPY, job.id)
+    return Decision(Action.SKIP, reason=FAILED_BEFORE)

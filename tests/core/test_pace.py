@@ -1,0 +1,121 @@
+import math
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from batchbg.core.backoff import LONGEST_S, pause_s
+from batchbg.core.brake import MAX_AMBIGUOUS, MAX_ERRORS, Brake
+from batchbg.core.cadence import Cadence
+
+quick = settings(max_examples=80, deadline=None)
+
+
+# backoff
+
+
+@pytest.mark.parametrize(
+    ("failures", "least", "most"), [(1, 0.5, 1), (2, 1, 2), (3, 2, 4), (5, 8, 16), (6, 15, 30), (10**6, 15, 30)]
+)
+def test_pauses_double_up_to_half_a_minute(failures, least, most):
+    """With jitter over the upper half, so that workers do not come back together."""
+    assert pause_s(failures, draw=0.0) == least
+    assert pause_s(failures, draw=1.0) == most
+    assert least <= pause_s(failures) <= most
+
+
+@quick
+@given(st.integers(1, 50), st.none() | st.floats(0, 3600))
+def test_what_the_server_asks_for_is_the_least(failures, asked):
+    """A Retry-After is never undercut, and nothing waits beyond both."""
+    pause = pause_s(failures, asked)
+    assert pause >= (asked or 0)
+    assert pause <= max(LONGEST_S, asked or 0)
+
+
+# brake
+
+
+def test_the_first_create_of_a_run_goes_alone():
+    """Until its price is known."""
+    brake = Brake()
+    assert brake.one_at_a_time
+    brake.answered()
+    assert brake.one_at_a_time
+    brake.created()
+    assert not brake.one_at_a_time
+
+
+def test_after_an_ambiguous_answer_one_create_is_in_the_air():
+    """Until one is answered, by an id or by a refusal."""
+    for answered in (Brake.created, Brake.answered):
+        brake = Brake(price_known=True)
+        brake.lost()
+        assert brake.one_at_a_time
+        answered(brake)
+        assert not brake.one_at_a_time
+
+
+def test_three_ambiguous_answers_in_a_row_stop_the_run():
+    """An answer between them starts the count anew."""
+    brake = Brake(price_known=True)
+    brake.lost()
+    brake.lost()
+    brake.created()
+    brake.lost()
+    brake.lost()
+    assert not brake.tripped
+    brake.lost()
+    assert "3 creates in a row" in brake.tripped
+    assert MAX_AMBIGUOUS == 3
+
+
+def test_ten_errors_in_a_row_stop_the_run():
+    """A render that succeeds between them starts the count anew; creates that are answered do not."""
+    brake = Brake()
+    for _ in range(9):
+        brake.failed()
+        brake.created()
+    brake.rendered()
+    for _ in range(9):
+        brake.failed()
+    assert not brake.tripped
+    brake.failed()
+    assert "10 jobs in a row" in brake.tripped
+    assert MAX_ERRORS == 10
+
+
+# cadence
+
+
+def test_nothing_is_known_before_the_first_render():
+    """It is asked early, then every half second or less often."""
+    cadence = Cadence()
+    assert cadence.median_s is None
+    assert cadence.first_s() == 0.25
+    assert cadence.gap_s(1) == 0.5
+
+
+def test_the_first_question_comes_shortly_before_half_of_all_renders_are_over():
+    """The median of what was seen lately."""
+    cadence = Cadence()
+    for seconds in (4.0, 2.0, 60.0):
+        cadence.learn(seconds)
+    assert cadence.median_s == 4.0
+    assert cadence.first_s() == pytest.approx(3.6)
+    for _ in range(200):
+        cadence.learn(1.0)
+    assert cadence.median_s == 1.0
+
+
+@quick
+@given(st.lists(st.floats(0, 3600), max_size=20), st.integers(1, 10**9))
+def test_gaps_grow_and_stay_within_bounds(times, asked):
+    """Never more often than four times a second, never less often than a tenth of a render or 10 s."""
+    cadence = Cadence()
+    for seconds in times:
+        cadence.learn(seconds)
+    gap = cadence.gap_s(asked)
+    assert 0.25 <= gap <= max(10.0, (cadence.median_s or 0) / 10)
+    assert cadence.gap_s(asked + 1) >= gap
+    assert math.isfinite(cadence.first_s())

@@ -1,0 +1,323 @@
+import dataclasses
+import itertools
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from batchbg.core.lifecycle import JobState
+from batchbg.core.model import KnownJob, Slot
+from batchbg.core.planning import (
+    DONE_BEFORE,
+    FAILED_BEFORE,
+    UNKNOWN_FILE,
+    UNRESOLVED,
+    Action,
+    Decision,
+    Facts,
+    decide,
+)
+
+S = JobState
+UNDER_WAY = (S.SUBMITTING, S.RENDERING, S.DOWNLOADING)
+MINE, OTHERS = 1, 2
+RUN, EARLIER = "this run", "an earlier run"
+
+
+def job(state: JobState, *, name: str = "j1", background: str = "bg", output: int = MINE, **more: Any) -> KnownJob:
+    values: dict[str, Any] = {
+        "version": 1,
+        "photo_sha256": "photo",
+        "generation": 1,
+        "run_id": EARLIER,
+        "output_folder_id": 1,
+        "photo_folder_id": 1,
+        "photo_path": "a.jpg",
+        "error": "",
+    }
+    return KnownJob(id=name, state=state, background_sha256=background, output_id=output, **{**values, **more})
+
+
+def slot(wanted: str | None = None, saved: str | None = None, content: str | None = None, number: int = MINE) -> Slot:
+    return Slot(number, 1, "a.png", 1, "a.jpg", wanted, saved, content, "r" if saved else None, 1 if saved else None)
+
+
+def facts(*jobs: KnownJob, **more: Any) -> Facts:
+    values: dict[str, Any] = {
+        "sha256": "photo",
+        "background_sha256": "bg",
+        "slot": None,
+        "here": (),
+        "jobs": jobs,
+        "planned_for_slot": "",
+        "taken": False,
+        "force": False,
+        "run_id": RUN,
+    }
+    return Facts(**{**values, **more})
+
+
+def new(generation: int = 1, *, drop: tuple[str, ...] = (), replace: bool = False) -> Decision:
+    return Decision(Action.NEW, generation=generation, drop=drop, replace=replace)
+
+
+def skip(reason: str, drop: tuple[str, ...] = ()) -> Decision:
+    return Decision(Action.SKIP, reason=reason, drop=drop)
+
+
+# New work and what is done
+
+
+def test_a_photo_nobody_knows_is_new_work():
+    """The first generation of its key."""
+    assert decide(facts()) == new()
+
+
+def test_a_photo_with_a_result_is_done_whatever_pairing_would_choose_today():
+    """A new or edited background makes no new work; neither does a job of another background."""
+    done = slot("j1", "j1", "photo")
+    assert decide(facts(job(S.DONE), slot=done)) == skip(DONE_BEFORE)
+    assert decide(facts(job(S.DONE), slot=done, background_sha256="new")) == skip(DONE_BEFORE)
+    assert decide(facts(job(S.DONE), slot=done, taken=True)) == skip(DONE_BEFORE)
+
+
+def test_a_changed_photo_is_new_work():
+    """The slot holds the result of the photo's former bytes."""
+    assert decide(facts(slot=slot("j0", "j0", "former bytes"))) == new()
+
+
+def test_a_photo_that_went_back_to_its_former_bytes_gets_the_former_result():
+    """What is paid for is not paid again; the slot wants another job's result at present."""
+    facts_then = facts(job(S.DONE), slot=slot("j9", "j9", "other bytes"))
+    assert decide(facts_then) == Decision(Action.COPY, "j1")
+
+
+def test_a_second_path_with_the_same_content_gets_a_copy():
+    """A result of this content stands in this output folder, on whatever background."""
+    there = slot("j1", "j1", "photo", OTHERS)
+    assert decide(facts(job(S.DONE, output=OTHERS), here=(there,))) == Decision(Action.COPY, "j1")
+    assert decide(facts(job(S.DONE), here=(there,), background_sha256="new")) == Decision(Action.COPY, "j1")
+
+
+def test_another_output_folder_gets_a_copy_of_the_same_key():
+    """A key is paid for once, however many output folders want it."""
+    assert decide(facts(job(S.DONE, output=OTHERS, output_folder_id=9))) == Decision(Action.COPY, "j1")
+
+
+def test_another_output_folder_on_another_background_is_new_work():
+    """There the key is another one."""
+    assert decide(facts(job(S.DONE, output=OTHERS, output_folder_id=9), background_sha256="new")) == new()
+
+
+# What is under way
+
+
+@pytest.mark.parametrize("state", UNDER_WAY)
+@pytest.mark.parametrize("force", [False, True])
+@pytest.mark.parametrize("background", ["bg", "new"])
+def test_what_is_under_way_goes_on(state, force, background):
+    """Neither --force nor another background starts a second create beside it."""
+    found = decide(facts(job(state), slot=slot("j1"), force=force, background_sha256=background))
+    assert found == Decision(Action.TAKE_UP, "j1")
+
+
+@pytest.mark.parametrize("state", [*UNDER_WAY, S.PLANNED])
+@pytest.mark.parametrize("force", [False, True])
+def test_what_is_under_way_for_another_path_is_waited_for(state, force):
+    """The same key is sent once; this path gets a copy."""
+    assert decide(facts(job(state, output=OTHERS), force=force)) == Decision(Action.COPY, "j1")
+
+
+def test_a_leftover_planned_job_is_kept_where_the_same_pair_is_wanted():
+    """A run that ended early left it; this one takes it up."""
+    found = decide(facts(job(S.PLANNED), slot=slot("j1"), planned_for_slot="j1"))
+    assert found == Decision(Action.TAKE_UP, "j1")
+
+
+def test_a_leftover_planned_job_is_dropped_where_another_pair_is_wanted():
+    """Nothing was sent for it."""
+    found = decide(facts(job(S.PLANNED), slot=slot("j1"), planned_for_slot="j1", background_sha256="new"))
+    assert found == new(drop=("j1",))
+
+
+def test_a_leftover_planned_job_is_dropped_where_the_photo_has_changed():
+    """Its photo is no more."""
+    former = job(S.PLANNED, photo_sha256="former")
+    assert decide(facts(slot=slot(former.id), planned_for_slot=former.id)) == new(drop=("j1",))
+
+
+def test_a_leftover_planned_job_is_dropped_where_the_photo_is_done():
+    """Put back to bytes that have a result here."""
+    found = decide(facts(slot=slot("j1", "j0", "photo"), planned_for_slot="j1"))
+    assert found == skip(DONE_BEFORE, drop=("j1",))
+
+
+def test_a_planned_job_whose_photo_is_gone_is_handed_over():
+    """A renamed photo is the same key: one job, under its new path."""
+    found = decide(facts(job(S.PLANNED, output=OTHERS), gone=frozenset({"j1"})))
+    assert found == new(1, drop=("j1",))
+
+
+@pytest.mark.parametrize("state", [*UNDER_WAY, S.DONE])
+def test_a_paid_job_whose_photo_is_gone_serves_the_new_path(state):
+    """Only planned jobs are dropped."""
+    assert decide(facts(job(state, output=OTHERS))) == Decision(Action.COPY, "j1")
+
+
+# What only a person settles
+
+
+@pytest.mark.parametrize("force", [False, True])
+@pytest.mark.parametrize("output", [MINE, OTHERS])
+@pytest.mark.parametrize("wanted", [None, "j1"])
+@pytest.mark.parametrize("taken", [False, True])
+def test_an_unresolved_key_is_left_alone(force, output, wanted, taken):
+    """It may be paid for already; --force changes nothing about that."""
+    own = slot(wanted) if wanted else None
+    found = decide(facts(job(S.UNRESOLVED, output=output), slot=own, force=force, taken=taken))
+    assert found == skip(UNRESOLVED)
+
+
+@pytest.mark.parametrize("newer", [S.FAILED, S.CANCELED, S.DONE, S.PLANNED])
+@pytest.mark.parametrize("force", [False, True])
+def test_an_older_unresolved_generation_bars_the_key_too(newer, force):
+    """`retry` of an older job may leave it unresolved while a newer one is settled."""
+    both = (job(newer, name="j2", generation=2), job(S.UNRESOLVED, generation=1))
+    assert decide(facts(*both, force=force)).action is not Action.NEW
+    assert decide(facts(*both, slot=slot("j2"), force=force)).action is not Action.NEW
+    if newer is S.PLANNED:
+        assert decide(facts(*both, force=force, gone=frozenset({"j2"}))).action is not Action.NEW
+
+
+@pytest.mark.parametrize("state", [S.FAILED, S.CANCELED])
+@pytest.mark.parametrize("own", [True, False])
+def test_what_failed_is_left_for_retry(state, own):
+    """No run pays again by itself for what failed."""
+    found = decide(facts(job(state, output=MINE if own else OTHERS), slot=slot("j1") if own else None))
+    assert found == skip(FAILED_BEFORE)
+
+
+@pytest.mark.parametrize("state", [S.FAILED, S.CANCELED])
+def test_what_failed_does_not_bar_other_content(state):
+    """A changed photo is new work although its former bytes failed."""
+    former = job(state, photo_sha256="former")
+    assert decide(facts(slot=slot(former.id))) == new()
+
+
+# A file the ledger does not know
+
+
+def test_a_file_that_is_not_ours_bars_its_name():
+    """Nothing is paid for where the result could not be put."""
+    assert decide(facts(taken=True)) == skip(UNKNOWN_FILE)
+    found = decide(facts(job(S.PLANNED), slot=slot("j1"), planned_for_slot="j1", taken=True))
+    assert (found.action, found.reason) == (Action.SKIP, UNKNOWN_FILE)
+
+
+def test_force_pays_and_replaces_a_file_that_is_not_ours():
+    """A person said so."""
+    assert decide(facts(taken=True, force=True)) == new(replace=True)
+
+
+# --force
+
+
+def test_force_makes_a_new_generation_of_what_is_done():
+    """Each --force is one more payment for the same key."""
+    found = decide(facts(job(S.DONE, generation=3), slot=slot("j1", "j1", "photo"), force=True))
+    assert found == new(4, replace=True)
+
+
+@pytest.mark.parametrize("state", [S.FAILED, S.CANCELED])
+def test_force_tries_again_what_failed(state):
+    """As a new generation: the failed one may still be charged."""
+    assert decide(facts(job(state), slot=slot("j1"), force=True)) == new(2, replace=True)
+
+
+def test_force_pays_once_for_one_key_in_one_run():
+    """The second path with the same content shares the job that the first one made in this run."""
+    mine = job(S.PLANNED, name="j2", generation=2, run_id=RUN, output=OTHERS)
+    older = job(S.DONE, generation=1)
+    assert decide(facts(mine, older, slot=slot("j1", "j1", "photo"), force=True)) == Decision(Action.COPY, "j2")
+    done = dataclasses.replace(mine, state=S.DONE)
+    assert decide(facts(done, older, slot=slot("j1", "j1", "photo"), force=True)) == Decision(Action.COPY, "j2")
+
+
+def test_force_takes_up_a_job_it_planned_before():
+    """A forced run that was killed goes on; it does not pay a second time."""
+    forced = job(S.PLANNED, generation=2)
+    found = decide(facts(forced, slot=slot("j1", "j0", "photo"), planned_for_slot="j1", force=True))
+    assert found == Decision(Action.TAKE_UP, "j1")
+
+
+# Every combination
+
+
+def everything() -> st.SearchStrategy[Facts]:
+    jobs = st.lists(
+        st.builds(
+            job,
+            st.sampled_from(list(JobState)),
+            background=st.sampled_from(["bg", "new", ""]),
+            output=st.sampled_from([MINE, OTHERS]),
+            run_id=st.sampled_from([RUN, EARLIER]),
+        ),
+        max_size=4,
+    ).map(number)
+    return jobs.flatmap(facts_about)
+
+
+def number(jobs: list[KnownJob]) -> list[KnownJob]:
+    """Give every job a name and its generation among those of its key, newest first."""
+    older: dict[str, itertools.count[int]] = {}
+    named = []
+    for place, one in enumerate(jobs):
+        generation = next(older.setdefault(one.background_sha256, itertools.count(1)))
+        named.append(dataclasses.replace(one, id=f"j{place}", generation=generation))
+    return sorted(named, key=lambda one: -one.generation)
+
+
+def facts_about(jobs: list[KnownJob]) -> st.SearchStrategy[Facts]:
+    ids = st.sampled_from(["", *(one.id for one in jobs)])
+    names = ids.map(lambda name: name or None)
+    contents = st.sampled_from(["photo", "former", None])
+    planned = [one.id for one in jobs if one.state is S.PLANNED]
+    return st.builds(
+        facts,
+        *map(st.just, jobs),
+        background_sha256=st.sampled_from(["bg", "new"]),
+        slot=st.none() | st.builds(slot, names, names, contents),
+        here=st.just(()) | st.builds(slot, names, names, st.just("photo"), st.just(OTHERS)).map(lambda one: (one,)),
+        planned_for_slot=st.sampled_from(["", *planned]),
+        taken=st.booleans(),
+        force=st.booleans(),
+        gone=st.sets(st.sampled_from(planned)).map(frozenset) if planned else st.just(frozenset()),
+    )
+
+
+@settings(max_examples=150, deadline=None)
+@given(everything())
+def test_no_decision_pays_for_a_key_that_is_not_settled(known):
+    """New work never goes beside an unresolved or running job of its key, and never onto a generation that exists."""
+    found = decide(known)
+    same_key = [one for one in known.jobs if one.background_sha256 == known.background_sha256]
+    if found.action is Action.NEW:
+        unsettled = [one for one in same_key if one.state in (*UNDER_WAY, S.UNRESOLVED)]
+        assert not unsettled
+        assert all(one.generation != found.generation for one in same_key if one.id not in found.drop)
+        assert known.force or known.slot is None or known.slot.saved_photo_sha256 != known.sha256
+        assert known.force or not known.taken or found.drop
+        assert found.replace is known.force
+
+
+@settings(max_examples=80, deadline=None)
+@given(everything())
+def test_only_planned_jobs_are_dropped_and_never_the_one_that_is_wanted(known):
+    """A job that was sent is never taken out of the ledger."""
+    found = decide(known)
+    planned = {one.id for one in known.jobs if one.state is S.PLANNED} | {known.planned_for_slot}
+    assert set(found.drop) <= planned
+    assert found.job_id not in found.drop
+    assert (found.action in (Action.TAKE_UP, Action.COPY)) or found.job_id == ""
+    assert bool(found.reason) is (found.action is Action.SKIP)
