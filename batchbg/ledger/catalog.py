@@ -1,0 +1,327 @@
+"""What the ledger remembers of files: fingerprints of photos and backgrounds, and who owns which output path."""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Any, Final, TypeVar
+
+import sqlalchemy as sa
+
+from batchbg.core.lifecycle import JobState
+from batchbg.core.model import KnownJob, Look, Size, Slot, Stamp
+from batchbg.ledger.credits import upsert
+from batchbg.ledger.engine import Tx
+from batchbg.ledger.tables import assets, folders, jobs, meta, outputs, photos, runs
+
+T = TypeVar("T")
+
+CHUNK: Final = 500
+"""Values in one IN list: well under the 999 parameters that older SQLite builds take."""
+
+
+def folder_id(tx: Tx, path: str) -> int:
+    """Return the number of a root folder, entering it where it is new."""
+    known = tx.connection.scalar(sa.select(folders.c.id).where(folders.c.path == path))
+    if known is not None:
+        return int(known)
+    key = tx.connection.execute(sa.insert(folders).values(path=path)).inserted_primary_key
+    assert key is not None  # the table has one
+    return int(key[0])
+
+
+def folder_path(connection: sa.Connection, folder_id: int) -> str:
+    """Return the name under which a root folder stands in the ledger."""
+    return str(connection.scalar(sa.select(folders.c.path).where(folders.c.id == folder_id)))
+
+
+def output_roots(connection: sa.Connection) -> list[str]:
+    """Return every folder that results were ever written to."""
+    used = sa.select(outputs.c.folder_id).distinct()
+    return list(connection.scalars(sa.select(folders.c.path).where(folders.c.id.in_(used))))
+
+
+def below(column: Any, folder: str) -> Any:
+    """Return the condition that a path lies directly in ``folder`` ("" is the root)."""
+    if not folder:
+        return sa.func.instr(column, "/") == 0
+    return somewhere_below(column, folder) & (sa.func.instr(sa.func.substr(column, len(folder) + 2), "/") == 0)
+
+
+def somewhere_below(column: Any, folder: str) -> Any:
+    """Return the condition that a path lies in ``folder``, which is not the root, or in one of its subfolders."""
+    # "0" follows "/": a range can use the index, where LIKE cannot, and needs no escaping.
+    return (column >= f"{folder}/") & (column < f"{folder}0")
+
+
+def looks_of(connection: sa.Connection, root_id: int, paths: Sequence[str]) -> dict[str, Look]:
+    """Return what earlier looks found in these files, by path below the root."""
+    found: dict[str, Look] = {}
+    for chunk in chunks(paths):
+        query = sa.select(photos).where(photos.c.folder_id == root_id, photos.c.path.in_(chunk))
+        found |= {row.path: _as_look(row) for row in connection.execute(query)}
+    return found
+
+
+def look_at(connection: sa.Connection, root: str, path: str) -> Look | None:
+    """Return what an earlier look found in one file."""
+    row = connection.execute(
+        sa.select(photos)
+        .join(folders, folders.c.id == photos.c.folder_id)
+        .where(folders.c.path == root, photos.c.path == path)
+    ).first()
+    return _as_look(row) if row else None
+
+
+def _as_look(row: sa.Row[Any]) -> Look:
+    return Look(
+        stamp=Stamp(row.size, row.mtime_ns, row.inode),
+        sha256=row.sha256,
+        pixels=Size(row.width, row.height) if row.width is not None else None,
+        extension=row.extension,
+        normalise=row.normalise,
+        rejected=row.rejected,
+    )
+
+
+def remember(tx: Tx, root_id: int, looks: Mapping[str, Look]) -> None:
+    """Keep what looks found, in place of earlier ones."""
+    if not looks:
+        return
+    rows = [
+        {
+            "folder_id": root_id,
+            "path": path,
+            "size": look.stamp.size,
+            "mtime_ns": look.stamp.mtime_ns,
+            "inode": look.stamp.inode,
+            "sha256": look.sha256,
+            "width": look.pixels.width if look.pixels else None,
+            "height": look.pixels.height if look.pixels else None,
+            "extension": look.extension,
+            "normalise": look.normalise,
+            "rejected": look.rejected,
+            "rejected_run_id": None,
+        }
+        for path, look in looks.items()
+    ]
+    statement = upsert(tx.connection, photos)
+    changed = {name: statement.excluded[name] for name in rows[0] if name not in ("folder_id", "path")}
+    tx.connection.execute(statement.on_conflict_do_update(index_elements=["folder_id", "path"], set_=changed), rows)
+
+
+def forget(tx: Tx, root_id: int, paths: Sequence[str]) -> None:
+    """Drop the fingerprints of files that are gone."""
+    for chunk in chunks(paths):
+        tx.connection.execute(sa.delete(photos).where(photos.c.folder_id == root_id, photos.c.path.in_(chunk)))
+
+
+def newly_rejected(tx: Tx, root_id: int, paths: Sequence[str]) -> int:
+    """Mark these rejections as told, and return how many no earlier run has told of.
+
+    A run that was killed before its summary has told nobody.
+    """
+    killed = sa.select(runs.c.id).where(runs.c.exit_code.is_(None), runs.c.id != tx.run_id)
+    untold = sa.or_(photos.c.rejected_run_id.is_(None), photos.c.rejected_run_id.in_(killed))
+    told = 0
+    for chunk in chunks(paths):
+        told += tx.connection.execute(
+            sa.update(photos)
+            .where(photos.c.folder_id == root_id, photos.c.path.in_(chunk), untold)
+            .values(rejected_run_id=tx.run_id)
+        ).rowcount
+    return told
+
+
+def rejected(connection: sa.Connection) -> Iterator[tuple[str, str, str]]:
+    """Yield (root, path, reason) of every file that cannot be sent."""
+    query = (
+        sa.select(folders.c.path, photos.c.path, photos.c.rejected)
+        .join(folders, folders.c.id == photos.c.folder_id)
+        .where(photos.c.rejected != "")
+        .order_by(folders.c.path, photos.c.path)
+    )
+    for row in connection.execution_options(yield_per=500).execute(query):
+        yield row[0], row[1], row[2]
+
+
+_SLOT: Final[sa.Select[Any]] = sa.select(
+    outputs.c.id,
+    outputs.c.folder_id,
+    outputs.c.path,
+    outputs.c.photo_folder_id,
+    outputs.c.photo_path,
+    outputs.c.wanted_job_id.label("wanted_job"),
+    outputs.c.saved_job_id.label("saved_job"),
+    outputs.c.saved_photo_sha256,
+    outputs.c.saved_sha256,
+    outputs.c.saved_bytes,
+)
+
+
+def _as_slot(row: sa.Row[Any]) -> Slot:
+    return Slot(**row._mapping)
+
+
+def slots_of(
+    connection: sa.Connection, output_root_id: int, photo_root_id: int, paths: Sequence[str]
+) -> dict[str, Slot]:
+    """Return the slots of these photos, by photo path."""
+    found: dict[str, Slot] = {}
+    for chunk in chunks(paths):
+        query = _SLOT.where(
+            outputs.c.folder_id == output_root_id,
+            outputs.c.photo_folder_id == photo_root_id,
+            outputs.c.photo_path.in_(chunk),
+        )
+        found |= {row.photo_path: _as_slot(row) for row in connection.execute(query)}
+    return found
+
+
+def slots_by_content(
+    connection: sa.Connection, output_root_id: int, contents: Collection[str]
+) -> dict[str, list[Slot]]:
+    """Return the slots in an output folder that hold a result of any of these photo contents (sha256)."""
+    found: dict[str, list[Slot]] = {}
+    for chunk in chunks(list(contents)):
+        query = _SLOT.where(outputs.c.folder_id == output_root_id, outputs.c.saved_photo_sha256.in_(chunk))
+        for row in connection.execute(query.order_by(outputs.c.path)):
+            slot = _as_slot(row)
+            found.setdefault(slot.saved_photo_sha256 or "", []).append(slot)
+    return found
+
+
+def slot(connection: sa.Connection, output_id: int) -> Slot:
+    """Return one slot."""
+    return _as_slot(connection.execute(_SLOT.where(outputs.c.id == output_id)).one())
+
+
+def slots_wanting(connection: sa.Connection, job_id: str) -> list[Slot]:
+    """Return the slots that want this job's result and do not hold it, in the order of their paths."""
+    query = _SLOT.where(
+        outputs.c.wanted_job_id == job_id,
+        sa.or_(outputs.c.saved_job_id.is_(None), outputs.c.saved_job_id != job_id),
+    )
+    return [_as_slot(row) for row in connection.execute(query.order_by(outputs.c.path))]
+
+
+def slots_holding(connection: sa.Connection, job_id: str | None = None) -> Iterator[Slot]:
+    """Yield the slots that hold a result, of one job or of any."""
+    query = _SLOT.where(outputs.c.saved_job_id.is_not(None) if job_id is None else outputs.c.saved_job_id == job_id)
+    for row in connection.execution_options(yield_per=500).execute(query.order_by(outputs.c.id)):
+        yield _as_slot(row)
+
+
+def undelivered(connection: sa.Connection) -> list[str]:
+    """Return the done jobs whose result some slot still wants."""
+    query = (
+        sa.select(outputs.c.wanted_job_id)
+        .join(jobs, jobs.c.id == outputs.c.wanted_job_id)
+        .where(
+            jobs.c.state == JobState.DONE,
+            sa.or_(outputs.c.saved_job_id.is_(None), outputs.c.saved_job_id != outputs.c.wanted_job_id),
+        )
+        .distinct()
+    )
+    return [str(job_id) for job_id in connection.scalars(query)]
+
+
+def lost_file(tx: Tx, slot: Slot) -> None:
+    """Say that a slot's result is no longer on disk: it is wanted again."""
+    tx.connection.execute(
+        sa.update(outputs).where(outputs.c.id == slot.id).values(wanted_job_id=slot.saved_job, saved_job_id=None)
+    )
+
+
+def saved(tx: Tx, slot_id: int, job_id: str, photo_sha256: str, sha256: str, size: int) -> None:
+    """Record that a result is on disk: hex digest and bytes of the file."""
+    tx.connection.execute(
+        sa.update(outputs)
+        .where(outputs.c.id == slot_id)
+        .values(
+            saved_job_id=job_id,
+            saved_photo_sha256=photo_sha256,
+            saved_sha256=sha256,
+            saved_bytes=size,
+            saved_at=tx.at,
+        )
+    )
+
+
+def jobs_by_content(connection: sa.Connection, contents: Collection[str]) -> dict[str, list[KnownJob]]:
+    """Return all jobs for any of these photo contents (sha256), in every output folder, newest generation first."""
+    found: dict[str, list[KnownJob]] = {}
+    for chunk in chunks(list(contents)):
+        query = (
+            sa.select(
+                jobs.c.id,
+                jobs.c.version,
+                jobs.c.state,
+                jobs.c.photo_sha256,
+                jobs.c.background_sha256,
+                jobs.c.generation,
+                jobs.c.output_id,
+                jobs.c.run_id,
+                outputs.c.folder_id.label("output_folder_id"),
+                outputs.c.photo_folder_id,
+                outputs.c.photo_path,
+                jobs.c.error,
+            )
+            .join(outputs, outputs.c.id == jobs.c.output_id)
+            .where(jobs.c.photo_sha256.in_(chunk))
+            .order_by(jobs.c.generation.desc())
+        )
+        for row in connection.execute(query):
+            known = KnownJob(**{**row._mapping, "state": JobState(row.state)})
+            found.setdefault(known.photo_sha256, []).append(known)
+    return found
+
+
+def planned_for_slots(connection: sa.Connection, slot_ids: Collection[int]) -> dict[int, str]:
+    """Return the ids of planned jobs by the slot they are for."""
+    found: dict[int, str] = {}
+    for chunk in chunks(list(slot_ids)):
+        query = sa.select(jobs.c.output_id, jobs.c.id).where(
+            jobs.c.output_id.in_(chunk), jobs.c.state == JobState.PLANNED
+        )
+        found |= {row[0]: row[1] for row in connection.execute(query)}
+    return found
+
+
+def asset(connection: sa.Connection, accounts: Sequence[str], recipe: str, newer_than: float) -> str | None:
+    """Return the service's path of an uploaded file, or None where it has none that is recent enough."""
+    path: str | None = connection.scalar(
+        sa.select(assets.c.file_path)
+        .where(assets.c.account.in_(accounts), assets.c.recipe == recipe, assets.c.uploaded_at > newer_than)
+        .order_by(assets.c.uploaded_at.desc())
+        .limit(1)
+    )
+    return path
+
+
+def uploaded(tx: Tx, account: str, recipe: str, file_path: str, size: int) -> None:
+    """Remember an upload."""
+    statement = upsert(tx.connection, assets).values(
+        account=account, recipe=recipe, file_path=file_path, bytes=size, uploaded_at=tx.at
+    )
+    changed = {name: statement.excluded[name] for name in ("file_path", "bytes", "uploaded_at")}
+    tx.connection.execute(statement.on_conflict_do_update(index_elements=["account", "recipe"], set_=changed))
+
+
+def forget_asset(tx: Tx, recipe: str, file_path: str) -> None:
+    """Drop an upload that the service does not know any more."""
+    tx.connection.execute(sa.delete(assets).where(assets.c.recipe == recipe, assets.c.file_path == file_path))
+
+
+def kind(connection: sa.Connection) -> str | None:
+    """Return "api" or "sandbox", whichever the ledger was used with; None where it was used with neither."""
+    found: str | None = connection.scalar(sa.select(meta.c.value).where(meta.c.key == "kind"))
+    return found
+
+
+def settle_kind(tx: Tx, value: str) -> None:
+    """Bind the ledger to "api" or "sandbox" for good."""
+    tx.connection.execute(sa.insert(meta).values(key="kind", value=value))
+
+
+def chunks(values: Sequence[T]) -> Iterator[Sequence[T]]:
+    """Yield ``values`` in pieces that fit an IN list."""
+    for start in range(0, len(values), CHUNK):
+        yield values[start : start + CHUNK]

@@ -1,0 +1,163 @@
+"""The money: entries that are only ever appended, and their running sums, always moved together."""
+
+from collections.abc import Iterable
+from typing import Any, Final
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+
+from batchbg.core.budget import Bucket, Caps, Credits, Period, Room, Scope, rooms
+from batchbg.ledger.engine import Tx
+from batchbg.ledger.tables import balances, credit_entries, credit_totals, prices
+
+
+def upsert(connection: sa.Connection, table: sa.Table) -> Any:
+    """Return the INSERT of the database in use that can take an ON CONFLICT clause."""
+    return (postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert)(table)
+
+
+def post(tx: Tx, job_id: str, attempt: int, period: Period, moves: Iterable[tuple[Bucket, int]]) -> None:
+    """Append one entry for each (bucket, credits) and move the totals of every scope the period is in."""
+    moves = [(bucket, amount) for bucket, amount in moves if amount]
+    if not moves:
+        return
+    tx.connection.execute(
+        sa.insert(credit_entries),
+        [
+            {
+                "at": tx.at,
+                "job_id": job_id,
+                "attempt": attempt,
+                "run_id": period.run,
+                "day": period.day,
+                "month": period.month,
+                "bucket": bucket,
+                "amount": amount,
+            }
+            for bucket, amount in moves
+        ],
+    )
+    rows: list[dict[str, Any]] = [
+        {"scope": scope, "period": name, "bucket": bucket, "amount": amount}
+        for scope, name in period.scopes()
+        for bucket, amount in moves
+    ]
+    # An INSERT of a negative sum fails its CHECK even where it would end as an update.
+    if falling := [_as_parameters(row) for row in rows if row["amount"] < 0]:
+        tx.connection.execute(_FALL, falling)
+    if rising := [row for row in rows if row["amount"] > 0]:
+        statement = upsert(tx.connection, credit_totals)
+        tx.connection.execute(
+            statement.on_conflict_do_update(
+                index_elements=["scope", "period", "bucket"],
+                set_={"amount": credit_totals.c.amount + statement.excluded.amount},
+            ),
+            rising,
+        )
+
+
+_FALL: Final = (
+    sa.update(credit_totals)
+    .where(
+        credit_totals.c.scope == sa.bindparam("in_scope"),
+        credit_totals.c.period == sa.bindparam("in_period"),
+        credit_totals.c.bucket == sa.bindparam("in_bucket"),
+    )
+    .values(amount=credit_totals.c.amount + sa.bindparam("by"))
+)
+
+
+def _as_parameters(row: dict[str, Any]) -> dict[str, Any]:
+    return {"in_scope": row["scope"], "in_period": row["period"], "in_bucket": row["bucket"], "by": row["amount"]}
+
+
+def totals(connection: sa.Connection, scope: Scope, period: str = "") -> Credits:
+    """Return the running sums of one scope."""
+    rows = connection.execute(
+        sa.select(credit_totals.c.bucket, credit_totals.c.amount).where(
+            credit_totals.c.scope == scope, credit_totals.c.period == period
+        )
+    )
+    return Credits.of({row.bucket: row.amount for row in rows})
+
+
+def room_under(connection: sa.Connection, caps: Caps, period: Period, account: str) -> list[Room]:
+    """Return the room under every cap that is set, for a reservation in ``period``."""
+    names = dict(period.scopes())
+    spent = {scope: totals(connection, scope, names[scope]).spent for scope, _ in caps.by_scope()}
+    found = rooms(caps, spent)
+    if caps.keep_balance is not None:
+        found.append(_balance_room(connection, caps.keep_balance, account))
+    return found
+
+
+def settled(connection: sa.Connection) -> int:
+    """Return what this ledger has seen charged or lost sight of; reservations in the air are not in it."""
+    sums = totals(connection, Scope.TOTAL)
+    return sums.charged + sums.unresolved
+
+
+def read_balance(tx: Tx, account: str, credits: int, settled_before: int) -> None:
+    """Record a reading of the account; ``settled_before`` is ``settled`` as it was when the reading was asked for.
+
+    A create that was in the air at that time may or may not be in the reading; it is counted beside it.
+    """
+    tx.connection.execute(
+        sa.insert(balances).values(at=tx.at, run_id=tx.run_id, account=account, credits=credits, settled=settled_before)
+    )
+
+
+def was_read(connection: sa.Connection, run_id: str) -> bool:
+    """Tell whether this run has a reading of the account."""
+    return bool(connection.scalar(sa.select(sa.exists().where(balances.c.run_id == run_id))))
+
+
+def _balance_room(connection: sa.Connection, keep: int, account: str) -> Room:
+    row = connection.execute(
+        sa.select(balances.c.credits, balances.c.settled)
+        .where(balances.c.account == account)
+        .order_by(balances.c.id.desc())
+        .limit(1)
+    ).first()
+    if row is None:
+        return Room("budget.keep_balance (the account's balance is not known)", keep, 0)
+    since = settled(connection) + totals(connection, Scope.TOTAL).reserved - row.settled
+    return Room("budget.keep_balance", keep, row.credits - max(since, 0) - keep)
+
+
+def last_price(connection: sa.Connection, account: str) -> int | None:
+    """Return the credits the last create answer for this account took."""
+    return connection.scalar(sa.select(prices.c.credits).where(prices.c.account == account))
+
+
+def learn_price(tx: Tx, account: str, credits: int) -> None:
+    """Remember what a create answer took."""
+    statement = upsert(tx.connection, prices).values(account=account, credits=credits)
+    tx.connection.execute(
+        statement.on_conflict_do_update(index_elements=["account"], set_={"credits": statement.excluded.credits})
+    )
+
+
+def disagreements(connection: sa.Connection) -> list[str]:
+    """Compare every running total with the sum of its entries; return a line for each that differs."""
+    entries = credit_entries.c
+    summed: dict[tuple[str, str, str], int] = {}
+    for scope, period in (
+        (Scope.TOTAL, sa.literal("")),
+        (Scope.RUN, entries.run_id),
+        (Scope.DAY, entries.day),
+        (Scope.MONTH, entries.month),
+    ):
+        rows = connection.execute(
+            sa.select(period.label("period"), entries.bucket, sa.func.sum(entries.amount).label("amount")).group_by(
+                sa.text("1"), entries.bucket
+            )
+        )
+        summed |= {(scope, row.period, row.bucket): row.amount for row in rows}
+    running = {(row.scope, row.period, row.bucket): row.amount for row in connection.execute(sa.select(credit_totals))}
+    return [
+        f"{scope} {period or 'ledger'}: {bucket} is {running.get((scope, period, bucket), 0)},"
+        f" its entries sum to {summed.get((scope, period, bucket), 0)}"
+        for scope, period, bucket in sorted(summed.keys() | running.keys())
+        if running.get((scope, period, bucket), 0) != summed.get((scope, period, bucket), 0)
+    ]

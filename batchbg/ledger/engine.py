@@ -1,0 +1,310 @@
+"""Opening a ledger: its file, its schema, its mode of locking, and who may hold it."""
+
+import contextlib
+import dataclasses
+import datetime
+import json
+import os
+import socket
+import sqlite3
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import filelock
+import sqlalchemy as sa
+
+from batchbg.errors import ConfigError, LedgerBusy, LedgerError
+from batchbg.ledger.place import refuse_network
+from batchbg.ledger.tables import events
+
+Connection = sa.Connection
+"""What ``Ledger.reading`` and ``Ledger.begin`` yield."""
+
+HEAD: Final = "0001"
+"""The newest migration; a test compares it with the folder, so that opening a ledger need not import Alembic."""
+
+BUSY_TIMEOUT_MS: Final = 30_000
+
+CACHE_KIB: Final = 32_768
+"""Pages kept in memory: a ledger of 100,000 photos is asked for all of them every night."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Tx:
+    """One transaction on the ledger.
+
+    Attributes:
+        connection: SQLAlchemy's.
+        at: the ledger's time, seconds since 1970; never less than that of any earlier transaction.
+        run_id: the run that writes, for the events.
+    """
+
+    connection: sa.Connection
+    at: float
+    run_id: str
+
+
+def enter(connection: sa.Connection, run_id: str) -> Tx:
+    """Return the transaction that ``connection`` has open, at the ledger's time.
+
+    The clock of the machine may jump back; the ledger's does not, or a day's budget could be spent twice.
+    """
+    last = connection.scalar(_LAST_EVENT_AT)
+    return Tx(connection, max(time.time(), last or 0.0), run_id)
+
+
+_LAST_EVENT_AT: Final = sa.select(events.c.at).order_by(events.c.id.desc()).limit(1)
+
+
+class Ledger:
+    """An open ledger. Reading commands share it; who may spend holds its lock as well.
+
+    Attributes:
+        engine: SQLAlchemy's; a transaction on it begins with BEGIN IMMEDIATE.
+        path: the file, symbolic links resolved.
+    """
+
+    def __init__(self, engine: sa.Engine, path: Path) -> None:
+        self.engine = engine
+        self.path = path
+        self._reader = engine.execution_options(reading=True)
+
+    @contextlib.contextmanager
+    def reading(self) -> Iterator[sa.Connection]:
+        """Yield a connection that sees one state of the ledger and keeps no writer waiting.
+
+        Raises:
+            LedgerError: the database refused, with its reason.
+        """
+        with _explained(self.path), self._reader.begin() as connection:
+            yield connection
+
+    @contextlib.contextmanager
+    def begin(self) -> Iterator[sa.Connection]:
+        """Yield a connection in a transaction that is committed at the end, rolled back on an error.
+
+        Raises:
+            LedgerError: the database refused, with its reason.
+        """
+        with _explained(self.path), self.engine.begin() as connection:
+            yield connection
+
+    @contextlib.contextmanager
+    def transaction(self, run_id: str = "") -> Iterator[Tx]:
+        """Yield a transaction at the ledger's time; see ``begin``."""
+        with self.begin() as connection:
+            yield enter(connection, run_id)
+
+    def relative(self, folder: Path) -> str:
+        """Return the name under which a folder stands in the ledger: a tree that is moved as a whole keeps it."""
+        real = Path(os.path.realpath(folder))
+        return os.path.relpath(real, self.path.parent) if real.is_relative_to(self.path.parent) else str(real)
+
+    def absolute(self, name: str) -> Path:
+        """Return the folder that ``relative`` named."""
+        return Path(os.path.normpath(self.path.parent / name))
+
+    def close(self) -> None:
+        """Close every connection."""
+        self.engine.dispose()
+
+
+def sqlite_path(url: str) -> Path:
+    """Return the real path of a SQLite ledger.
+
+    Raises:
+        ConfigError: the URL is none this version opens.
+    """
+    try:
+        parsed = sa.make_url(url)
+    except sa.exc.ArgumentError as error:
+        raise ConfigError(f"ledger: {url!r} is not a URL such as sqlite:///batchbg.db") from error
+    if parsed.get_backend_name() != "sqlite":
+        raise ConfigError(f"ledger: {parsed.get_backend_name()} is not supported; use sqlite:///PATH")
+    if not parsed.database or parsed.database == ":memory:":
+        raise ConfigError("ledger: it must be a file, for it has to outlive the process")
+    return Path(os.path.realpath(parsed.database))
+
+
+def exists(url: str) -> bool:
+    """Tell whether the ledger is there already."""
+    return sqlite_path(url).exists()
+
+
+def open_ledger(url: str, *, create: bool = True) -> Ledger:
+    """Open the ledger at ``url``, make it where it is missing, and bring an older one up to date.
+
+    Raises:
+        ConfigError: no such ledger and ``create`` is off; a newer batchbg or another program wrote it; or it lies
+            on a network file system.
+        LedgerError: it cannot be read or written.
+    """
+    path = sqlite_path(url)
+    if not path.exists():
+        if not create:
+            raise ConfigError(f"there is no ledger at {path}; `batchbg run` makes one, --ledger names another")
+        if not path.parent.is_dir():
+            raise ConfigError(f"ledger: there is no folder {path.parent}")
+    refuse_network(path)
+    ledger = Ledger(_engine(path), path)
+    try:
+        with ledger.reading() as connection:
+            version = schema_version(connection)
+            if version is None and sa.inspect(connection).get_table_names():
+                raise ConfigError(f"{path} is some other program's database; name another file with --ledger")
+        if version != HEAD:
+            upgrade(ledger, version)
+    except BaseException:
+        ledger.close()
+        raise
+    return ledger
+
+
+def schema_version(connection: sa.Connection) -> str | None:
+    """Return the migration the ledger is at; None for an empty one."""
+    if not sa.inspect(connection).has_table("alembic_version"):
+        return None
+    version: str | None = connection.scalar(sa.text("SELECT version_num FROM alembic_version"))
+    return version
+
+
+def upgrade(ledger: Ledger, version: str | None) -> None:
+    """Run the migrations that are missing, in one transaction, after a copy of an older ledger was put aside.
+
+    Raises:
+        ConfigError: the ledger is from a newer version than this one.
+    """
+    from batchbg.ledger.migrate import is_known, run_migrations
+
+    if version is not None:
+        if not is_known(version):
+            raise ConfigError(f"{ledger.path} was written by a newer batchbg (schema {version}); update batchbg")
+        backup = ledger.path.with_name(f"{ledger.path.name}.before-{HEAD}")
+        with (
+            _explained(ledger.path),
+            contextlib.closing(sqlite3.connect(ledger.path)) as source,
+            contextlib.closing(sqlite3.connect(backup)) as target,
+        ):
+            source.backup(target)  # what is still in the write-ahead log comes along
+    with ledger.begin() as connection:
+        run_migrations(connection)
+
+
+def _engine(path: Path) -> sa.Engine:
+    engine = sa.create_engine(
+        sa.URL.create("sqlite", database=str(path)),
+        connect_args={"timeout": BUSY_TIMEOUT_MS / 1000, "check_same_thread": False, "isolation_level": None},
+    )
+
+    @sa.event.listens_for(engine, "connect")
+    def _configure(connection: sqlite3.Connection, _record: Any) -> None:
+        cursor = connection.cursor()
+        cursor.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
+        _use_wal(cursor)
+        # FULL: in WAL mode anything less may lose the last commits at a power cut, and with them an intent.
+        cursor.execute("PRAGMA synchronous = FULL")
+        cursor.execute("PRAGMA foreign_keys = ON")
+        cursor.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
+        cursor.close()
+
+    @sa.event.listens_for(engine, "begin")
+    def _begin_immediate(connection: sa.Connection) -> None:
+        # Deferred, the default, lets two processes read the same total before either writes: updates are lost.
+        reading = connection.get_execution_options().get("reading")
+        connection.exec_driver_sql("BEGIN DEFERRED" if reading else "BEGIN IMMEDIATE")
+
+    return engine
+
+
+def _use_wal(cursor: sqlite3.Cursor) -> None:
+    """Switch a new file to WAL. Two that switch at once find it locked, whatever the busy timeout says."""
+    give_up_at = time.monotonic() + BUSY_TIMEOUT_MS / 1000
+    while True:
+        try:
+            cursor.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > give_up_at:
+                raise
+        time.sleep(0.02)
+
+
+@contextlib.contextmanager
+def _explained(path: Path) -> Iterator[None]:
+    """Turn the database's errors into ours, with the file and what to do.
+
+    Raises:
+        LedgerError: for anything the database itself refuses.
+    """
+    try:
+        yield
+    except (sa.exc.DatabaseError, sqlite3.DatabaseError) as error:
+        reason = str(getattr(error, "orig", error))
+        advice = {
+            "database or disk is full": "free some space and run again; nothing further was sent",
+            "attempt to write a readonly database": "make the file and its folder writable and run again",
+            "unable to open database file": "its folder must be there and writable",
+            "database is locked": "another program keeps it locked; run again when it has finished",
+            "file is not a database": "it is no ledger; --ledger names another",
+            "disk I/O error": "the disk reports an error; is it full, or on a network?",
+        }.get(reason, "run again when that is mended")
+        raise LedgerError(f"ledger {path}: {reason}; {advice}") from error
+
+
+@dataclasses.dataclass(frozen=True)
+class Holder:
+    """Who holds a ledger."""
+
+    pid: int
+    host: str
+    since: str
+    command: str
+
+    def __str__(self) -> str:
+        return f"`batchbg {self.command}`, pid {self.pid} on {self.host}, since {self.since}"
+
+
+@contextlib.contextmanager
+def held(url: str, command: str, retry_s: float = 0.0) -> Iterator[None]:
+    """Hold the ledger by the operating system's lock on its real path; a crash releases it.
+
+    Args:
+        url: of the ledger, which need not be there yet.
+        command: what to tell others that find it held.
+        retry_s: seconds to wait for another holder to end.
+
+    Raises:
+        LedgerBusy: another process holds it.
+        LedgerError: the lock file cannot be made.
+    """
+    path = sqlite_path(url)
+    lock_path = path.with_name(path.name + ".lock")
+    if not path.parent.is_dir():
+        raise ConfigError(f"ledger: there is no folder {path.parent}")
+    lock = filelock.FileLock(lock_path, timeout=retry_s, poll_interval=0.1)
+    try:
+        lock.acquire()
+    except filelock.Timeout as error:
+        raise LedgerBusy(f"another run holds {path}: {_holder(lock_path)}") from error
+    except OSError as error:
+        raise LedgerError(f"cannot lock {path}: {error.strerror or error}; its folder must be writable") from error
+    try:
+        now = datetime.datetime.now().astimezone().isoformat(timespec="seconds")
+        holder = Holder(os.getpid(), socket.gethostname(), now, command)
+        with contextlib.suppress(OSError):  # the lock holds without the note
+            lock_path.write_text(json.dumps(dataclasses.asdict(holder)), encoding="utf-8")
+        yield
+    finally:
+        lock.release()
+
+
+def _holder(lock_path: Path) -> str:
+    """Say who holds a lock; the note may be about to be written."""
+    for _ in range(3):
+        try:
+            return str(Holder(**json.loads(lock_path.read_text(encoding="utf-8"))))
+        except (OSError, ValueError, TypeError):
+            time.sleep(0.05)
+    return "its holder left no note"

@@ -1,0 +1,465 @@
+"""Moving jobs from state to state.
+
+Every move is one guarded UPDATE, with state and version in its WHERE, its event and its credit entries in the same
+transaction. What a move means for money is decided here and nowhere else.
+"""
+
+import dataclasses
+import json
+from collections.abc import Collection, Iterator, Sequence
+from typing import Any, Final
+
+import sqlalchemy as sa
+
+from batchbg.core.budget import Bucket, Caps, Period, newly_refunded, next_price, period_of, tightest
+from batchbg.core.lifecycle import PAID, JobState, advance
+from batchbg.core.model import PRICE_CREDITS, Job, Treatment
+from batchbg.errors import BudgetExceeded, KeyInDoubt, StaleJobError
+from batchbg.ledger import credits
+from batchbg.ledger.engine import Tx
+from batchbg.ledger.tables import events, folders, jobs, outputs
+
+MAX_TEXT: Final = 500
+"""Characters of an error or remark that are kept: a server's message may be a whole page."""
+
+_photo_folder = folders.alias("photo_folder")
+_output_folder = folders.alias("output_folder")
+_background_folder = folders.alias("background_folder")
+
+_FIELDS: Final = [
+    jobs.c.id,
+    jobs.c.version,
+    jobs.c.state,
+    jobs.c.account,
+    jobs.c.photo_sha256,
+    _photo_folder.c.path.label("photo_folder"),
+    outputs.c.photo_path,
+    jobs.c.background_sha256,
+    sa.func.coalesce(_background_folder.c.path, "").label("background_folder"),
+    jobs.c.background_path,
+    jobs.c.treatment,
+    jobs.c.width,
+    jobs.c.height,
+    _output_folder.c.path.label("output_folder"),
+    outputs.c.path.label("output_path"),
+    jobs.c.output_id,
+    jobs.c.attempt,
+    jobs.c.project_id,
+    jobs.c.credits,
+    jobs.c.submitted_at,
+    jobs.c.ended_at,
+    jobs.c.error,
+    jobs.c.remark,
+    jobs.c.replace,
+    jobs.c.created_at,
+    jobs.c.budget_run_id,
+    jobs.c.budget_day,
+    jobs.c.budget_month,
+]
+
+SELECT_JOBS: Final = (
+    sa.select(*_FIELDS)
+    .join(outputs, outputs.c.id == jobs.c.output_id)
+    .join(_photo_folder, _photo_folder.c.id == outputs.c.photo_folder_id)
+    .join(_output_folder, _output_folder.c.id == outputs.c.folder_id)
+    .outerjoin(_background_folder, _background_folder.c.id == jobs.c.background_folder_id)
+)
+
+
+def as_job(row: sa.Row[Any]) -> Job:
+    """Build a Job from a row of ``SELECT_JOBS``."""
+    values = dict(row._mapping)
+    values["state"] = JobState(values["state"])
+    values["treatment"] = Treatment(values["treatment"])
+    return Job(**values)
+
+
+def get(connection: sa.Connection, job_id: str) -> Job | None:
+    """Return one job, or None."""
+    row = connection.execute(SELECT_JOBS.where(jobs.c.id == job_id)).first()
+    return as_job(row) if row else None
+
+
+def by_project(connection: sa.Connection, project_id: str) -> str | None:
+    """Return the id of the job that a project belongs to, or None."""
+    found: str | None = connection.scalar(sa.select(jobs.c.id).where(jobs.c.project_id == project_id).limit(1))
+    return found
+
+
+def in_states(connection: sa.Connection, states: Collection[JobState]) -> Iterator[Job]:
+    """Yield the jobs in any of these states, oldest first."""
+    query = SELECT_JOBS.where(jobs.c.state.in_(states)).order_by(jobs.c.created_at, jobs.c.id)
+    for row in connection.execution_options(yield_per=500).execute(query):
+        yield as_job(row)
+
+
+def charged_in_vain(connection: sa.Connection, ended_after: float) -> Iterator[Job]:
+    """Yield failed and canceled jobs that are still charged, whose refund may yet come, in the order of their ends."""
+    query = SELECT_JOBS.where(
+        jobs.c.state.in_({JobState.FAILED, JobState.CANCELED}),
+        jobs.c.credits > 0,
+        jobs.c.project_id.is_not(None),
+        jobs.c.ended_at >= ended_after,
+    ).order_by(jobs.c.ended_at, jobs.c.id)
+    for row in connection.execution_options(yield_per=500).execute(query):
+        yield as_job(row)
+
+
+def next_planned(connection: sa.Connection, run_id: str, after: tuple[float, str], limit: int) -> Sequence[Job]:
+    """Return up to ``limit`` planned jobs that this run took up, after (created_at, id) in that order."""
+    query = (
+        SELECT_JOBS.where(
+            jobs.c.state == JobState.PLANNED,
+            jobs.c.run_id == run_id,
+            sa.tuple_(jobs.c.created_at, jobs.c.id) > sa.tuple_(*map(sa.literal, after)),
+        )
+        .order_by(jobs.c.created_at, jobs.c.id)
+        .limit(limit)
+    )
+    return [as_job(row) for row in connection.execute(query)]
+
+
+def planned_outputs(connection: sa.Connection, run_id: str) -> list[str]:
+    """Return the output folders of the planned jobs that this run took up."""
+    query = (
+        sa.select(folders.c.path)
+        .join(outputs, outputs.c.folder_id == folders.c.id)
+        .join(jobs, jobs.c.output_id == outputs.c.id)
+        .where(jobs.c.run_id == run_id, jobs.c.state == JobState.PLANNED)
+        .distinct()
+    )
+    return list(connection.scalars(query))
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class NewJob:
+    """What planning decided for one photo; misfit figures in thousandths of a natural logarithm."""
+
+    photo_sha256: str
+    background_sha256: str
+    output_id: int
+    background_folder_id: int | None
+    background_path: str
+    treatment: Treatment
+    width: int
+    height: int
+    distortion: int = 0
+    blur: int = 0
+    excess: int = 0
+    generation: int = 1
+    replace: bool = False
+
+
+def take_up(tx: Tx, job_id: str) -> None:
+    """Count a job among those of this run."""
+    tx.connection.execute(sa.update(jobs).where(jobs.c.id == job_id).values(run_id=tx.run_id))
+
+
+def take_up_all(tx: Tx, states: Collection[JobState]) -> None:
+    """Count all jobs in these states among those of this run."""
+    tx.connection.execute(sa.update(jobs).where(jobs.c.state.in_(states)).values(run_id=tx.run_id))
+
+
+def drop(tx: Tx, job: Job, why: str) -> None:
+    """Remove a planned job that is wanted no longer; its history stays in the events.
+
+    Raises:
+        StaleJobError: it has moved.
+    """
+    gone = tx.connection.execute(
+        sa.delete(jobs).where(jobs.c.id == job.id, jobs.c.state == JobState.PLANNED, jobs.c.version == job.version)
+    )
+    if gone.rowcount != 1:
+        raise StaleJobError(f"job {job.id} is no longer planned")
+    tx.connection.execute(
+        sa.update(outputs).where(outputs.c.wanted_job_id == job.id).values(wanted_job_id=outputs.c.saved_job_id)
+    )
+    note(tx, job.id, "dropped", old=JobState.PLANNED, detail=why)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Budget:
+    """What a reservation is held against.
+
+    Attributes:
+        id: the run whose cap counts: this one, or the killed one that it continues.
+        caps: credits.
+        account: whose price and balance hold.
+        zone: where days and months begin; None is the system's.
+    """
+
+    id: str
+    caps: Caps
+    account: str
+    zone: Any = None
+
+
+def reserve(tx: Tx, job: Job, budget: Budget) -> Job:
+    """Move ``job`` to submitting and reserve its price. The create may leave once this is committed.
+
+    Raises:
+        BudgetExceeded: there is no room under a cap.
+        KeyInDoubt: another job with the same photo and background may be paid for.
+        StaleJobError: the job has moved.
+    """
+    period, price = find_room(tx, budget)
+    _refuse_doubt(tx, job)
+    moved = _move(
+        tx,
+        job,
+        JobState.SUBMITTING,
+        "reserved",
+        detail={"credits": price, "name": f"attempt {job.attempt + 1}"},
+        account=budget.account,
+        attempt=job.attempt + 1,
+        project_id=None,
+        credits=price,
+        budget_run_id=period.run,
+        budget_day=period.day,
+        budget_month=period.month,
+        submitted_at=tx.at,
+        ended_at=None,
+        error="",
+    )
+    credits.post(tx, job.id, moved.attempt, period, [(Bucket.RESERVED, price)])
+    return moved
+
+
+def find_room(tx: Tx, budget: Budget) -> tuple[Period, int]:
+    """Return the period to which a reservation made now belongs, and its price in credits.
+
+    Raises:
+        BudgetExceeded: there is no room under a cap.
+    """
+    period = period_of(budget.id, tx.at, budget.zone)
+    price = next_price(PRICE_CREDITS, credits.last_price(tx.connection, budget.account))
+    room = tightest(credits.room_under(tx.connection, budget.caps, period, budget.account))
+    if room is not None and room.left < price:
+        raise BudgetExceeded(f"{room}, the next image takes {price}")
+    return period, price
+
+
+def _refuse_doubt(tx: Tx, job: Job) -> None:
+    in_doubt = (JobState.UNRESOLVED, JobState.SUBMITTING, JobState.RENDERING, JobState.DOWNLOADING)
+    other = tx.connection.scalar(
+        sa.select(jobs.c.id)
+        .where(
+            jobs.c.photo_sha256 == job.photo_sha256,
+            jobs.c.background_sha256 == job.background_sha256,
+            jobs.c.id != job.id,
+            jobs.c.state.in_(in_doubt),
+        )
+        .limit(1)
+    )
+    if other:
+        raise KeyInDoubt(f"job {other}, for the same photo and background, is not settled yet")
+
+
+def created(tx: Tx, job: Job, project_id: str, credits_charged: int | None) -> Job:
+    """Record the project's id and turn the reservation into a charge.
+
+    An id that another job at work has is not this one's: taken at its word, one photo would get the other's picture.
+    """
+    if other := _at_work_on(tx, job, project_id):
+        return lost(tx, job, f"answered with project {project_id}, which is that of job {other}")
+    charge = job.credits if credits_charged is None else credits_charged
+    moved = _move(
+        tx,
+        job,
+        JobState.RENDERING,
+        "created",
+        detail={"project_id": project_id, "credits_charged": credits_charged},
+        project_id=project_id,
+        credits=charge,
+    )
+    _post(tx, job, (Bucket.RESERVED, -job.credits), (Bucket.CHARGED, charge))
+    if credits_charged is not None:
+        credits.learn_price(tx, job.account, credits_charged)
+    return moved
+
+
+def _at_work_on(tx: Tx, job: Job, project_id: str) -> str | None:
+    found: str | None = tx.connection.scalar(
+        sa.select(jobs.c.id)
+        .where(
+            jobs.c.project_id == project_id,
+            jobs.c.account == job.account,
+            jobs.c.id != job.id,
+            sa.or_(jobs.c.state.in_(PAID), jobs.c.run_id == tx.run_id),
+        )
+        .limit(1)
+    )
+    return found
+
+
+def not_created(tx: Tx, job: Job, reason: str) -> Job:
+    """Release the reservation of a create that certainly made nothing; the job is planned again."""
+    moved = _move(tx, job, JobState.PLANNED, "not created", detail={"reason": reason}, credits=0)
+    _post(tx, job, (Bucket.RESERVED, -job.credits))
+    return moved
+
+
+def lost(tx: Tx, job: Job, reason: str) -> Job:
+    """Park a job whose create nobody can vouch for; its credits count as spent."""
+    moved = _move(tx, job, JobState.UNRESOLVED, "answer lost", detail={"reason": reason}, error=reason, ended_at=tx.at)
+    _post(tx, job, (Bucket.RESERVED, -job.credits), (Bucket.UNRESOLVED, job.credits))
+    return moved
+
+
+def refused(tx: Tx, job: Job, reason: str) -> Job:
+    """End a planned job whose files the API does not take; nothing was reserved."""
+    return _move(tx, job, JobState.FAILED, "refused", detail={"reason": reason}, error=reason, ended_at=tx.at)
+
+
+def complete(tx: Tx, job: Job, credits_charged: int | None) -> Job:
+    """Record that the render is complete. A charge that turns out higher than the create said is taken over."""
+    more = max((credits_charged or 0) - job.credits, 0)
+    moved = _move(tx, job, JobState.DOWNLOADING, "complete", credits=job.credits + more)
+    _post(tx, job, (Bucket.CHARGED, more))
+    return moved
+
+
+def ended(tx: Tx, job: Job, state: JobState, error: str, credits_charged: int | None = None) -> Job:
+    """Record a render that ended as failed or canceled, with as much of the refund as is to be seen."""
+    back = newly_refunded(job.credits, credits_charged)
+    moved = _move(
+        tx,
+        job,
+        state,
+        "ended",
+        detail={"error": error, "credits_charged": credits_charged},
+        credits=job.credits - back,
+        error=error,
+        ended_at=tx.at,
+    )
+    _post(tx, job, (Bucket.REFUNDED, back))
+    return moved
+
+
+def refunded(tx: Tx, job: Job, credits_charged: int | None) -> Job:
+    """Give back what an ended project no longer charges; the job stays in its state."""
+    back = newly_refunded(job.credits, credits_charged)
+    if not back:
+        return job
+    changed = tx.connection.execute(
+        sa.update(jobs)
+        .where(jobs.c.id == job.id, jobs.c.state == job.state, jobs.c.version == job.version)
+        .values(credits=job.credits - back, version=job.version + 1, updated_at=tx.at)
+    )
+    if changed.rowcount != 1:
+        raise StaleJobError(f"job {job.id} has moved")
+    note(tx, job.id, "refunded", old=job.state, new=job.state, detail={"credits": back})
+    _post(tx, job, (Bucket.REFUNDED, back))
+    return dataclasses.replace(job, credits=job.credits - back, version=job.version + 1)
+
+
+def done(tx: Tx, job: Job, remark: str = "") -> Job:
+    """Record that the result is on disk under its own name."""
+    return _move(tx, job, JobState.DONE, "done", remark=remark, error="", ended_at=tx.at)
+
+
+def unusable(tx: Tx, job: Job, reason: str) -> Job:
+    """End a job whose result cannot be used or saved; its project id stays, for `rescue`."""
+    return _move(tx, job, JobState.FAILED, "unusable", detail={"reason": reason}, error=reason, ended_at=tx.at)
+
+
+def reopen(tx: Tx, job: Job, state: JobState, why: str) -> Job:
+    """Move a job back to an earlier state without money changing hands."""
+    changes: dict[str, Any] = {"ended_at": None, "error": "", "run_id": tx.run_id}
+    if state is JobState.PLANNED:
+        changes |= {"credits": 0, "project_id": None}
+    return _move(tx, job, state, why, detail={"project_id": job.project_id}, **changes)
+
+
+def resolve_charged(tx: Tx, job: Job) -> Job:
+    """Take a person's word that the lost create was charged; it made nothing that can be had."""
+    moved = _move(tx, job, JobState.FAILED, "resolved: charged", ended_at=tx.at, error="charged, its project unknown")
+    _post(tx, job, (Bucket.UNRESOLVED, -job.credits), (Bucket.CHARGED, job.credits))
+    return moved
+
+
+def resolve_not_charged(tx: Tx, job: Job) -> Job:
+    """Take a person's word that the lost create made nothing."""
+    moved = _move(
+        tx, job, JobState.PLANNED, "resolved: not charged", credits=0, ended_at=None, error="", run_id=tx.run_id
+    )
+    _post(tx, job, (Bucket.UNRESOLVED, -job.credits))
+    return moved
+
+
+def resolve_project(tx: Tx, job: Job, project_id: str, credits_charged: int | None) -> Job:
+    """Attach the project that a person found for a lost create."""
+    charge = max(job.credits, credits_charged or 0)
+    moved = _move(
+        tx,
+        job,
+        JobState.RENDERING,
+        "resolved: project",
+        detail={"project_id": project_id},
+        project_id=project_id,
+        credits=charge,
+        ended_at=None,
+        error="",
+    )
+    _post(tx, job, (Bucket.UNRESOLVED, -job.credits), (Bucket.CHARGED, charge))
+    return moved
+
+
+def note(
+    tx: Tx,
+    job_id: str | None,
+    kind: str,
+    *,
+    old: JobState | None = None,
+    new: JobState | None = None,
+    detail: str | dict[str, Any] = "",
+) -> None:
+    """Append an event."""
+    text = _storable(detail) if isinstance(detail, str) else json.dumps(detail, ensure_ascii=True)
+    tx.connection.execute(
+        sa.insert(events).values(
+            at=tx.at, run_id=tx.run_id, job_id=job_id, kind=kind, old_state=old, new_state=new, detail=text
+        )
+    )
+
+
+def _storable(text: str) -> str:
+    """Return a text that any database takes: names of files and messages of servers need not be Unicode."""
+    return text.encode(errors="backslashreplace").decode().replace("\0", "\\0")
+
+
+def _move(tx: Tx, job: Job, state: JobState, kind: str, *, detail: str | dict[str, Any] = "", **changes: Any) -> Job:
+    """Take ``job`` along one arrow.
+
+    Raises:
+        IllegalTransition: there is no such arrow.
+        StaleJobError: the job is no longer as this worker saw it.
+    """
+    advance(job.state, state)
+    for name in {"error", "remark"} & changes.keys():
+        changes[name] = _storable(changes[name])[:MAX_TEXT]
+    moved = tx.connection.execute(
+        sa.update(jobs)
+        .where(jobs.c.id == job.id, jobs.c.state == job.state, jobs.c.version == job.version)
+        .values(state=state, version=job.version + 1, updated_at=tx.at, **changes)
+    )
+    if moved.rowcount != 1:
+        raise StaleJobError(f"job {job.id} is no longer {job.state}: something else has moved it")
+    note(tx, job.id, kind, old=job.state, new=state, detail=detail)
+    known = {name: value for name, value in changes.items() if name in Job.__dataclass_fields__}
+    return dataclasses.replace(job, state=state, version=job.version + 1, **known)
+
+
+def _post(tx: Tx, job: Job, *moves: tuple[Bucket, int]) -> None:
+    """Post moves of credits to the period in which the job's present attempt was reserved."""
+    period = Period(job.budget_run_id, job.budget_day, job.budget_month)
+    credits.post(tx, job.id, job.attempt, period, moves)
+
+
+def counts(connection: sa.Connection, run_id: str | None = None) -> dict[JobState, int]:
+    """Return the number of jobs in each state, of one run or of the whole ledger."""
+    query = sa.select(jobs.c.state, sa.func.count()).group_by(jobs.c.state)
+    if run_id is not None:
+        query = query.where(jobs.c.run_id == run_id)
+    found = {JobState(state): int(number) for state, number in connection.execute(query)}
+    return {state: found.get(state, 0) for state in JobState}

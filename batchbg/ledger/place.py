@@ -1,0 +1,51 @@
+"""Where a ledger may lie: on a disk of this machine."""
+
+from pathlib import Path
+from typing import Final
+
+from batchbg.errors import ConfigError
+
+NETWORK_TYPES: Final = frozenset(
+    {"nfs", "nfs4", "cifs", "smb3", "smbfs", "afs", "9p", "ceph", "glusterfs", "fuse.sshfs"}
+)
+"""File systems that other machines share: SQLite's write-ahead log needs memory that all its users share.
+
+Source: sqlite.org, "Write-Ahead Logging", which rules network file systems out.
+"""
+
+_MOUNTS: Final = Path("/proc/self/mounts")
+
+
+def refuse_network(path: Path) -> None:
+    """Refuse a ledger on a network file system, where this system tells.
+
+    Raises:
+        ConfigError: it lies on one.
+    """
+    try:
+        mounts = _MOUNTS.read_text(encoding="utf-8", errors="surrogateescape")
+    except OSError:
+        return
+    kind = type_of(path, mounts)
+    if kind in NETWORK_TYPES:
+        raise ConfigError(
+            f"ledger: {path} lies on a network file system ({kind}), where SQLite can lose what is paid for;"
+            " name a local disk with --ledger"
+        )
+
+
+def type_of(path: Path, mounts: str) -> str:
+    """Return the type of the file system that holds ``path``, by a table like /proc/self/mounts; "" where none does.
+
+    Blanks in its paths stand there as octal escapes.
+    """
+    found, kind = "", ""
+    for line in mounts.splitlines():
+        fields = line.split(" ")
+        if len(fields) < 3:
+            continue
+        point = fields[1].replace("\\040", " ").replace("\\011", "\t").replace("\\012", "\n").replace("\\134", "\\")
+        # The later of two mounts on one place hides the earlier.
+        if path.is_relative_to(point) and len(point) >= len(found):
+            found, kind = point, fields[2]
+    return kind

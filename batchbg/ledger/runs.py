@@ -1,0 +1,117 @@
+"""Runs: who ran when, under which cap, and what came of it."""
+
+import dataclasses
+import os
+import socket
+from typing import Any
+
+import sqlalchemy as sa
+
+from batchbg.core.model import new_id
+from batchbg.ledger.engine import Tx
+from batchbg.ledger.jobs import note
+from batchbg.ledger.tables import runs
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Run:
+    """One invocation that may spend.
+
+    Attributes:
+        id: its own.
+        budget_id: the run under whose cap it spends: itself, or the killed run that it continues.
+        cap_credits: cap of that run; None without one.
+        continued: whether it continues a killed one.
+    """
+
+    id: str
+    budget_id: str
+    cap_credits: int | None
+    continued: bool
+
+
+def begin(tx: Tx, command: str, base_url: str, cap_credits: int | None, *, spends: bool = True) -> Run:
+    """Enter a run. A run that was killed is not over: this one continues it, under the lower of the two caps.
+
+    One that does not spend leaves a killed run to the next that does, and hands its cap on should it be killed
+    itself. The caller holds the ledger's lock, so that a run without an end can only be a dead one.
+    """
+    killed = tx.connection.execute(
+        sa.select(runs.c.budget_id, runs.c.cap_credits)
+        .where(runs.c.ended_at.is_(None))
+        .order_by(runs.c.started_at.desc())
+        .limit(1)
+    ).first()
+    if spends:
+        tx.connection.execute(sa.update(runs).where(runs.c.ended_at.is_(None)).values(ended_at=tx.at))
+    run_id = new_id()
+    # The order of runs is that of their starts, also where the clock stands still.
+    before = tx.connection.scalar(sa.select(sa.func.max(runs.c.started_at))) or 0.0
+    caps = [cap for cap in (cap_credits, killed.cap_credits if killed else None) if cap is not None]
+    run = Run(run_id, killed.budget_id if killed else run_id, min(caps, default=None), spends and killed is not None)
+    tx.connection.execute(
+        sa.insert(runs).values(
+            id=run.id,
+            budget_id=run.budget_id,
+            command=command,
+            pid=os.getpid(),
+            host=socket.gethostname(),
+            started_at=max(tx.at, before + 1e-6),
+            cap_credits=run.cap_credits,
+            base_url=base_url,
+        )
+    )
+    note(
+        dataclasses.replace(tx, run_id=run.id), None, "run continued" if run.continued else "run begun", detail=command
+    )
+    return run
+
+
+def describe(tx: Tx, /, **values: Any) -> None:
+    """Write what becomes known about the run: account, folders, counts."""
+    tx.connection.execute(sa.update(runs).where(runs.c.id == tx.run_id).values(**values))
+
+
+def end(tx: Tx, exit_code: int) -> None:
+    """Say that the run is over."""
+    describe(tx, ended_at=tx.at, exit_code=exit_code)
+    note(tx, None, "run ended", detail=str(exit_code))
+
+
+def account_behind(connection: sa.Connection, base_url: str) -> str | None:
+    """Return the account that the last run found behind an address, None where none did."""
+    found: str | None = connection.scalar(
+        sa.select(runs.c.account)
+        .where(runs.c.base_url == base_url, runs.c.account != "", runs.c.account != base_url)
+        .order_by(runs.c.started_at.desc())
+        .limit(1)
+    )
+    return found
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Past:
+    """A run as `status` shows it; times in seconds since 1970."""
+
+    id: str
+    command: str
+    started_at: float
+    ended_at: float | None
+    exit_code: int | None
+    budget_id: str
+    cap_credits: int | None
+    scanned: bool
+    seen: int
+    rejected: int
+    reused: int
+    skipped: int
+    ignored: int
+
+
+def last(connection: sa.Connection, number: int, *, scanned: bool = False) -> list[Past]:
+    """Return the latest runs, newest first; with ``scanned`` only those that scanned a folder."""
+    columns = [runs.c[field.name] for field in dataclasses.fields(Past)]
+    query = sa.select(*columns).order_by(runs.c.started_at.desc()).limit(number)
+    if scanned:
+        query = query.where(runs.c.scanned)
+    return [Past(**row._mapping) for row in connection.execute(query)]

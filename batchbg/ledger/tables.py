@@ -1,0 +1,255 @@
+"""The ledger's tables. Migrations build them; a test compares the two, and the CHECK constraints with the enums."""
+
+import enum
+from typing import Any, Final
+
+import sqlalchemy as sa
+
+from batchbg.core.budget import Bucket, Scope
+from batchbg.core.lifecycle import JobState
+from batchbg.core.model import Treatment
+
+metadata = sa.MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+_LONE: Final = {0xDC80 + byte: 0x10FF00 + byte for byte in range(0x80)}
+_PRIVATE: Final = {private: lone for lone, private in _LONE.items()}
+
+
+class PathText(sa.types.TypeDecorator[str]):
+    """A path as Python has it. Bytes that are no UTF-8 are stored as private characters, for no database takes them."""
+
+    impl = sa.Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: sa.Dialect) -> str | None:
+        """Turn lone surrogates into private characters."""
+        return value if value is None or value.isascii() else value.translate(_LONE)
+
+    def process_result_value(self, value: str | None, dialect: sa.Dialect) -> str | None:
+        """Turn private characters back into lone surrogates."""
+        return value if value is None or value.isascii() else value.translate(_PRIVATE)
+
+
+def one_of(column: str, values: type[enum.StrEnum]) -> sa.CheckConstraint:
+    """Return the CHECK that keeps ``column`` to an enum's values."""
+    listed = ", ".join(f"'{one.value}'" for one in values)
+    return sa.CheckConstraint(f"{column} IN ({listed})", name=column)
+
+
+def _column(name: str, kind: Any, *constraints: Any, **options: Any) -> sa.Column[Any]:
+    options.setdefault("nullable", False)
+    return sa.Column(name, kind, *constraints, **options)
+
+
+meta = sa.Table("meta", metadata, _column("key", sa.Text, primary_key=True), _column("value", sa.Text))
+"""What holds for the whole ledger: ``kind`` is "api" or "sandbox" from the first use on."""
+
+folders = sa.Table(
+    "folders",
+    metadata,
+    _column("id", sa.Integer, primary_key=True),
+    _column("path", PathText, unique=True),
+)
+"""Roots of photos, backgrounds and outputs: relative to the ledger's own folder where they lie below it."""
+
+runs = sa.Table(
+    "runs",
+    metadata,
+    _column("id", sa.Text, primary_key=True),
+    # The run under whose cap this one spends: itself, or the killed run that it continues.
+    _column("budget_id", sa.Text, index=True),
+    _column("command", sa.Text),
+    _column("pid", sa.Integer),
+    _column("host", sa.Text),
+    _column("started_at", sa.Float),
+    _column("ended_at", sa.Float, nullable=True),
+    _column("exit_code", sa.Integer, nullable=True),
+    _column("cap_credits", sa.Integer, nullable=True),
+    _column("base_url", sa.Text, server_default=""),
+    _column("account", sa.Text, server_default=""),
+    _column("photo_folder_id", sa.ForeignKey("folders.id"), nullable=True),
+    _column("output_folder_id", sa.ForeignKey("folders.id"), nullable=True),
+    _column("scanned", sa.Boolean, server_default=sa.false()),
+    _column("seen", sa.Integer, server_default="0"),
+    _column("rejected", sa.Integer, server_default="0"),
+    _column("reused", sa.Integer, server_default="0"),
+    _column("skipped", sa.Integer, server_default="0"),
+    _column("ignored", sa.Integer, server_default="0"),
+)
+"""One row an invocation that may spend. ``ended_at`` stays NULL where it was killed."""
+
+photos = sa.Table(
+    "photos",
+    metadata,
+    _column("folder_id", sa.ForeignKey("folders.id"), primary_key=True),
+    _column("path", PathText, primary_key=True),
+    _column("size", sa.BigInteger),
+    _column("mtime_ns", sa.BigInteger),
+    _column("inode", sa.BigInteger),
+    _column("sha256", sa.Text),
+    _column("width", sa.Integer, nullable=True),
+    _column("height", sa.Integer, nullable=True),
+    _column("extension", sa.Text),
+    _column("normalise", sa.Text),
+    _column("rejected", sa.Text),
+    # The run that first told of the rejection: only that one's exit code speaks of it.
+    _column("rejected_run_id", sa.Text, nullable=True),
+)
+"""Fingerprints of photos and backgrounds: a file whose size, mtime and inode are unchanged is not opened again."""
+
+assets = sa.Table(
+    "assets",
+    metadata,
+    _column("account", sa.Text, primary_key=True),
+    # What was uploaded: "<sha256>" for a file's own bytes, "<sha256> upright", "<sha256> fit 1200x800" for copies.
+    _column("recipe", sa.Text, primary_key=True),
+    _column("file_path", sa.Text),
+    _column("bytes", sa.BigInteger),
+    _column("uploaded_at", sa.Float),
+)
+"""Files on the service's side; it keeps them for 7 days."""
+
+outputs = sa.Table(
+    "outputs",
+    metadata,
+    _column("id", sa.Integer, primary_key=True),
+    _column("folder_id", sa.ForeignKey("folders.id")),
+    _column("path", PathText),
+    _column("photo_folder_id", sa.ForeignKey("folders.id")),
+    _column("photo_path", PathText),
+    # Whose result belongs here, and whose is here; the two differ while one is under way.
+    _column("wanted_job_id", sa.Text, nullable=True, index=True),
+    _column("saved_job_id", sa.Text, nullable=True),
+    _column("saved_photo_sha256", sa.Text, nullable=True),
+    _column("saved_sha256", sa.Text, nullable=True),
+    _column("saved_bytes", sa.BigInteger, nullable=True),
+    _column("saved_at", sa.Float, nullable=True),
+    sa.UniqueConstraint("folder_id", "path"),
+    sa.UniqueConstraint("folder_id", "photo_folder_id", "photo_path"),
+    sa.Index(None, "folder_id", "saved_photo_sha256"),
+    sa.Index(None, "folder_id", "photo_path"),
+)
+"""One row an output path: the photo that owns it, for good, and the result it holds."""
+
+jobs = sa.Table(
+    "jobs",
+    metadata,
+    _column("id", sa.Text, primary_key=True),
+    _column("version", sa.Integer, server_default="1"),
+    _column("state", sa.Text),
+    _column("account", sa.Text, server_default=""),
+    # The key: what is paid for once. --force makes the next generation.
+    _column("photo_sha256", sa.Text),
+    _column("background_sha256", sa.Text),
+    _column("generation", sa.Integer, server_default="1"),
+    _column("output_id", sa.ForeignKey("outputs.id"), index=True),
+    _column("background_folder_id", sa.ForeignKey("folders.id"), nullable=True),
+    _column("background_path", PathText, server_default=""),
+    _column("treatment", sa.Text),
+    _column("width", sa.Integer),
+    _column("height", sa.Integer),
+    _column("distortion", sa.Integer, server_default="0"),
+    _column("blur", sa.Integer, server_default="0"),
+    _column("excess", sa.Integer, server_default="0"),
+    # A person asked for it: the result may take the place of a file the ledger does not know.
+    _column("replace", sa.Boolean, server_default=sa.false()),
+    _column("attempt", sa.Integer, server_default="0"),
+    _column("project_id", sa.Text, nullable=True, index=True),
+    # Credits this job's present attempt counts against the caps, and the period they belong to.
+    _column("credits", sa.Integer, server_default="0"),
+    _column("budget_run_id", sa.Text, server_default=""),
+    _column("budget_day", sa.Text, server_default=""),
+    _column("budget_month", sa.Text, server_default=""),
+    # The last run that planned it or took it up.
+    _column("run_id", sa.Text, index=True),
+    _column("error", sa.Text, server_default=""),
+    _column("remark", sa.Text, server_default=""),
+    _column("created_at", sa.Float),
+    _column("submitted_at", sa.Float, nullable=True),
+    _column("ended_at", sa.Float, nullable=True),
+    _column("updated_at", sa.Float),
+    # For workers on several machines: whose it is, until when.
+    _column("lease_owner", sa.Text, nullable=True),
+    _column("lease_until", sa.Float, nullable=True),
+    sa.UniqueConstraint("photo_sha256", "background_sha256", "generation"),
+    sa.Index(None, "state", "created_at"),
+    one_of("state", JobState),
+    one_of("treatment", Treatment),
+    sa.CheckConstraint("credits >= 0", name="credits"),
+    sa.CheckConstraint("state NOT IN ('rendering', 'downloading', 'done') OR project_id IS NOT NULL", name="paid"),
+)
+
+events = sa.Table(
+    "events",
+    metadata,
+    _column("id", sa.Integer, primary_key=True),
+    _column("at", sa.Float),
+    _column("run_id", sa.Text),
+    # No foreign key: the history of a planned job that was dropped stays.
+    _column("job_id", sa.Text, nullable=True, index=True),
+    _column("kind", sa.Text),
+    _column("old_state", sa.Text, nullable=True),
+    _column("new_state", sa.Text, nullable=True),
+    _column("detail", sa.Text, server_default=""),
+)
+"""What happened, in order; only ever appended to. Its last time is the ledger's clock."""
+
+credit_entries = sa.Table(
+    "credit_entries",
+    metadata,
+    _column("id", sa.Integer, primary_key=True),
+    _column("at", sa.Float),
+    _column("job_id", sa.Text, index=True),
+    _column("attempt", sa.Integer),
+    _column("run_id", sa.Text),
+    _column("day", sa.Text),
+    _column("month", sa.Text),
+    _column("bucket", sa.Text),
+    _column("amount", sa.Integer),
+    one_of("bucket", Bucket),
+    sa.CheckConstraint("amount <> 0", name="amount"),
+    sa.CheckConstraint("bucket IN ('reserved', 'unresolved') OR amount > 0", name="gross"),
+)
+"""Every movement of credits; only ever appended to. Every credit figure is a sum over it."""
+
+credit_totals = sa.Table(
+    "credit_totals",
+    metadata,
+    _column("scope", sa.Text, primary_key=True),
+    _column("period", sa.Text, primary_key=True),
+    _column("bucket", sa.Text, primary_key=True),
+    _column("amount", sa.Integer),
+    one_of("scope", Scope),
+    one_of("bucket", Bucket),
+    sa.CheckConstraint("amount >= 0", name="amount"),
+)
+"""The same sums, kept running, so that a reservation costs the same at job 10 and at job 300,000."""
+
+balances = sa.Table(
+    "balances",
+    metadata,
+    _column("id", sa.Integer, primary_key=True),
+    _column("at", sa.Float),
+    _column("run_id", sa.Text),
+    _column("account", sa.Text),
+    _column("credits", sa.Integer),
+    # Credits this ledger had seen charged, or lost sight of, when the reading was asked for.
+    _column("settled", sa.Integer),
+)
+"""Readings of the account: evidence for `audit`, and what ``keep_balance`` is held against."""
+
+prices = sa.Table(
+    "prices",
+    metadata,
+    _column("account", sa.Text, primary_key=True),
+    _column("credits", sa.Integer),
+)
+"""What the last create answer took, for each account."""

@@ -1,0 +1,124 @@
+"""What the ledger's tests share: a ledger with planned jobs, and shorthands for its figures."""
+
+import datetime
+import hashlib
+import os
+import time
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from batchbg.core.budget import Caps, Credits, Scope
+from batchbg.core.model import Job, Treatment, new_id
+from batchbg.ledger import catalog, credits, jobs, plans, runs
+from batchbg.ledger.engine import Ledger, Tx, open_ledger
+from batchbg.ledger.jobs import Budget, NewJob
+from batchbg.ledger.tables import credit_entries, events, outputs
+
+ACCOUNT = "account"
+
+
+def memory_disk() -> str | None:
+    """Where files live in memory, or None for the usual temporary folder."""
+    shared = "/dev/shm"
+    return shared if os.access(shared, os.W_OK) else None
+
+
+def url_of(path: Path) -> str:
+    return f"sqlite:///{path}"
+
+
+def open_at(path: Path) -> Ledger:
+    return open_ledger(url_of(path))
+
+
+def plan_one(tx: Tx, name: str, *, content: str | None = None, generation: int = 1) -> str:
+    """Plan a transparent result for the photo ``name``; a second call makes another job for the same output."""
+    photo_root, output_root = catalog.folder_id(tx, "photos"), catalog.folder_id(tx, "output")
+    mine = outputs.c.folder_id == output_root, outputs.c.photo_path == name
+    number = tx.connection.scalar(sa.select(outputs.c.id).where(*mine))
+    if number is None:
+        (number,) = plans.open_slots(tx, output_root, photo_root, [(f"{name}.png", name)])
+    sha256 = hashlib.sha256(os.fsencode(content or name)).hexdigest()
+    new = NewJob(sha256, "", number, None, "", Treatment.NONE, 64, 48, generation=generation)
+    job_id = new_id()
+    plans.plan_jobs(tx, [(job_id, new)])
+    return job_id
+
+
+def planned(ledger: Ledger, *names: str, run_id: str = "run") -> list[Job]:
+    """Plan a job for each name."""
+    with ledger.transaction(run_id) as tx:
+        ids = [plan_one(tx, name) for name in names]
+        return [job_of(tx.connection, job_id) for job_id in ids]
+
+
+def job_of(connection: sa.Connection, job_id: str) -> Job:
+    job = jobs.get(connection, job_id)
+    assert job is not None
+    return job
+
+
+def budget(run: str = "run", /, **caps: int) -> Budget:
+    """A budget in UTC for the run ``run``."""
+    return Budget(run, Caps(**caps), ACCOUNT, datetime.UTC)
+
+
+def submitting(ledger: Ledger, name: str = "a.jpg", run_id: str = "run") -> Job:
+    """Plan and reserve one job."""
+    (job,) = planned(ledger, name, run_id=run_id)
+    with ledger.transaction(run_id) as tx:
+        return jobs.reserve(tx, job, budget(run_id))
+
+
+def rendering(ledger: Ledger, name: str = "a.jpg", price: int | None = 5, run_id: str = "run") -> Job:
+    """Plan, reserve and create one job."""
+    job = submitting(ledger, name, run_id)
+    with ledger.transaction(run_id) as tx:
+        return jobs.created(tx, job, f"project-{name}", price)
+
+
+def total(ledger: Ledger, scope: Scope = Scope.TOTAL, period: str = "") -> Credits:
+    with ledger.reading() as connection:
+        return credits.totals(connection, scope, period)
+
+
+def entries(ledger: Ledger) -> list[tuple[str, int]]:
+    """Every movement of credits as (bucket, amount), oldest first."""
+    with ledger.reading() as connection:
+        columns = credit_entries.c.bucket, credit_entries.c.amount
+        return [tuple(row) for row in connection.execute(sa.select(*columns).order_by(credit_entries.c.id))]
+
+
+def history(ledger: Ledger, job_id: str) -> list[tuple[str, str | None, str | None]]:
+    """Every event of a job as (kind, old state, new state), oldest first."""
+    with ledger.reading() as connection:
+        query = sa.select(events.c.kind, events.c.old_state, events.c.new_state).where(events.c.job_id == job_id)
+        return [(row[0], row[1], row[2]) for row in connection.execute(query.order_by(events.c.id))]
+
+
+def disagreements(ledger: Ledger) -> list[str]:
+    with ledger.reading() as connection:
+        return credits.disagreements(connection)
+
+
+def begin_run(ledger: Ledger, cap: int | None = None) -> runs.Run:
+    with ledger.transaction() as tx:
+        return runs.begin(tx, "run", "https://api.example", cap)
+
+
+class Clock:
+    """Stands in for time.time."""
+
+    def __init__(self, at: float = 1_700_000_000.0) -> None:
+        self.at = at
+
+    def __call__(self) -> float:
+        return self.at
+
+
+def use_clock(monkeypatch, at: float = 1_700_000_000.0) -> Clock:
+    """Let the ledger live by a clock that the test moves."""
+    clock = Clock(at)
+    monkeypatch.setattr(time, "time", clock)
+    return clock

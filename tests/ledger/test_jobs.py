@@ -1,0 +1,570 @@
+import dataclasses
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from batchbg.core.budget import Credits, Scope
+from batchbg.core.lifecycle import JobState
+from batchbg.core.model import Job
+from batchbg.errors import BudgetExceeded, ExitCode, IllegalTransition, KeyInDoubt, StaleJobError
+from batchbg.ledger import catalog, credits, jobs, runs
+from batchbg.ledger.engine import Ledger
+from batchbg.ledger.tables import metadata
+
+from .support import (
+    ACCOUNT,
+    begin_run,
+    budget,
+    disagreements,
+    entries,
+    history,
+    job_of,
+    memory_disk,
+    open_at,
+    plan_one,
+    planned,
+    rendering,
+    submitting,
+    total,
+    use_clock,
+)
+
+S = JobState
+
+
+@pytest.fixture(scope="module")
+def opened():
+    """One ledger for all tests here: what SQLAlchemy has compiled stays compiled."""
+    with tempfile.TemporaryDirectory(prefix="batchbg-tests-", dir=memory_disk()) as folder:
+        found = open_at(Path(folder) / "batchbg.db")
+        yield found
+        found.close()
+
+
+@pytest.fixture
+def ledger(opened):
+    """An empty ledger."""
+    with opened.begin() as connection:
+        for table in reversed(metadata.sorted_tables):
+            connection.execute(sa.delete(table))
+    return opened
+
+
+@pytest.fixture(autouse=True)
+def totals_equal_entries(ledger):
+    """Whatever a test does, the running totals are the sums of the entries, and no job counts what is not there."""
+    yield
+    assert disagreements(ledger) == []
+
+
+def move(ledger: Ledger, function: Any, job: Job, *args: Any, run_id: str = "run") -> Job:
+    with ledger.transaction(run_id) as tx:
+        moved: Job = function(tx, job, *args)
+        return moved
+
+
+def stored(ledger: Ledger, job: Job) -> Job:
+    with ledger.reading() as connection:
+        return job_of(connection, job.id)
+
+
+# Entries
+
+
+def test_planning_moves_no_credits(ledger):
+    """A plan is paper; its slot wants the job from now on."""
+    (job,) = planned(ledger, "a.jpg")
+    assert entries(ledger) == []
+    assert (job.state, job.credits, job.attempt, job.project_id) == (S.PLANNED, 0, 0, None)
+    assert history(ledger, job.id) == [("planned", None, "planned")]
+    with ledger.reading() as connection:
+        assert catalog.slot(connection, job.output_id).wanted_job == job.id
+
+
+def test_a_reservation_is_on_file_before_the_create(ledger):
+    """State, attempt, price and period in one commit."""
+    job = submitting(ledger)
+    assert entries(ledger) == [("reserved", 5)]
+    assert (job.state, job.credits, job.attempt, job.account) == (S.SUBMITTING, 5, 1, ACCOUNT)
+    assert stored(ledger, job) == job
+    assert total(ledger) == Credits(reserved=5)
+    assert total(ledger, Scope.RUN, "run") == total(ledger, Scope.DAY, job.budget_day) == Credits(reserved=5)
+    assert total(ledger, Scope.MONTH, job.budget_day[:7]) == Credits(reserved=5)
+    assert history(ledger, job.id)[-1] == ("reserved", "planned", "submitting")
+
+
+@pytest.mark.parametrize(("answered", "charged"), [(None, 5), (5, 5), (7, 7), (3, 3), (0, 0)])
+def test_an_id_turns_the_reservation_into_a_charge(ledger, answered, charged):
+    """By what the answer says it took; by what was reserved where it does not say."""
+    job = rendering(ledger, price=answered)
+    moved = [("reserved", 5), ("reserved", -5)] + ([("charged", charged)] if charged else [])
+    assert entries(ledger) == moved
+    assert (job.state, job.credits, job.project_id) == (S.RENDERING, charged, "project-a.jpg")
+    assert stored(ledger, job) == job
+
+
+def test_a_project_that_another_job_has_is_not_taken_at_its_word(ledger):
+    """A server that answers two creates with one id: one photo would get the other's picture."""
+    rendering(ledger, "a.jpg")
+    job = move(ledger, jobs.created, submitting(ledger, "b.jpg"), "project-a.jpg", 5)
+    assert (job.state, job.credits, job.project_id) == (S.UNRESOLVED, 5, None)
+    assert total(ledger) == Credits(charged=5, unresolved=5)
+
+
+def test_a_create_that_made_nothing_releases_its_credits(ledger):
+    """In the transaction that puts the job back; the next attempt is another one."""
+    job = submitting(ledger)
+    job = move(ledger, jobs.not_created, job, "429")
+    assert entries(ledger) == [("reserved", 5), ("reserved", -5)]
+    assert total(ledger).spent == 0
+    assert (job.state, job.credits) == (S.PLANNED, 0)
+    again = move(ledger, jobs.reserve, job, budget())
+    assert again.attempt == 2
+    assert again.name != job.name
+
+
+def test_a_lost_answer_counts_as_spent(ledger):
+    """And the job is parked with the reason."""
+    job = move(ledger, jobs.lost, submitting(ledger), "ReadTimeout")
+    assert entries(ledger) == [("reserved", 5), ("reserved", -5), ("unresolved", 5)]
+    assert (job.state, job.credits, job.error) == (S.UNRESOLVED, 5, "ReadTimeout")
+    assert total(ledger).spent == 5
+
+
+def test_a_refusal_before_the_reservation_costs_nothing(ledger):
+    """The upload was refused: no entry, and the reason on the job."""
+    (job,) = planned(ledger, "a.jpg")
+    job = move(ledger, jobs.refused, job, "415 of upload-urls")
+    assert entries(ledger) == []
+    assert (job.state, job.error, job.credits) == (S.FAILED, "415 of upload-urls", 0)
+
+
+def test_a_complete_render_moves_no_credits(ledger):
+    """Unless it turns out to have cost more than the create said."""
+    job = move(ledger, jobs.complete, rendering(ledger), 5)
+    assert entries(ledger)[3:] == []
+    assert job.state is S.DOWNLOADING
+    dearer = move(ledger, jobs.complete, rendering(ledger, "b.jpg"), 8)
+    assert entries(ledger)[-1] == ("charged", 3)
+    assert dearer.credits == 8
+    silent = move(ledger, jobs.complete, rendering(ledger, "c.jpg"), None)
+    assert silent.credits == 5
+
+
+@pytest.mark.parametrize("state", [S.FAILED, S.CANCELED])
+@pytest.mark.parametrize(("reported", "back"), [(None, 0), (5, 0), (9, 0), (2, 3), (0, 5)])
+def test_a_render_in_vain_counts_until_its_refund_is_seen(ledger, state, reported, back):
+    """What the project's record says decides, and never gives back more than was taken."""
+    job = move(ledger, jobs.ended, rendering(ledger), state, "no product found", reported)
+    assert entries(ledger)[3:] == ([("refunded", back)] if back else [])
+    assert (job.state, job.credits, job.error) == (state, 5 - back, "no product found")
+    assert total(ledger).spent == 5 - back
+
+
+def test_a_refund_that_comes_later_is_booked_once(ledger):
+    """In parts, too; asking again changes nothing; the job stays in its state."""
+    job = move(ledger, jobs.ended, rendering(ledger), S.FAILED, "error", 5)
+    job = move(ledger, jobs.refunded, job, 3)
+    assert (job.credits, job.state) == (3, S.FAILED)
+    job = move(ledger, jobs.refunded, job, 3)
+    job = move(ledger, jobs.refunded, job, None)
+    job = move(ledger, jobs.refunded, job, 0)
+    assert job.credits == 0
+    assert entries(ledger)[3:] == [("refunded", 2), ("refunded", 3)]
+    assert stored(ledger, job) == job
+    assert total(ledger) == Credits(charged=5, refunded=5)
+
+
+def test_delivery_moves_no_credits(ledger):
+    """Done with a remark, or unusable with a reason; the project id stays for `rescue`."""
+    done = move(ledger, jobs.complete, rendering(ledger), 5)
+    done = move(ledger, jobs.done, done, "smaller than the photo")
+    bad = move(ledger, jobs.complete, rendering(ledger, "b.jpg"), 5)
+    bad = move(ledger, jobs.unusable, bad, "no whole picture")
+    assert (done.state, done.remark, bad.state, bad.error) == (
+        S.DONE,
+        "smaller than the photo",
+        S.FAILED,
+        "no whole picture",
+    )
+    assert bad.project_id == "project-b.jpg"
+    assert total(ledger) == Credits(charged=10)
+
+
+def test_resolved_as_charged_is_failed_and_charged(ledger):
+    """A person's word: it was taken, and nothing can be had for it."""
+    job = move(ledger, jobs.lost, submitting(ledger), "timeout")
+    job = move(ledger, jobs.resolve_charged, job)
+    assert entries(ledger)[3:] == [("unresolved", -5), ("charged", 5)]
+    assert (job.state, job.credits) == (S.FAILED, 5)
+
+
+def test_resolved_as_not_charged_is_planned_again(ledger):
+    """A person's word: it made nothing; its credits are free again."""
+    job = move(ledger, jobs.lost, submitting(ledger), "timeout")
+    job = move(ledger, jobs.resolve_not_charged, job)
+    assert entries(ledger)[3:] == [("unresolved", -5)]
+    assert (job.state, job.credits, job.error) == (S.PLANNED, 0, "")
+    assert total(ledger).spent == 0
+
+
+@pytest.mark.parametrize(("reported", "charged"), [(None, 5), (5, 5), (7, 7), (0, 5)])
+def test_resolved_with_its_project_goes_on(ledger, reported, charged):
+    """The id is attached and the credits count as charged; a refund is seen later."""
+    job = move(ledger, jobs.lost, submitting(ledger), "timeout")
+    job = move(ledger, jobs.resolve_project, job, "found", reported)
+    assert entries(ledger)[3:] == [("unresolved", -5), ("charged", charged)]
+    assert (job.state, job.project_id, job.credits) == (S.RENDERING, "found", charged)
+
+
+def test_a_dropped_job_leaves_its_history(ledger):
+    """Its slot wants what it holds."""
+    (job,) = planned(ledger, "a.jpg")
+    move(ledger, jobs.drop, job, "another plan for the same photo")
+    with ledger.reading() as connection:
+        assert jobs.get(connection, job.id) is None
+        assert catalog.slot(connection, job.output_id).wanted_job is None
+    assert history(ledger, job.id)[-1] == ("dropped", "planned", None)
+
+
+def test_a_job_that_was_sent_cannot_be_dropped(ledger):
+    """Neither by its present self nor by an old copy from when it was planned."""
+    (job,) = planned(ledger, "a.jpg")
+    sent = move(ledger, jobs.reserve, job, budget())
+    for copy in (job, sent):
+        with pytest.raises(StaleJobError):
+            move(ledger, jobs.drop, copy, "no reason")
+    assert stored(ledger, job).state is S.SUBMITTING
+
+
+# Guards
+
+MOVES: dict[str, tuple[JobState, Any, tuple[Any, ...]]] = {
+    "reserve": (S.PLANNED, jobs.reserve, (budget(),)),
+    "refused": (S.PLANNED, jobs.refused, ("x",)),
+    "created": (S.SUBMITTING, jobs.created, ("p", 5)),
+    "not_created": (S.SUBMITTING, jobs.not_created, ("x",)),
+    "lost": (S.SUBMITTING, jobs.lost, ("x",)),
+    "complete": (S.RENDERING, jobs.complete, (9,)),
+    "ended": (S.RENDERING, jobs.ended, (S.FAILED, "x", 0)),
+    "done": (S.DOWNLOADING, jobs.done, ()),
+    "unusable": (S.DOWNLOADING, jobs.unusable, ("x",)),
+    "refunded": (S.FAILED, jobs.refunded, (0,)),
+    "resolve_charged": (S.UNRESOLVED, jobs.resolve_charged, ()),
+    "resolve_not_charged": (S.UNRESOLVED, jobs.resolve_not_charged, ()),
+    "resolve_project": (S.UNRESOLVED, jobs.resolve_project, ("p", 5)),
+}
+
+
+def job_in(ledger: Ledger, state: JobState) -> Job:
+    match state:
+        case S.PLANNED:
+            return planned(ledger, "a.jpg")[0]
+        case S.SUBMITTING:
+            return submitting(ledger)
+        case S.RENDERING:
+            return rendering(ledger)
+        case S.DOWNLOADING:
+            return move(ledger, jobs.complete, rendering(ledger), 5)
+        case S.FAILED:
+            return move(ledger, jobs.ended, rendering(ledger), S.FAILED, "x", 5)
+        case _:
+            return move(ledger, jobs.lost, submitting(ledger), "x")
+
+
+@pytest.mark.parametrize("name", MOVES)
+def test_a_stale_copy_of_a_job_moves_nothing(ledger, name):
+    """Somebody else moved it since: the guarded UPDATE finds no row, and neither credits nor events are written."""
+    state, function, args = MOVES[name]
+    job = job_in(ledger, state)
+    stale = dataclasses.replace(job, version=job.version - 1)
+    before = entries(ledger), history(ledger, job.id)
+    with pytest.raises(StaleJobError):
+        move(ledger, function, stale, *args)
+    assert (entries(ledger), history(ledger, job.id)) == before
+    assert stored(ledger, job) == job
+
+
+@pytest.mark.parametrize("name", MOVES)
+def test_a_move_is_made_once(ledger, name):
+    """The second of two workers with the same copy is refused."""
+    state, function, args = MOVES[name]
+    job = job_in(ledger, state)
+    moved = move(ledger, function, job, *args)
+    assert (moved.version, stored(ledger, job)) == (job.version + 1, moved)
+    before = entries(ledger)
+    with pytest.raises(StaleJobError):
+        move(ledger, function, job, *args)
+    assert entries(ledger) == before
+
+
+@pytest.mark.parametrize("name", [name for name in MOVES if name not in ("refunded", "complete")])
+def test_a_move_along_no_arrow_is_a_bug_and_changes_nothing(ledger, name):
+    """From done nothing but a rescue leads away."""
+    job = move(ledger, jobs.done, job_in(ledger, S.DOWNLOADING))
+    _, function, args = MOVES[name]
+    before = entries(ledger)
+    with pytest.raises((IllegalTransition, StaleJobError)):
+        move(ledger, function, job, *args)
+    assert entries(ledger) == before
+
+
+@pytest.mark.parametrize("text", ["half a pair \ud800", "\udcff.jpg is gone", "\x00", "é" * 5000])
+@pytest.mark.parametrize("name", ["refused", "not_created", "lost", "ended", "unusable"])
+def test_any_text_can_be_a_reason(ledger, name, text):
+    """A server's message and a file's name may hold what is no character; the job ends all the same."""
+    state, function, args = MOVES[name]
+    reason = [text if one == "x" else one for one in args]
+    job = job_in(ledger, state)
+    assert move(ledger, function, job, *reason).version == job.version + 1
+    assert len(stored(ledger, job).error) <= jobs.MAX_TEXT
+
+
+def test_any_name_can_be_the_reason_of_a_drop(ledger):
+    """A photo whose name is no text may be gone when it is its turn."""
+    (job,) = planned(ledger, "\udcff.jpg")
+    move(ledger, jobs.drop, job, "\udcff.jpg is gone")
+    with ledger.reading() as connection:
+        assert jobs.get(connection, job.id) is None
+
+
+# Keys
+
+
+@pytest.mark.parametrize("state", [S.SUBMITTING, S.RENDERING, S.DOWNLOADING, S.UNRESOLVED])
+def test_no_create_leaves_for_a_key_that_is_not_settled(ledger, state):
+    """Another generation of the same photo and background waits, even a forced one."""
+    job_in(ledger, state)
+    with ledger.transaction("run") as tx:
+        other = job_of(tx.connection, plan_one(tx, "b.jpg", content="a.jpg", generation=2))
+    before = entries(ledger)
+    with pytest.raises(KeyInDoubt):
+        move(ledger, jobs.reserve, other, budget())
+    assert entries(ledger) == before
+    assert stored(ledger, other) == other
+
+
+def test_a_key_that_is_settled_may_be_paid_again(ledger):
+    """--force after a result, or after a failure."""
+    move(ledger, jobs.done, job_in(ledger, S.DOWNLOADING))
+    with ledger.transaction("run") as tx:
+        other = job_of(tx.connection, plan_one(tx, "a.jpg", generation=2))
+    assert move(ledger, jobs.reserve, other, budget()).state is S.SUBMITTING
+
+
+def test_one_key_has_one_job_a_generation(ledger):
+    """The database itself refuses a second one."""
+    planned(ledger, "a.jpg")
+    with pytest.raises(sa.exc.DBAPIError), ledger.engine.begin() as connection:
+        connection.execute(
+            sa.text(
+                "INSERT INTO jobs (id, state, photo_sha256, background_sha256, output_id, treatment, width, height,"
+                " run_id, created_at, updated_at) SELECT 'other', state, photo_sha256, background_sha256, output_id,"
+                " treatment, width, height, run_id, created_at, updated_at FROM jobs"
+            )
+        )
+
+
+# Caps
+
+
+@pytest.mark.parametrize("cap", ["run", "day", "month", "total"])
+def test_a_cap_of_23_lets_four_of_five_credits_through(ledger, cap):
+    """The fifth is refused with the cap's name, and nothing of it is written."""
+    five = planned(ledger, *(f"{n}.jpg" for n in range(5)))
+    for job in five[:4]:
+        move(ledger, jobs.reserve, job, budget(**{cap: 23}))
+    with pytest.raises(BudgetExceeded, match=r"3 of 23 credits left, the next image takes 5") as caught:
+        move(ledger, jobs.reserve, five[4], budget(**{cap: 23}))
+    assert caught.value.exit_code is ExitCode.CAP
+    assert total(ledger).reserved == 20
+    assert stored(ledger, five[4]) == five[4]
+
+
+def test_the_tightest_cap_is_named(ledger):
+    """What a person has to raise."""
+    first, second = planned(ledger, "a.jpg", "b.jpg")
+    move(ledger, jobs.reserve, first, budget(run=100, day=9, total=50))
+    with pytest.raises(BudgetExceeded, match=r"budget\.per_day"):
+        move(ledger, jobs.reserve, second, budget(run=100, day=9, total=50))
+
+
+def test_lost_and_charged_credits_fill_a_cap_and_refunds_make_room(ledger):
+    """Room that is given back is used in the same run."""
+    lost, failed, waiting = planned(ledger, "a.jpg", "b.jpg", "c.jpg")
+    cap = budget(run=12)
+    move(ledger, jobs.lost, move(ledger, jobs.reserve, lost, cap), "timeout")
+    failed = move(ledger, jobs.created, move(ledger, jobs.reserve, failed, cap), "p", 5)
+    failed = move(ledger, jobs.ended, failed, S.FAILED, "error", 5)
+    with pytest.raises(BudgetExceeded):
+        move(ledger, jobs.reserve, waiting, cap)
+    move(ledger, jobs.refunded, failed, 0)
+    assert move(ledger, jobs.reserve, waiting, cap).state is S.SUBMITTING
+
+
+def test_the_next_reservation_takes_the_last_answered_price(ledger):
+    """Where it rose; where it fell the configured price stays, and an answer without a price teaches nothing."""
+    rendering(ledger, "a.jpg", 7)
+    assert submitting(ledger, "b.jpg").credits == 7
+    rendering(ledger, "c.jpg", None)
+    assert submitting(ledger, "d.jpg").credits == 7
+    rendering(ledger, "e.jpg", 3)
+    assert submitting(ledger, "f.jpg").credits == 5
+
+
+def test_prices_are_learnt_by_account(ledger):
+    """Another account has other prices."""
+    rendering(ledger, "a.jpg", 7)
+    (job,) = planned(ledger, "b.jpg")
+    assert move(ledger, jobs.reserve, job, dataclasses.replace(budget(), account="other")).credits == 5
+
+
+def test_a_refund_belongs_to_the_day_of_its_reservation(ledger, monkeypatch):
+    """Whenever it arrives: yesterday's credits do not make room today."""
+    clock = use_clock(monkeypatch, 1_700_000_000.0)  # 2023-11-14 22:13 UTC
+    job = move(ledger, jobs.ended, rendering(ledger), S.FAILED, "error", 5)
+    clock.at += 86_400 * 17
+    move(ledger, jobs.refunded, job, 0)
+    assert total(ledger, Scope.DAY, "2023-11-14") == Credits(charged=5, refunded=5)
+    assert total(ledger, Scope.MONTH, "2023-11") == Credits(charged=5, refunded=5)
+    assert total(ledger, Scope.DAY, "2023-12-01") == Credits()
+
+
+def test_a_second_attempt_belongs_to_its_own_day(ledger, monkeypatch):
+    """The period is that of the present attempt's reservation."""
+    clock = use_clock(monkeypatch, 1_700_000_000.0)
+    job = move(ledger, jobs.not_created, submitting(ledger), "429")
+    clock.at += 86_400
+    move(ledger, jobs.reserve, job, budget("later"))
+    assert total(ledger, Scope.DAY, "2023-11-14") == Credits()
+    assert total(ledger, Scope.DAY, "2023-11-15") == total(ledger, Scope.RUN, "later") == Credits(reserved=5)
+
+
+# keep_balance
+
+
+def read_balance(ledger: Ledger, credits_now: int, account: str = ACCOUNT) -> None:
+    with ledger.transaction("run") as tx:
+        credits.read_balance(tx, account, credits_now, credits.settled(tx.connection))
+
+
+def test_without_a_reading_keep_balance_lets_nothing_through(ledger):
+    """What is not known cannot be kept."""
+    first, second = planned(ledger, "a.jpg", "b.jpg")
+    read_balance(ledger, 1000, "another account")
+    with pytest.raises(BudgetExceeded, match="not known"):
+        move(ledger, jobs.reserve, first, budget(keep_balance=10))
+    read_balance(ledger, 1000)
+    assert move(ledger, jobs.reserve, second, budget(keep_balance=10)).state is S.SUBMITTING
+
+
+def test_keep_balance_counts_what_was_reserved_since_the_reading(ledger):
+    """20 on the account and 10 to be kept: two images, whatever became of them since."""
+    three = planned(ledger, "a.jpg", "b.jpg", "c.jpg")
+    read_balance(ledger, 20)
+    cap = budget(keep_balance=10)
+    move(ledger, jobs.created, move(ledger, jobs.reserve, three[0], cap), "p", 5)
+    move(ledger, jobs.lost, move(ledger, jobs.reserve, three[1], cap), "timeout")
+    with pytest.raises(BudgetExceeded, match="keep_balance"):
+        move(ledger, jobs.reserve, three[2], cap)
+    read_balance(ledger, 15)
+    assert move(ledger, jobs.reserve, three[2], cap).state is S.SUBMITTING
+
+
+def test_a_create_in_the_air_during_a_reading_is_counted_beside_it(ledger):
+    """It may or may not be in the reading: the safe side."""
+    two = planned(ledger, "a.jpg", "b.jpg")
+    cap = budget(keep_balance=10)
+    read_balance(ledger, 100)
+    in_air = move(ledger, jobs.reserve, two[0], cap)
+    read_balance(ledger, 15)
+    with pytest.raises(BudgetExceeded):
+        move(ledger, jobs.reserve, two[1], cap)
+    move(ledger, jobs.created, in_air, "p", 5)
+    with pytest.raises(BudgetExceeded):
+        move(ledger, jobs.reserve, two[1], cap)
+
+
+# Runs
+
+
+def test_a_killed_run_is_not_over(ledger):
+    """The next run spends under its cap, the lower of the two; one that ended is over."""
+    first = begin_run(ledger, 23)
+    second = begin_run(ledger, 100)
+    assert (second.continued, second.budget_id, second.cap_credits) == (True, first.id, 23)
+    third = begin_run(ledger, 10)
+    assert (third.budget_id, third.cap_credits) == (first.id, 10)
+    with ledger.transaction(third.id) as tx:
+        runs.end(tx, 0)
+    fourth = begin_run(ledger, None)
+    assert (fourth.continued, fourth.budget_id, fourth.cap_credits) == (False, fourth.id, None)
+
+
+def test_a_killed_run_without_a_cap_takes_the_next_ones(ledger):
+    """And a cap stays where the next run has none."""
+    begin_run(ledger, None)
+    assert begin_run(ledger, 23).cap_credits == 23
+    assert begin_run(ledger, None).cap_credits == 23
+
+
+def test_a_killed_run_s_cap_survives_a_killed_rescue(ledger):
+    """What does not spend, killed or not, does not end what the killed run began."""
+    first = begin_run(ledger, 23)
+    with ledger.transaction() as tx:
+        runs.begin(tx, "rescue", "https://api.example", None, spends=False)
+    third = begin_run(ledger, 100)
+    assert (third.budget_id, third.cap_credits) == (first.id, 23)
+
+
+def test_the_last_run_is_the_last_although_the_clock_stood_still(ledger, monkeypatch):
+    """After a jump back several runs begin at the ledger's same second; `status` shows the newest."""
+    clock = use_clock(monkeypatch)
+    begun = []
+    for _ in range(6):
+        run = begin_run(ledger)
+        begun.append(run.id)
+        with ledger.transaction(run.id) as tx:
+            runs.end(tx, 0)
+        clock.at -= 3600
+    with ledger.reading() as connection:
+        assert [one.id for one in runs.last(connection, 6)] == begun[::-1]
+
+
+def test_the_work_of_a_run_is_taken_in_order_and_none_twice(ledger):
+    """In pieces of any size."""
+    names = [f"{n}.jpg" for n in range(7)]
+    made = {job.id for job in planned(ledger, *names)}
+    planned(ledger, "x.jpg", run_id="another run")
+    seen, after = [], (0.0, "")
+    with ledger.reading() as connection:
+        while found := jobs.next_planned(connection, "run", after, 3):
+            seen += [job.id for job in found]
+            after = (found[-1].created_at, found[-1].id)
+        assert jobs.counts(connection, "run")[S.PLANNED] == 7
+        assert jobs.counts(connection)[S.PLANNED] == 8
+    assert (len(seen), set(seen)) == (7, made)
+
+
+def test_taken_up_jobs_count_among_those_of_the_run(ledger):
+    """One by one, or all in some states."""
+    first, second = planned(ledger, "a.jpg", "b.jpg", run_id="earlier")
+    with ledger.transaction("run") as tx:
+        jobs.take_up(tx, first.id)
+        assert jobs.counts(tx.connection, "run")[S.PLANNED] == 1
+        jobs.take_up_all(tx, {S.PLANNED})
+        assert jobs.counts(tx.connection, "run")[S.PLANNED] == 2
+        assert {job.id for job in jobs.in_states(tx.connection, {S.PLANNED})} == {first.id, second.id}
+
+
+def test_a_tampered_total_is_found(ledger):
+    """`ledger check` says which sum differs, and by what."""
+    rendering(ledger)
+    with ledger.begin() as connection:
+        connection.execute(sa.text("UPDATE credit_totals SET amount = 4 WHERE scope = 'run' AND bucket = 'charged'"))
+    assert disagreements(ledger) == ["run run: charged is 4, its entries sum to 5"]
+    with ledger.begin() as connection:
+        connection.execute(sa.text("UPDATE credit_totals SET amount = 5 WHERE scope = 'run' AND bucket = 'charged'"))

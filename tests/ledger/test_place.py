@@ -1,0 +1,55 @@
+"""Ledgers in places where they must not be."""
+
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from batchbg.errors import ConfigError
+from batchbg.ledger import place
+from batchbg.ledger.engine import open_ledger
+
+MOUNTS = """\
+/dev/vda / ext4 rw 0 0
+server:/photos /mnt/photos nfs4 rw 0 0
+//nas/two\\040words /mnt/two\\040words cifs rw 0 0
+tmpfs /mnt/photos/local tmpfs rw 0 0
+"""
+
+
+@pytest.mark.parametrize(
+    ("path", "kind"),
+    [
+        ("/home/batchbg.db", "ext4"),
+        ("/mnt/photos/batchbg.db", "nfs4"),
+        ("/mnt/photos/local/batchbg.db", "tmpfs"),
+        ("/mnt/photos-2/batchbg.db", "ext4"),
+        ("/mnt/two words/batchbg.db", "cifs"),
+    ],
+)
+def test_the_nearest_mount_tells_the_type(path, kind):
+    """Also below another, and with blanks in its name."""
+    assert place.type_of(Path(path), MOUNTS) == kind
+
+
+def test_a_ledger_on_a_network_is_refused(tmp_path, monkeypatch):
+    """With the type and what to do; nothing is made there."""
+    mounts = tmp_path / "mounts"
+    mounts.write_text(f"server:/x {tmp_path} nfs4 rw 0 0\n")
+    monkeypatch.setattr(place, "_MOUNTS", mounts)
+    with pytest.raises(ConfigError, match=r"network file system \(nfs4\)"):
+        open_ledger(f"sqlite:///{tmp_path / 'batchbg.db'}")
+    assert not (tmp_path / "batchbg.db").exists()
+
+
+def test_another_programs_database_is_left_as_it_is(tmp_path):
+    """No table of ours is added to it."""
+    path = tmp_path / "browser.db"
+    with sqlite3.connect(path) as connection:
+        connection.execute("CREATE TABLE bookmarks (url TEXT)")
+    connection.close()
+    with pytest.raises(ConfigError, match="other program"):
+        open_ledger(f"sqlite:///{path}")
+    with sqlite3.connect(path) as connection:
+        assert connection.execute("SELECT name FROM sqlite_master").fetchall() == [("bookmarks",)]
+    connection.close()

@@ -1,0 +1,226 @@
+import enum
+import re
+import shutil
+import sqlite3
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+
+from batchbg.core.budget import Bucket, Scope
+from batchbg.core.lifecycle import JobState
+from batchbg.core.model import Treatment
+from batchbg.errors import ConfigError, ExitCode
+from batchbg.ledger import engine, migrate
+from batchbg.ledger.engine import open_ledger
+from batchbg.ledger.tables import metadata
+
+from .support import open_at, planned, url_of
+
+CHECKED: dict[tuple[str, str], type[enum.StrEnum]] = {
+    ("jobs", "state"): JobState,
+    ("jobs", "treatment"): Treatment,
+    ("credit_entries", "bucket"): Bucket,
+    ("credit_totals", "bucket"): Bucket,
+    ("credit_totals", "scope"): Scope,
+}
+"""Columns that hold nothing but an enum's values."""
+
+
+def shape(found: sa.Engine) -> dict[str, object]:
+    """Everything that reflection tells of a database's tables, in a form that can be compared."""
+    inspector = sa.inspect(found)
+    tables: dict[str, object] = {}
+    for name in inspector.get_table_names():
+        if name == "alembic_version":
+            continue
+        columns: list[Any] = list(inspector.get_columns(name))
+        tables[name] = {
+            "columns": {
+                column["name"]: (str(column["type"]), column["nullable"], column["default"], column["primary_key"])
+                for column in columns
+            },
+            "primary key": inspector.get_pk_constraint(name),
+            "unique": sorted((str(one["name"]), one["column_names"]) for one in inspector.get_unique_constraints(name)),
+            "indexes": sorted(
+                (str(one["name"]), one["column_names"], one["unique"]) for one in inspector.get_indexes(name)
+            ),
+            "checks": sorted(
+                (str(one["name"]), " ".join(one["sqltext"].split())) for one in inspector.get_check_constraints(name)
+            ),
+            "foreign keys": sorted(
+                (str(one["name"]), one["constrained_columns"], one["referred_table"], one["referred_columns"])
+                for one in inspector.get_foreign_keys(name)
+            ),
+        }
+    return tables
+
+
+@pytest.fixture
+def from_models(tmp_path) -> Iterator[sa.Engine]:
+    """A database made from the models, without a migration."""
+    made = sa.create_engine(url_of(tmp_path / "models.db"))
+    metadata.create_all(made)
+    yield made
+    made.dispose()
+
+
+def test_migrations_from_zero_equal_the_models(ledger, from_models):
+    """Columns, defaults, keys, indexes, unique and CHECK constraints are the same either way."""
+    migrated, modelled = shape(ledger.engine), shape(from_models)
+    assert migrated.keys() == modelled.keys()
+    for table in modelled:
+        assert migrated[table] == modelled[table], table
+
+
+def test_alembic_sees_nothing_left_to_migrate(ledger):
+    """What `alembic revision --autogenerate` would write is empty."""
+    with ledger.reading() as connection:
+        context = MigrationContext.configure(connection)
+        assert compare_metadata(context, metadata) == []
+
+
+@pytest.mark.parametrize(("where", "values"), CHECKED.items())
+def test_check_constraints_agree_with_the_enums(ledger, where, values):
+    """Alembic does not compare them, so a state that is new in Python alone would be refused by the database."""
+    table, column = where
+    checks = {one["name"]: one["sqltext"] for one in sa.inspect(ledger.engine).get_check_constraints(table)}
+    text = str(checks[f"ck_{table}_{column}"])
+    assert text.startswith(f"{column} IN (")
+    assert sorted(re.findall(r"'([^']*)'", text)) == sorted(one.value for one in values)
+
+
+def test_every_column_that_holds_an_enum_is_checked():
+    """A new one has to be added to the table above."""
+    listed = {
+        (table.name, column.name)
+        for table in metadata.tables.values()
+        for column in table.columns
+        if any(
+            str(one.name) == f"ck_{table.name}_{column.name}" and " IN (" in str(one.sqltext) for one in checks(table)
+        )
+    }
+    assert listed == set(CHECKED)
+
+
+def checks(table: sa.Table) -> list[sa.CheckConstraint]:
+    return [one for one in table.constraints if isinstance(one, sa.CheckConstraint)]
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE jobs SET state = 'rendering'",
+        "UPDATE jobs SET state = 'done'",
+        "UPDATE jobs SET state = 'elsewhere'",
+        "UPDATE jobs SET credits = -1",
+        "INSERT INTO credit_totals VALUES ('total', '', 'charged', -1)",
+        "INSERT INTO credit_totals VALUES ('week', '', 'charged', 1)",
+        "INSERT INTO credit_entries (at, job_id, attempt, run_id, day, month, bucket, amount)"
+        " VALUES (0, 'j', 1, 'r', 'd', 'm', 'charged', -1)",
+        "INSERT INTO credit_entries (at, job_id, attempt, run_id, day, month, bucket, amount)"
+        " VALUES (0, 'j', 1, 'r', 'd', 'm', 'reserved', 0)",
+        "UPDATE jobs SET output_id = 999",
+    ],
+)
+def test_the_database_itself_refuses_nonsense(ledger, path, statement):
+    """A paid state without a project id, negative sums, a charge that falls: by whatever program."""
+    planned(ledger, "a.jpg")
+    connection = sqlite3.connect(path)
+    connection.execute("PRAGMA foreign_keys = ON")
+    with pytest.raises(sqlite3.IntegrityError):
+        connection.execute(statement)
+    connection.close()
+
+
+def test_head_is_the_newest_migration():
+    """Opening a ledger does not import Alembic; so the name stands in the code as well."""
+    config = Config()
+    config.set_main_option("script_location", str(migrate.scripts_folder()))
+    config.set_main_option("path_separator", "os")
+    assert ScriptDirectory.from_config(config).get_heads() == [engine.HEAD]
+
+
+def test_opening_is_idempotent(tmp_path):
+    """A second opening changes no byte of the schema and loses no row."""
+    file = tmp_path / "batchbg.db"
+    first = open_at(file)
+    planned(first, "a.jpg")
+    before = shape(first.engine)
+    first.close()
+    second = open_at(file)
+    assert shape(second.engine) == before
+    with second.reading() as connection:
+        assert connection.scalar(sa.text("SELECT count(*) FROM jobs")) == 1
+        assert engine.schema_version(connection) == engine.HEAD
+    second.close()
+    assert [one.name for one in tmp_path.glob("*before*")] == []
+
+
+def test_a_ledger_from_a_newer_version_is_refused(ledger, path):
+    """With exit code 2, the file's name and what to do; it stays as it is."""
+    with ledger.begin() as connection:
+        connection.execute(sa.text("UPDATE alembic_version SET version_num = '9999'"))
+    with pytest.raises(ConfigError, match="newer batchbg") as caught:
+        open_ledger(url_of(path))
+    assert caught.value.exit_code is ExitCode.USAGE
+    assert str(path) in str(caught.value)
+
+
+@pytest.fixture
+def next_version(tmp_path, monkeypatch):
+    """A batchbg that has one more migration."""
+    folder = tmp_path / "migrations"
+    shutil.copytree(migrate.scripts_folder(), folder, ignore=shutil.ignore_patterns("__pycache__"))
+    newest = folder / "versions" / "9999_next.py"
+    newest.write_text(
+        "import sqlalchemy as sa\nfrom alembic import op\n"
+        f"revision = '9999'\ndown_revision = '{engine.HEAD}'\n"
+        "def upgrade():\n    op.create_table('more', sa.Column('id', sa.Integer(), primary_key=True))\n"
+    )
+    monkeypatch.setattr(migrate, "scripts_folder", lambda: folder)
+    monkeypatch.setattr(engine, "HEAD", "9999")
+    return newest
+
+
+def test_an_older_ledger_is_backed_up_and_brought_up_to_date(ledger, path, next_version):
+    """The copy holds everything, also what was only in the write-ahead log."""
+    (job,) = planned(ledger, "a.jpg")
+    ledger.close()
+    upgraded = open_at(path)
+    assert sa.inspect(upgraded.engine).has_table("more")
+    upgraded.close()
+    (backup,) = path.parent.glob("batchbg.db.before*")
+    copy = sqlite3.connect(backup)
+    assert copy.execute("SELECT id FROM jobs").fetchall() == [(job.id,)]
+    assert copy.execute("SELECT version_num FROM alembic_version").fetchall() == [("0001",)]
+    copy.close()
+
+
+def test_a_backup_is_whole_while_others_have_the_ledger_open(ledger, path, next_version):
+    """A reading command may run at the same time; its connection keeps the write-ahead log alive."""
+    (job,) = planned(ledger, "a.jpg")
+    upgraded = open_at(path)
+    upgraded.close()
+    (backup,) = path.parent.glob("batchbg.db.before*")
+    copy = sqlite3.connect(backup)
+    assert copy.execute("SELECT id FROM jobs").fetchall() == [(job.id,)]
+    copy.close()
+
+
+def test_a_migration_that_fails_leaves_the_ledger_as_it_was(ledger, path, next_version):
+    """All of it is one transaction."""
+    planned(ledger, "a.jpg")
+    ledger.close()
+    next_version.write_text(next_version.read_text() + "    raise RuntimeError('half way')\n")
+    with pytest.raises(RuntimeError, match="half way"):
+        open_at(path)
+    connection = sqlite3.connect(path)
+    assert connection.execute("SELECT version_num FROM alembic_version").fetchall() == [("0001",)]
+    assert connection.execute("SELECT name FROM sqlite_master WHERE name = 'more'").fetchall() == []
+    connection.close()
