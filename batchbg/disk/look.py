@@ -1,0 +1,312 @@
+"""Looking into one file: is it a picture that can be sent, and what will pairing need of it?"""
+
+import contextlib
+import functools
+import hashlib
+import io
+import os
+import threading
+import warnings
+from pathlib import Path
+from typing import IO, Final
+
+import pillow_heif
+from PIL import ExifTags, Image, ImageChops, ImageCms, ImageFile, TiffImagePlugin, UnidentifiedImageError
+
+from batchbg.core.model import Look, Size, Stamp
+from batchbg.disk.scan import stamp_of
+from batchbg.errors import PhotoChanged
+
+EXTENSIONS: Final = {
+    "PNG": "png",
+    "JPEG": "jpg",
+    "MPO": "jpg",
+    "HEIF": "heic",
+    "WEBP": "webp",
+    "AVIF": "avif",
+    "JPEG2000": "jp2",
+    "TIFF": "tiff",
+    "BMP": "bmp",
+}
+"""Pillow's name of a format and the extension under which the API takes it. Source: the spec of files/upload-urls."""
+
+MAX_PIXELS: Final = 250_000_000
+"""Larger pictures are refused from their header, before anything is allocated; 250 MP decode to 750 MB."""
+
+MAX_BYTES: Final = 200_000_000
+"""Bytes a free plan may upload. Source: docs, inputs and outputs; larger plans take more."""
+
+UNREADABLE: Final = "cannot be read"
+"""Begins the reason where the disk refused: such a file is tried again by every run, though its stamp is the same."""
+
+_COPIED: Final = ("GIF", "ICO", "ICNS", "PPM", "PCX", "QOI", "SGI", "DDS")
+"""Formats that go up as a normalised copy. Others that Pillow knows are no photos, or are read by outside programs."""
+
+_READ: Final = (*(EXTENSIONS.keys() - {"MPO"}), *_COPIED)
+"""What Pillow is asked to recognise; it makes an MPO of a JPEG by itself."""
+
+_VECTOR: Final = (".svg", ".svgz", ".eps", ".ai")
+_CAMERA_RAW: Final = (".raw", ".dng", ".cr2", ".cr3", ".nef", ".arw", ".orf", ".rw2", ".raf", ".pef", ".srw")
+_PHOTOSHOP: Final = (".psd", ".psb")
+_OTHERS: Final = (
+    *(".jpe", ".jfif", ".hif", ".j2k", ".jpx", ".jxl", ".gif", ".apng", ".ico", ".icns", ".tga", ".exr", ".hdr"),
+    *(".ppm", ".pgm", ".pbm", ".pcx", ".qoi", ".sgi", ".dds"),
+)
+_SENT: Final = (".png", ".jpg", ".jpeg", ".heic", ".heif", ".webp", ".avif", ".jp2", ".tiff", ".tif", ".bmp")
+
+PICTURE_NAMES: Final = frozenset((*_SENT, *_OTHERS, *_VECTOR, *_CAMERA_RAW, *_PHOTOSHOP))
+"""Endings that claim a picture: such a file is rejected where its content is none; any other is ignored."""
+
+_DRAWING: Final = "a vector drawing; export it as PNG"
+_RAW: Final = "a camera's raw file; develop it to JPEG"
+_LAYERS: Final = "a Photoshop document; export it as PNG or JPEG"
+
+_BY_NAME: Final = {
+    **dict.fromkeys(_VECTOR, _DRAWING),
+    **dict.fromkeys(_CAMERA_RAW, _RAW),
+    **dict.fromkeys(_PHOTOSHOP, _LAYERS),
+}
+
+_BY_START: Final = (
+    (b"8BPS", _LAYERS),
+    (b"%!PS", _DRAWING),
+    (b"\xc5\xd0\xd3\xc6", _DRAWING),
+    (b"<svg", _DRAWING),
+    (b"%PDF", "a PDF; export it as PNG or JPEG"),
+    (b"<!doctype html", "a web page, not a picture; download it again"),
+    (b"<html", "a web page, not a picture; download it again"),
+    (b"\xff\x0a", "JPEG XL, which is not taken; save it as JPEG or PNG"),
+    (b"\0\0\0\x0cJXL ", "JPEG XL, which is not taken; save it as JPEG or PNG"),
+)
+"""What files that are no pictures begin with, in lower case where that makes no difference."""
+
+_DNG_VERSION: Final = 50706
+"""The TIFF tag that makes a DNG. Source: Adobe, Digital Negative specification."""
+
+_NEW_SUBFILE_TYPE: Final = 254
+_REDUCED: Final = 1
+"""Bit of NewSubfileType that marks a TIFF page as a smaller version of another. Source: TIFF 6.0, section 8."""
+
+_CHUNK: Final = 1 << 20
+
+_MANY_PIXELS: Final = 50_000_000
+"""Larger pictures are decoded one at a time, for memory's sake."""
+
+_one_large = threading.Lock()
+
+pillow_heif.register_heif_opener()
+# The limit is checked here, from the header, with a message that names the file.
+Image.MAX_IMAGE_PIXELS = None
+ImageFile.LOAD_TRUNCATED_IMAGES = False
+# Odd metadata is no news to anybody; what matters ends in the verdict. Once for all: filters are not a thread's own.
+warnings.filterwarnings("ignore", module=r"(PIL|pillow_heif)\b")
+
+
+def look(path: Path, stamp: Stamp) -> Look:
+    """Read a file once and say what it is.
+
+    The picture is decoded, if at reduced size where the format allows it: a header tells nothing of a file that was
+    cut in half. What is no picture and does not claim to be one is left after its first bytes.
+
+    Args:
+        path: the file.
+        stamp: as the scan saw it.
+
+    Raises:
+        PhotoChanged: the file is not, or not all the time, the one that the scan saw.
+    """
+    name_claims = path.suffix.lower() in PICTURE_NAMES
+    if stamp.size == 0:
+        return _no(stamp, "empty: 0 bytes; copy it again" if name_claims else "")
+    if stamp.size > MAX_BYTES:
+        reason = f"{stamp.size / 1e6:.0f} MB; at most {MAX_BYTES / 1e6:.0f} MB can be uploaded: save it smaller"
+        return _no(stamp, reason if name_claims else "")
+    try:
+        # A fifo that took the file's place would otherwise keep us waiting for ever.
+        with open(path, "rb", opener=lambda name, flags: os.open(name, flags | _DO_NOT_WAIT)) as file:
+            _expect(file, stamp, path)
+            found = _judge(file, path, stamp, name_claims)
+            _expect(file, stamp, path)
+            return found
+    except FileNotFoundError as error:
+        raise PhotoChanged(f"{path.name} is gone") from error
+    except OSError as error:
+        return _no(stamp, f"{UNREADABLE}: {error.strerror or error}; mend that and run again")
+    except MemoryError:
+        return _no(stamp, f"{UNREADABLE}: not enough memory to decode it; save it smaller")
+
+
+_DO_NOT_WAIT: Final = getattr(os, "O_NONBLOCK", 0)
+
+
+def _no(stamp: Stamp, reason: str, sha256: str = "") -> Look:
+    return Look(stamp, sha256, None, "", "", reason)
+
+
+def _expect(file: IO[bytes], stamp: Stamp, path: Path) -> None:
+    if stamp_of(os.fstat(file.fileno())) != stamp:
+        raise PhotoChanged(f"{path.name} is being written")
+
+
+def _digest(file: IO[bytes]) -> str:
+    file.seek(0)
+    digest = hashlib.sha256()
+    while chunk := file.read(_CHUNK):
+        digest.update(chunk)
+    return digest.hexdigest()
+
+
+def _judge(file: IO[bytes], path: Path, stamp: Stamp, name_claims: bool) -> Look:
+    # TGA has no mark of its own: many a file would pass for one.
+    formats = [*_READ, "TGA"] if path.suffix.lower() == ".tga" else _READ
+    try:
+        picture = Image.open(file, formats=formats)
+    except UnidentifiedImageError:
+        return _no(stamp, _what_else(file, path) if name_claims else "")
+    except Exception as error:  # decoders raise anything on spoilt bytes
+        _let_through(error)
+        return _no(stamp, f"corrupt: {_short(error)}; save or copy it again" if name_claims else "")
+    with picture:
+        if reason := _why_not(picture, path):
+            return _no(stamp, reason)
+        large = picture.width * picture.height > _MANY_PIXELS
+        with _one_large if large else contextlib.nullcontext():
+            return _judge_picture(picture, file, stamp)
+
+
+def _judge_picture(picture: Image.Image, file: IO[bytes], stamp: Stamp) -> Look:
+    try:
+        is_deep = _is_deep(picture)
+        if picture.format == "PNG":
+            picture.load()  # asking for its EXIF would, and what is wrong with the pixels would pass for spoilt EXIF
+        upright = upright_size(picture)
+        why = _why_normalise(picture, is_deep=is_deep)
+        if picture.format in ("JPEG", "MPO"):
+            picture.draft("RGB", (max(1, picture.width // 8), max(1, picture.height // 8)))  # every byte is still read
+        picture.load()
+    except Exception as error:  # decoders raise anything on spoilt bytes
+        _let_through(error)
+        return _no(stamp, f"corrupt or cut off: {_short(error)}; save or copy it again")
+    return Look(stamp, _digest(file), upright, EXTENSIONS.get(picture.format or "", ""), why, "")
+
+
+def _let_through(error: Exception) -> None:
+    """Raise what is the disk's or the machine's fault, not the file's."""
+    if isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno):
+        raise error
+
+
+def _what_else(file: IO[bytes], path: Path) -> str:
+    """Return what a file is that claims to be a picture."""
+    file.seek(0)
+    start = file.read(512)
+    bare = start.removeprefix(b"\xef\xbb\xbf").lstrip().lower()
+    for mark, reason in _BY_START:
+        if start.startswith(mark) or bare.startswith(mark):
+            return reason
+    if bare.startswith(b"<?xml") and b"<svg" in bare:
+        return _DRAWING
+    return _BY_NAME.get(path.suffix.lower(), "not a picture, or a damaged one; copy it again or take it away")
+
+
+def _why_not(picture: Image.Image, path: Path) -> str:
+    """Return why a picture cannot be sent, as far as its header tells."""
+    width, height = picture.size
+    if width * height > MAX_PIXELS:
+        return f"{width * height / 1e6:.0f} megapixels; at most {MAX_PIXELS / 1e6:.0f}: save it smaller"
+    if isinstance(picture, TiffImagePlugin.TiffImageFile) and (
+        path.suffix.lower() in _CAMERA_RAW or _DNG_VERSION in picture.tag_v2
+    ):
+        return _RAW  # what Pillow would read is the preview inside
+    try:
+        many = _frames(picture)
+    except Exception as error:  # decoders raise anything on spoilt bytes
+        _let_through(error)
+        return f"corrupt or cut off: {_short(error)}; save or copy it again"
+    if many > 1:
+        return f"{many} {'pages' if picture.format == 'TIFF' else 'frames'}; save the one you want by itself"
+    return ""
+
+
+def _frames(picture: Image.Image) -> int:
+    """Return how many pictures of equal right a file holds; previews inside a TIFF or an MPO do not count."""
+    number = getattr(picture, "n_frames", 1)
+    if picture.format == "MPO" or number < 2 or not isinstance(picture, TiffImagePlugin.TiffImageFile):
+        return 1 if picture.format == "MPO" else number
+    pages = 0
+    for index in range(number):
+        picture.seek(index)
+        pages += not picture.tag_v2.get(_NEW_SUBFILE_TYPE, 0) & _REDUCED
+    picture.seek(0)
+    return pages
+
+
+def orientation_of(picture: Image.Image) -> int:
+    """Return the EXIF orientation, 1 to 8, that is still to be applied: Pillow turns TIFF by itself, pillow_heif HEIC."""
+    if picture.format in ("TIFF", "HEIF"):
+        return 1
+    found = _exif_orientation(picture)
+    return found if found in range(2, 9) else 1
+
+
+def _exif_orientation(picture: Image.Image) -> int:
+    try:
+        found = picture.getexif().get(ExifTags.Base.Orientation, 1)
+    except Exception:  # spoilt metadata is no reason to reject a photo
+        return 1
+    return found if isinstance(found, int) else 1
+
+
+def upright_size(picture: Image.Image) -> Size:
+    """Return a picture's size as a person sees it."""
+    width, height = picture.size
+    return Size(height, width) if orientation_of(picture) >= 5 else Size(width, height)
+
+
+def _is_deep(picture: Image.Image) -> bool:
+    """Tell whether a picture that is not decoded yet has more than 8 bits a channel.
+
+    Pillow opens 16-bit RGB as RGB; how it is going to unpack it gives it away.
+    """
+    return picture.mode.startswith(("I", "F")) or ";16" in repr(getattr(picture, "tile", ""))
+
+
+def _why_normalise(picture: Image.Image, *, is_deep: bool) -> str:
+    """Return why the API would show the picture otherwise than a person sees it, or ""."""
+    turned = picture.info.get("original_orientation") if picture.format == "HEIF" else _exif_orientation(picture)
+    if turned in range(2, 9):
+        return f"EXIF orientation {turned}"
+    if picture.format not in EXTENSIONS:
+        return f"{picture.format} is not taken"
+    if picture.mode in ("CMYK", "YCCK", "LAB", "HSV"):
+        return picture.mode
+    if is_deep:
+        return "more than 8 bits"
+    if picture.mode in ("P", "PA") and "transparency" in picture.info:
+        return "palette with transparency"
+    profile = picture.info.get("icc_profile")
+    return "wide-gamut profile" if isinstance(profile, bytes) and _is_wide_gamut(profile) else ""
+
+
+@functools.lru_cache(maxsize=64)
+def _is_wide_gamut(profile: bytes) -> bool:
+    """Tell whether an RGB profile shows colours otherwise than sRGB does; its name may say anything."""
+    try:
+        opened = ImageCms.getOpenProfile(io.BytesIO(profile))
+        if opened.profile.xcolor_space.strip() != "RGB":
+            return False
+        shown = ImageCms.profileToProfile(_SWATCH, opened, ImageCms.createProfile("sRGB"), outputMode="RGB")
+    except (ImageCms.PyCMSError, OSError, ValueError):
+        return False
+    assert shown is not None  # only a conversion in place returns None
+    return max(high for _, high in ImageChops.difference(_SWATCH, shown).getextrema()) > _VISIBLE  # type: ignore[misc]
+
+
+_VISIBLE: Final = 6
+"""Levels of 255 below which two renderings of sRGB itself differ by rounding."""
+
+_SWATCH: Final = Image.frombytes("RGB", (4, 1), bytes((160, 80, 80, 80, 160, 80, 80, 80, 160, 128, 128, 128)))
+
+
+def _short(error: Exception) -> str:
+    return " ".join(str(error).split())[:120] or type(error).__name__

@@ -1,0 +1,134 @@
+"""Copies that go up in place of a file: upright sRGB ones, and cover crops of backgrounds. Originals stay untouched."""
+
+import contextlib
+import io
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from PIL import Image, ImageCms, ImageOps
+
+from batchbg.core.model import Size
+from batchbg.disk.look import orientation_of
+from batchbg.errors import PhotoChanged
+
+JPEG_QUALITY: Final = 95
+
+MINIATURE: Final = (32, 32)
+"""Pixels in which two pictures are compared; their shape does not matter for that."""
+
+_SRGB: Final = ImageCms.createProfile("sRGB")
+
+_TURNS: Final = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+"""By EXIF orientation. Source: Exif 2.32, tag 0x0112."""
+
+
+def upright_copy(path: Path) -> tuple[bytes, str]:
+    """Return (bytes, extension) of an upright, 8-bit sRGB copy: PNG if it has alpha, else JPEG without subsampling."""
+    return _encode(_read(path))
+
+
+def cover_crop(path: Path, size: Size) -> tuple[bytes, str]:
+    """Return (bytes, extension) of a background scaled to cover ``size`` pixels and cropped to it, centred."""
+    return _encode(ImageOps.fit(_read(path), size, Image.Resampling.LANCZOS))
+
+
+def miniature(path: Path) -> Image.Image:
+    """Return the picture in a few pixels, upright, as RGBA; it is decoded no larger than it must be.
+
+    Raises:
+        PhotoChanged: it can no longer be read.
+    """
+    with _opened(path) as opened:
+        turn = _TURNS.get(orientation_of(opened))
+        opened.draft("RGB", (8 * MINIATURE[0], 8 * MINIATURE[1]))
+        small = opened.convert("RGBA").resize(MINIATURE, reducing_gap=1.0)
+        return small.transpose(turn) if turn is not None else small
+
+
+def _read(path: Path) -> Image.Image:
+    """Return the picture, upright, in sRGB, as RGB or RGBA with 8 bits a channel.
+
+    Raises:
+        PhotoChanged: it can no longer be read.
+    """
+    with _opened(path) as opened:
+        turn = _TURNS.get(orientation_of(opened))
+        picture = to_srgb(opened)
+        return picture.transpose(turn) if turn is not None else picture
+
+
+@contextlib.contextmanager
+def _opened(path: Path) -> Iterator[Image.Image]:
+    """Open a picture that could be decoded before; whatever happens to it now is a change.
+
+    Raises:
+        PhotoChanged: it can no longer be read.
+    """
+    try:
+        with Image.open(path) as opened:
+            yield opened
+    except FileNotFoundError as error:
+        raise PhotoChanged(f"{path.name} is gone") from error
+    except Exception as error:  # decoders raise anything on spoilt bytes
+        raise PhotoChanged(f"{path.name} can no longer be read: {error}") from error
+
+
+def to_srgb(picture: Image.Image) -> Image.Image:
+    """Return a picture as sRGB with 8 bits a channel, RGB or with its alpha RGBA."""
+    profile = picture.info.get("icc_profile")
+    picture.load()
+    if picture.mode.startswith(("I", "F")):
+        picture = _to_8_bit(picture)
+    alpha = picture.convert("RGBA").getchannel("A") if picture.has_transparency_data else None
+    if picture.mode not in ("RGB", "CMYK", "L", "LAB"):
+        picture = picture.convert("RGB")
+    picture = _through_profile(picture, profile)
+    if alpha is not None:
+        picture.putalpha(alpha)
+    return picture
+
+
+def _through_profile(picture: Image.Image, profile: bytes | None) -> Image.Image:
+    """Convert by the embedded profile; by Pillow's plain formula where there is none that works."""
+    if profile:
+        try:
+            source = ImageCms.getOpenProfile(io.BytesIO(profile))
+            converted = ImageCms.profileToProfile(picture, source, _SRGB, outputMode="RGB")
+        except (ImageCms.PyCMSError, OSError, ValueError):
+            converted = None
+        if converted is not None:
+            return converted
+    return picture.convert("RGB")
+
+
+def _to_8_bit(picture: Image.Image) -> Image.Image:
+    """Scale grey of 16 or 32 bits to 8; Pillow's own conversion cuts everything above 255 to white."""
+    exact = picture.convert("F")
+    _low, high = exact.getextrema()
+    assert isinstance(high, float)  # one channel
+    white = 65535.0 if picture.mode.startswith("I;16") else next((top for top in _WHITES if high <= top), high)
+    grey = exact.point(lambda value: value * (255 / white) + 0.5).convert("L")
+    grey.info.pop("transparency", None)  # a level of the old scale
+    return grey
+
+
+_WHITES: Final = (1.0, 255.0, 65535.0)
+"""What 32-bit pictures count as white, whole numbers and floating ones."""
+
+
+def _encode(picture: Image.Image) -> tuple[bytes, str]:
+    buffer = io.BytesIO()
+    if picture.mode == "RGBA":
+        picture.save(buffer, "PNG", compress_level=6)
+        return buffer.getvalue(), "png"
+    picture.convert("RGB").save(buffer, "JPEG", quality=JPEG_QUALITY, subsampling=0)
+    return buffer.getvalue(), "jpg"

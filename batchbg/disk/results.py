@@ -1,0 +1,232 @@
+"""Results on disk: whole under their own name, or not there at all."""
+
+import contextlib
+import dataclasses
+import hashlib
+import os
+import shutil
+from pathlib import Path
+from typing import Any, Final
+
+from PIL import Image, ImageChops, ImageStat
+
+from batchbg.core.model import Size
+from batchbg.disk.look import MAX_PIXELS
+from batchbg.disk.normalise import MINIATURE, miniature
+from batchbg.errors import DiskError, PhotoChanged, ResultUnusable
+
+PART_PREFIX: Final = ".batchbg-"
+PART_SUFFIX: Final = ".part"
+
+MAX_ASPECT_DRIFT: Final = 0.01
+"""Relative difference of two aspect ratios that rounding to whole pixels may cause."""
+
+
+def part_path(target: Path, job_id: str) -> Path:
+    """Return the temporary name beside ``target``; on the same disk, so that the rename is one step."""
+    return target.with_name(f"{PART_PREFIX}{job_id}{PART_SUFFIX}")
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Result:
+    """A whole picture in a temporary file: hex digest and bytes of the file, and what a person should know of it."""
+
+    sha256: str
+    size: int
+    pixels: Size
+    remark: str
+
+
+def check(part: Path, wanted: Size, photo: Path | None = None) -> Result:
+    """Decode a downloaded file completely; re-encode it losslessly where it is no PNG.
+
+    Args:
+        part: the temporary file, which may be replaced by its PNG form.
+        wanted: pixels of the upright photo.
+        photo: its file, to see whether anything has become of it.
+
+    Raises:
+        ResultUnusable: it is no whole picture.
+        DiskError: it cannot be written.
+    """
+    remarks: list[str] = []
+    try:
+        with Image.open(part) as picture:
+            pixels = Size(*picture.size)
+            if pixels.width * pixels.height > MAX_PIXELS:
+                raise ResultUnusable(f"the result claims {pixels} pixels")
+            picture.load()
+            remarks += filter(None, (_blank(picture), _echo(picture, photo) if photo else ""))
+            if picture.format != "PNG":
+                remarks.append(f"came as {picture.format}, saved as PNG")
+                _storable(picture).save(part, "PNG")
+            elif not _has_end(part):
+                raise ResultUnusable("the result is a PNG without its end")
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        if isinstance(error, OSError) and error.errno:
+            raise _disk_error(part, error) from error
+        raise ResultUnusable(f"the result is no whole picture: {' '.join(str(error).split())[:120]}") from error
+    if drift := _other_shape(pixels, wanted):
+        remarks.append(drift)
+    return Result(_digest(part), part.stat().st_size, pixels, "; ".join(remarks))
+
+
+def _storable(picture: Image.Image) -> Image.Image:
+    """Return a picture in a mode that PNG knows."""
+    return picture if picture.mode in ("1", "L", "LA", "P", "RGB", "RGBA", "I;16") else picture.convert("RGB")
+
+
+_PNG_END: Final = b"\0\0\0\0IEND\xaeB`\x82"
+
+
+def _has_end(part: Path) -> bool:
+    """Tell whether a PNG is there to its last chunk, which Pillow does not ask for; something may follow it."""
+    with part.open("rb") as file:
+        file.seek(0, os.SEEK_END)
+        file.seek(max(0, file.tell() - (1 << 16)))
+        return _PNG_END in file.read()
+
+
+def _blank(picture: Image.Image) -> str:
+    """Say that a picture shows nothing, or ""."""
+    shown = picture if picture.mode in ("L", "RGB", "RGBA") else picture.convert("RGBA")
+    extremes = shown.getextrema()
+    bands: list[Any] = [extremes] if shown.mode == "L" else list(extremes)
+    if shown.mode == "RGBA" and bands[3] == (0, 0):
+        return "the result is empty: all of it is transparent"
+    return "the result is blank: one colour all over" if all(low == high for low, high in bands) else ""
+
+
+def _echo(picture: Image.Image, photo: Path) -> str:
+    """Say that a result looks just like its photo, or ""; compared in miniature, where JPEG's losses do not show."""
+    try:
+        before = miniature(photo)
+    except PhotoChanged:
+        return ""  # nothing to compare with
+    after = picture.convert("RGBA").resize(MINIATURE, reducing_gap=1.0)
+    apart = ImageStat.Stat(ImageChops.difference(before, after)).mean
+    return "the result looks just like the photo" if max(apart) <= _SAME else ""
+
+
+_SAME: Final = 2.0
+"""Levels of 255, on average, by which the miniatures of one picture, saved in two ways, may differ."""
+
+
+def _other_shape(pixels: Size, wanted: Size) -> str:
+    """Say how a result differs in shape or size from its photo, or ""."""
+    ratio = (pixels.width * wanted.height) / (pixels.height * wanted.width)
+    off_by_rounding = 1.5 / min(pixels)
+    if abs(ratio - 1) > max(MAX_ASPECT_DRIFT, off_by_rounding):
+        return f"the result is {pixels}, another shape than the photo's {wanted}"
+    if pixels.width < wanted.width or pixels.height < wanted.height:
+        return f"the result is {pixels}, smaller than the photo's {wanted}"
+    return ""
+
+
+def is_odd(result: Result, wanted: Size) -> bool:
+    """Tell whether a result has another aspect ratio or fewer pixels than its photo: worth one more download."""
+    return bool(_other_shape(result.pixels, wanted))
+
+
+def put(part: Path, target: Path, *, replace: bool, sha256: str) -> bool:
+    """Give a checked temporary file its name, flushed to disk before and after.
+
+    Args:
+        part: the temporary file; it is gone afterwards.
+        target: the result's own path.
+        replace: a file of that name may be replaced: it is an older result of this ledger, or a person said so.
+        sha256: hex digest of ``part``; a file of that name with the same content is ours from before a crash.
+
+    Returns:
+        False where somebody else's file has the name; the temporary file is then removed.
+
+    Raises:
+        DiskError: the disk refuses.
+    """
+    try:
+        with part.open("rb+") as file:
+            os.fsync(file.fileno())
+        ours = target.is_file() and digest(target) == sha256
+        if not os.path.lexists(target) or (replace and not target.is_dir()):
+            part.replace(target)
+        elif ours:
+            part.unlink()
+        else:
+            part.unlink()
+            return False
+        _sync_folder(target.parent)
+    except OSError as error:
+        raise _disk_error(target, error) from error
+    return True
+
+
+def copy(source: Path, part: Path) -> None:
+    """Copy a result to a temporary file beside another target.
+
+    Raises:
+        DiskError: the disk refuses.
+    """
+    try:
+        make_folder(part.parent)
+        shutil.copyfile(source, part)
+    except OSError as error:
+        raise _disk_error(part, error) from error
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder for results.
+
+    Raises:
+        DiskError: the disk refuses.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _disk_error(folder, error) from error
+
+
+def try_out(folder: Path) -> None:
+    """Write and remove a file in the output folder, before anything is paid for.
+
+    Raises:
+        DiskError: it cannot be written.
+    """
+    make_folder(folder)
+    probe = folder / f"{PART_PREFIX}probe-{os.getpid()}{PART_SUFFIX}"
+    try:
+        with probe.open("wb") as file:
+            file.write(b"\0" * 4096)
+            os.fsync(file.fileno())
+        probe.unlink()
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            probe.unlink()
+        raise _disk_error(folder, error) from error
+
+
+def digest(path: Path) -> str | None:
+    """Return the sha256 of a result as hex, or None where it cannot be read."""
+    try:
+        return _digest(path)
+    except OSError:
+        return None
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _sync_folder(folder: Path) -> None:
+    """Flush a folder, or the rename in it may not outlive a power cut. Not every system can."""
+    if os.name != "posix":
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _disk_error(path: Path, error: OSError) -> DiskError:
+    return DiskError(f"{path}: {error.strerror or error}; mend that and run again: nothing that is paid for is lost")

@@ -1,0 +1,217 @@
+"""Walking a folder of photos: which files are there, which are junk. No file is opened here."""
+
+import dataclasses
+import fnmatch
+import functools
+import os
+import stat
+from collections.abc import Collection, Iterable, Iterator
+from pathlib import Path
+from typing import Final
+
+from batchbg.core.model import Stamp
+from batchbg.errors import ConfigError
+
+JUNK: Final = frozenset(
+    {
+        "thumbs.db",
+        "ehthumbs.db",
+        "desktop.ini",
+        "__macosx",
+        "@eadir",
+        "$recycle.bin",
+        "system volume information",
+        "lost+found",
+    }
+)
+"""What systems leave in folders, casefolded; everything that begins with a dot is skipped as well."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Rules:
+    """Which files of a folder count; patterns match the path below the root, with "/" between folders."""
+
+    include: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    max_depth: int | None = None
+
+    def wants(self, path: str) -> bool:
+        """Tell whether a file passes the patterns; one without "/" matches the bare file name in any folder."""
+        if self.include and not any(_matches(path, pattern) for pattern in self.include):
+            return False
+        return not any(_matches(path, pattern) for pattern in self.exclude)
+
+
+def _matches(path: str, pattern: str) -> bool:
+    name = path if "/" in pattern else path.rpartition("/")[2]
+    return fnmatch.fnmatchcase(name, pattern.removeprefix("/"))
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Listing:
+    """One folder's files.
+
+    Attributes:
+        folder: path below the root, "" for the root itself.
+        files: name and stamp, in the order of the names.
+        subfolders: names of the folders that are walked next.
+        ignored: files and folders that are junk, hidden, filtered or no regular files.
+        trouble: why the folder could not be read, or "".
+        missing: names that were asked for and are not there.
+    """
+
+    folder: str
+    files: tuple[tuple[str, Stamp], ...]
+    subfolders: tuple[str, ...]
+    ignored: int
+    trouble: str = ""
+    missing: tuple[str, ...] = ()
+
+
+def walk(root: Path, excluded: Collection[Path], rules: Rules) -> Iterator[Listing]:
+    """Yield every folder below ``root``, parents first, each in the order of its names.
+
+    Links are followed to files inside the root and nowhere else, so that no loop can form.
+
+    Args:
+        root: the folder of photos.
+        excluded: real paths of folders that are not entered: outputs, backgrounds.
+        rules: filters.
+
+    Raises:
+        ConfigError: the root is no folder or cannot be read.
+    """
+    tree = _Tree(root, excluded, rules)
+    waiting = [("", 1)]
+    while waiting:
+        folder, depth = waiting.pop()
+        listing = tree.list(folder, is_deepest=depth == rules.max_depth)
+        if listing.trouble and not folder:
+            raise ConfigError(f"{root} cannot be read: {listing.trouble}")
+        yield listing
+        waiting += [(_join(folder, name), depth + 1) for name in reversed(listing.subfolders)]
+
+
+def listed(root: Path, names: Iterable[str], excluded: Collection[Path], rules: Rules) -> Iterator[Listing]:
+    """Yield listings of the named files only, folder by folder; what is not there counts as missing.
+
+    Args:
+        root: the folder of photos.
+        names: paths below it, or absolute ones inside it.
+        excluded: as for ``walk``; names in there are ignored.
+        rules: filters, which hold here too.
+
+    Raises:
+        ConfigError: the root is no folder, or a name leads out of it.
+    """
+    tree = _Tree(root, excluded, Rules())
+    by_folder: dict[str, set[str]] = {}
+    for given in names:
+        path = os.path.relpath(os.path.join(tree.root, given), tree.root)  # noqa: PTH118 - keeps the name's bytes
+        folder, _, name = path.rpartition("/")
+        if path in (".", "..") or path.startswith("../") or not tree.holds(folder):
+            raise ConfigError(f"files_from: {given!r} is not a file inside {root}")
+        by_folder.setdefault(folder, set()).add(name)
+    for folder in sorted(by_folder):
+        wanted = by_folder[folder]
+        if tree.is_shut(folder):
+            yield Listing(folder, (), (), len(wanted))
+            continue
+        whole = tree.list(folder, named=wanted)
+        files = tuple(file for file in whole.files if file[0] in wanted)
+        kept = tuple(file for file in files if rules.wants(_join(folder, file[0])))
+        missing = tuple(sorted(wanted - {name for name, _ in files}))
+        yield Listing(folder, kept, whole.subfolders, len(files) - len(kept), whole.trouble, missing)
+
+
+def _join(folder: str, name: str) -> str:
+    return f"{folder}/{name}" if folder else name
+
+
+class _Tree:
+    """A folder with everything in it; real paths as text, for Path costs more than the system's own work."""
+
+    def __init__(self, root: Path, excluded: Collection[Path], rules: Rules) -> None:
+        """Take the root.
+
+        Raises:
+            ConfigError: it is no folder that could be scanned.
+        """
+        self.root = os.path.realpath(root)
+        self._shut = frozenset(os.path.realpath(folder) for folder in excluded)
+        self._rules = rules
+        if not os.path.isdir(self.root):  # noqa: PTH112
+            raise ConfigError(f"{root} is not a folder" if os.path.lexists(self.root) else f"there is no folder {root}")
+        if self.root in self._shut:
+            raise ConfigError(f"{root} is itself a folder of results or backgrounds; name another")
+
+    def holds(self, folder: str) -> bool:
+        """Tell whether a folder lies inside the root, links followed."""
+        real = os.path.realpath(os.path.join(self.root, folder))  # noqa: PTH118
+        return os.path.commonpath([real, self.root]) == self.root
+
+    def is_shut(self, folder: str) -> bool:
+        """Tell whether a folder is one that is not entered, or lies in one."""
+        return self._is_inside(os.path.realpath(os.path.join(self.root, folder)), self._shut)  # noqa: PTH118
+
+    @staticmethod
+    def _is_inside(real: str, folders: Collection[str]) -> bool:
+        return any(real == folder or real.startswith(folder + os.sep) for folder in folders)
+
+    def list(self, folder: str, *, is_deepest: bool = False, named: Collection[str] = ()) -> Listing:
+        """Return what lies in a folder below the root; nothing is opened, so nothing can hang.
+
+        Hidden files and junk are left out, but for those in ``named``.
+        """
+        files: list[tuple[str, Stamp]] = []
+        subfolders: list[str] = []
+        ignored = 0
+        is_filtered = bool(self._rules.include or self._rules.exclude)
+        try:
+            # Entries are not kept for sorting: each holds on to all that the system told of it.
+            with os.scandir(os.path.join(self.root, folder)) as entries:  # noqa: PTH118
+                for entry in entries:
+                    name = entry.name
+                    if (name[0] == "." or name.casefold() in JUNK) and name not in named:
+                        ignored += 1
+                    elif entry.is_dir(follow_symlinks=False):
+                        if is_deepest or entry.path in self._shut:
+                            ignored += 1
+                        else:
+                            subfolders.append(name)
+                    elif is_filtered and not self._rules.wants(_join(folder, name)):
+                        ignored += 1
+                    else:
+                        try:
+                            found = self._follow(entry) if entry.is_symlink() else entry.stat()
+                        except FileNotFoundError:  # gone since it was listed
+                            found = None
+                        if found is not None and stat.S_ISREG(found.st_mode):
+                            files.append((name, _stamp((found.st_size, found.st_mtime_ns, found.st_ino))))
+                        else:
+                            ignored += 1
+        except OSError as error:
+            return Listing(folder, (), (), 0, error.strerror or str(error))
+        files.sort()
+        subfolders.sort()
+        return Listing(folder, tuple(files), tuple(subfolders), ignored)
+
+    def _follow(self, link: os.DirEntry[str]) -> os.stat_result | None:
+        """Return what the system tells of a link's target, or None where that is none of this tree's photos."""
+        target = os.path.realpath(link.path)
+        if not self._is_inside(target, [self.root]) or self._is_inside(target, self._shut):
+            return None
+        try:
+            return link.stat()
+        except OSError:  # broken, a loop, or in a folder that cannot be searched
+            return None
+
+
+_stamp: Final = functools.partial(tuple.__new__, Stamp)  # what Stamp() does, in a third of the time
+
+
+def stamp_of(found: os.stat_result) -> Stamp | None:
+    """Return the stamp of a regular file, or None for anything else."""
+    if not stat.S_ISREG(found.st_mode):
+        return None
+    return _stamp((found.st_size, found.st_mtime_ns, found.st_ino))

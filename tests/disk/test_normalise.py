@@ -1,0 +1,201 @@
+import io
+import struct
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image, ImageCms
+
+from batchbg.core.model import Size
+from batchbg.disk.normalise import cover_crop, upright_copy
+from batchbg.errors import PhotoChanged
+
+from .pictures import BLUE, GREEN, RED, WHITE, encoded, noise, oriented, png, quarters, wide_gamut_profile
+
+
+def copied(tmp_path: Path, content: bytes) -> tuple[Any, str]:
+    """Normalise ``content``; return the copy's picture and extension."""
+    path = tmp_path / "photo"
+    path.write_bytes(content)
+    data, extension = upright_copy(path)
+    assert path.read_bytes() == content
+    picture = Image.open(io.BytesIO(data))
+    picture.load()
+    assert {"jpg": "JPEG", "png": "PNG"}[extension] == picture.format
+    return picture, extension
+
+
+def near(found: Any, wanted: Any, by: int = 12) -> bool:
+    return all(abs(one - other) <= by for one, other in zip(found, wanted, strict=True))
+
+
+def corners(picture: Image.Image) -> list[Any]:
+    right, low = picture.width - 4, picture.height - 4
+    return [picture.convert("RGB").getpixel(place) for place in ((3, 3), (right, 3), (3, low), (right, low))]
+
+
+UPRIGHT = [RED, GREEN, BLUE, WHITE]
+
+AS_STORED = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_90,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_270,
+}
+"""How a camera stores an upright picture under each orientation."""
+
+
+@pytest.mark.parametrize("orientation", AS_STORED)
+@pytest.mark.parametrize("kind", ["JPEG", "PNG"])
+def test_the_copy_is_upright(tmp_path, orientation, kind):
+    """And says so: no orientation is left that would turn it once more."""
+    stored = quarters(48, 32).transpose(AS_STORED[orientation])
+    picture, _ = copied(tmp_path, oriented(stored, orientation, kind))
+    assert picture.size == (48, 32)
+    assert all(near(found, wanted) for found, wanted in zip(corners(picture), UPRIGHT, strict=True))
+    assert picture.getexif().get(0x0112, 1) == 1
+
+
+@pytest.mark.parametrize("mode", ["RGB", "CMYK", "L", "1", "P"])
+def test_what_has_no_alpha_becomes_a_jpeg_without_subsampling(tmp_path, mode):
+    """Quality 95; three channels of 8 bits."""
+    picture, extension = copied(tmp_path, encoded(quarters().convert(mode), "TIFF"))
+    assert (extension, picture.mode, picture.size) == ("jpg", "RGB", (40, 24))
+    assert [layer[1:3] for layer in picture.layer] == [(1, 1)] * 3
+
+
+def test_colours_survive(tmp_path):
+    """CMYK, palette and plain ones."""
+    for content in (
+        encoded(quarters().convert("CMYK"), "JPEG", quality=95),
+        encoded(quarters().convert("CMYK"), "TIFF"),
+        encoded(quarters().quantize(4), "PNG"),
+        encoded(quarters(), "GIF"),
+    ):
+        picture, _ = copied(tmp_path, content)
+        assert all(near(found, wanted, 20) for found, wanted in zip(corners(picture), UPRIGHT, strict=True))
+
+
+def alpha_of(picture: Image.Image) -> list[Any]:
+    return [picture.getchannel("A").getpixel(place) for place in ((3, 3), (picture.width - 4, picture.height - 4))]
+
+
+def half_transparent() -> Image.Image:
+    picture = quarters().convert("RGBA")
+    picture.putalpha(Image.linear_gradient("L").resize(picture.size))
+    picture.paste((255, 0, 0, 0), (0, 0, 20, 12))
+    return picture
+
+
+@pytest.mark.parametrize("kind", ["PNG", "WEBP", "TIFF"])
+def test_alpha_is_kept(tmp_path, kind):
+    """As a PNG, every step of it."""
+    original = half_transparent()
+    options = {"lossless": True, "exact": True} if kind == "WEBP" else {}
+    picture, extension = copied(tmp_path, encoded(original, kind, **options))
+    assert (extension, picture.mode) == ("png", "RGBA")
+    assert picture.getchannel("A").tobytes() == original.getchannel("A").tobytes()
+
+
+def test_alpha_of_grey_and_of_palettes_is_kept(tmp_path):
+    """LA, and a palette one of whose colours is transparent."""
+    grey = half_transparent().convert("LA")
+    picture, _ = copied(tmp_path, encoded(grey, "PNG"))
+    assert picture.getchannel("A").tobytes() == grey.getchannel("A").tobytes()
+    colours = quarters().quantize(4)
+    transparent = colours.getpixel((3, 3))
+    picture, extension = copied(tmp_path, encoded(colours, "PNG", transparency=transparent))
+    assert (extension, alpha_of(picture)) == ("png", [0, 255])
+
+
+def test_a_transparent_colour_of_an_rgb_png_is_kept(tmp_path):
+    """A tRNS chunk without an alpha channel."""
+    picture, extension = copied(tmp_path, encoded(quarters(), "PNG", transparency=RED))
+    assert (extension, alpha_of(picture)) == ("png", [0, 255])
+
+
+def test_a_16_bit_gradient_is_scaled_not_clipped(tmp_path):
+    """Pillow's own conversion makes everything above 255 white."""
+    row = b"\0" + struct.pack(">256H", *(value * 257 for value in range(256)))
+    picture, _ = copied(tmp_path, png(256, 16, 16, 0, row * 16))
+    middle = [picture.getpixel((x, 8))[0] for x in range(256)]
+    assert all(abs(value - x) <= 3 for x, value in enumerate(middle))
+
+
+def test_16_bit_grey_tiffs_are_scaled_too(tmp_path):
+    """In either order of bytes."""
+    picture, _ = copied(tmp_path, encoded(Image.new("I;16", (16, 16), 128 * 257), "TIFF"))
+    assert near(picture.getpixel((8, 8)), (128, 128, 128), 2)
+
+
+def test_the_copy_is_srgb(tmp_path):
+    """Whatever profile the original has, none is left that says otherwise."""
+    for kind in ("PNG", "JPEG"):
+        content = encoded(half_transparent() if kind == "PNG" else quarters(), kind, icc_profile=wide_gamut_profile())
+        picture, _ = copied(tmp_path, content)
+        profile = picture.info.get("icc_profile")
+        if profile:
+            opened = ImageCms.getOpenProfile(io.BytesIO(profile))
+            assert "srgb" in ImageCms.getProfileDescription(opened).lower()
+
+
+def test_a_profile_changes_the_colours_as_it_says(tmp_path):
+    """A real other space: linear light, in which middle grey has another number."""
+    linear = ImageCms.ImageCmsProfile(ImageCms.createProfile("XYZ")).tobytes()
+    plain, _ = copied(tmp_path, encoded(Image.new("RGB", (16, 16), (90, 90, 90)), "PNG"))
+    assert near(plain.getpixel((8, 8)), (90, 90, 90), 2)
+    spoilt, _ = copied(tmp_path, encoded(Image.new("RGB", (16, 16), (90, 90, 90)), "PNG", icc_profile=b"spoilt"))
+    assert near(spoilt.getpixel((8, 8)), (90, 90, 90), 2)
+    mismatched, _ = copied(tmp_path, encoded(Image.new("RGB", (16, 16), (90, 90, 90)), "PNG", icc_profile=linear))
+    assert mismatched.size == (16, 16)
+
+
+@pytest.mark.parametrize("size", [Size(64, 48), Size(48, 64), Size(1, 1), Size(7, 500), Size(500, 7), Size(333, 333)])
+@pytest.mark.parametrize("kind", ["JPEG", "PNG"])
+def test_a_cover_crop_has_the_exact_size(tmp_path, size, kind):
+    """So that the API has nothing to stretch."""
+    path = tmp_path / "background"
+    path.write_bytes(encoded(quarters(200, 100), kind))
+    data, _ = cover_crop(path, size)
+    assert Image.open(io.BytesIO(data)).size == size
+
+
+def test_a_cover_crop_is_centred_and_not_stretched(tmp_path):
+    """A wide background on a square photo loses its sides alike."""
+    path = tmp_path / "background.png"
+    picture = Image.new("RGB", (300, 100), BLUE)
+    picture.paste(RED, (100, 0, 200, 100))
+    path.write_bytes(encoded(picture, "PNG"))
+    data, extension = cover_crop(path, Size(100, 100))
+    square = Image.open(io.BytesIO(data))
+    assert extension == "jpg"
+    assert all(near(square.getpixel(place), RED) for place in ((4, 4), (95, 4), (50, 50), (4, 95), (95, 95)))
+
+
+def test_a_turned_background_is_cropped_upright(tmp_path):
+    """Its size after orientation is what pairing went by."""
+    path = tmp_path / "background.jpg"
+    path.write_bytes(oriented(quarters(48, 32).transpose(AS_STORED[6]), 6))
+    data, _ = cover_crop(path, Size(48, 32))
+    picture = Image.open(io.BytesIO(data))
+    assert all(near(found, wanted) for found, wanted in zip(corners(picture), UPRIGHT, strict=True))
+
+
+@pytest.mark.parametrize("content", [None, b"", b"no picture", encoded(noise(), "PNG")[:5000]])
+def test_a_file_that_is_no_longer_a_picture_is_left_for_later(tmp_path, content):
+    """It was one when it was looked at: this photo alone, and nothing is paid."""
+    path = tmp_path / "a.png"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(PhotoChanged, match=r"a\.png"):
+        upright_copy(path)
+
+
+def test_the_copy_of_the_same_file_is_the_same(tmp_path):
+    """An upload is reused by what it was made of."""
+    path = tmp_path / "a.jpg"
+    path.write_bytes(oriented(quarters(), 6))
+    assert upright_copy(path) == upright_copy(path)

@@ -1,0 +1,244 @@
+import os
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from batchbg import planner as planning
+from batchbg.core.planning import DONE_BEFORE
+from batchbg.disk import look as looking
+from batchbg.errors import ConfigError
+from batchbg.folder_plan import Line
+from batchbg.ledger.engine import Ledger, open_ledger
+from batchbg.planner import Planner, Tally
+from batchbg.settings import load
+from tests.benchmarks.scan import pretend_done
+from tests.photos.conftest import without_privileges
+
+
+class Desk:
+    """A photo folder and a ledger, without a service."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.photos = folder / "photos"
+        self.photos.mkdir()
+        self.photos.chmod(0o777)
+        self.opened = 0
+        self.lines: list[Line] = []
+
+    def photo(self, path: str, colour: int = 0, size: tuple[int, int] = (8, 6)) -> Path:
+        target = self.photos / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", size, colour or abs(hash(path)) % (1 << 24)).save(target, "PNG")
+        return target
+
+    def ledger(self) -> Ledger:
+        return open_ledger(f"sqlite:///{self.folder / 'batchbg.db'}")
+
+    def plan(self, **flags: object) -> Tally:
+        """Plan as a run does; the lines and how many files were opened are kept."""
+        flags = {"photos": self.photos, "output": self.folder / "output"} | flags
+        settings = load(flags | {"ledger": f"sqlite:///{self.folder / 'batchbg.db'}"}, {})
+        ledger = self.ledger()
+        self.opened = 0
+        try:
+            planner = Planner(settings, ledger, "run", self._looked)
+            self.lines = list(planner.plan())
+            return planner.tally
+        finally:
+            ledger.close()
+
+    def _looked(self, number: int) -> None:
+        self.opened += number
+
+    def outputs(self) -> dict[str, str]:
+        return {line.path: line.output for line in self.lines}
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Desk:
+    return Desk(tmp_path)
+
+
+def test_an_unchanged_folder_is_planned_without_opening_a_file(desk: Desk):
+    """One that is new or changed is opened, and no other."""
+    for index in range(5):
+        desk.photo(f"{index}.png", index + 1)
+    (desk.photos / "bad.jpg").write_text("bad")
+    (desk.photos / "notes.txt").write_text("notes")
+    assert (desk.plan().new, desk.opened) == (5, 7)
+    assert (desk.plan().taken_up, desk.opened) == (5, 0)
+    desk.photo("3.png", 99, size=(20, 20))
+    desk.photo("new.png", 77)
+    tally = desk.plan()
+    assert (tally.new, tally.taken_up, desk.opened) == (2, 4, 2)
+
+
+def test_rejects_are_news_once(desk: Desk):
+    """Until the file changes; its reason is told each time."""
+    bad = desk.photos / "bad.jpg"
+    bad.write_text("bad")
+    assert [desk.plan().newly_rejected for _ in range(3)] == [1, 0, 0]
+    assert [(line.path, line.action) for line in desk.lines] == [("bad.jpg", "reject")]
+    bad.write_text("still bad")
+    assert desk.plan().newly_rejected == 1
+
+
+def test_a_file_that_cannot_be_read_is_tried_again(open_folder: Path):
+    """Mending its permissions leaves size and time as they were. The reject is news once."""
+    desk = Desk(open_folder)
+    photo = desk.photo("a.png")
+    photo.chmod(0o000)
+    with without_privileges():
+        first, second = desk.plan(), desk.plan()
+    assert (first.rejected, first.newly_rejected, first.seen) == (1, 1, 1)
+    assert (second.rejected, second.newly_rejected, desk.opened) == (1, 0, 1)
+    assert "cannot be read: Permission denied" in desk.lines[0].detail
+    photo.chmod(0o644)
+    with without_privileges():
+        assert (desk.plan().new, desk.plan().taken_up) == (1, 1)
+
+
+def test_a_folder_that_cannot_be_read_is_told_and_counted(open_folder: Path):
+    """As one reject, which is news once; when it can be read again it is forgotten."""
+    desk = Desk(open_folder)
+    desk.photo("a.png")
+    desk.photo("shut/b.png")
+    (desk.photos / "shut").chmod(0o000)
+    with without_privileges():
+        first, second = desk.plan(), desk.plan()
+    assert (first.seen, first.rejected, first.newly_rejected, first.new) == (2, 1, 1, 1)
+    assert (second.rejected, second.newly_rejected) == (1, 0)
+    assert ("shut/", "the folder cannot be read: Permission denied") in [(one.path, one.detail) for one in desk.lines]
+    (desk.photos / "shut").chmod(0o755)
+    with without_privileges():
+        third = desk.plan()
+    assert (third.seen, third.rejected, third.new) == (2, 0, 1)
+    (desk.photos / "shut").chmod(0o000)
+    with without_privileges():
+        assert desk.plan().newly_rejected == 1
+
+
+def test_a_file_that_changes_while_it_is_looked_at_is_left_for_the_next_run(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+):
+    """It is counted, and nothing is planned for it."""
+    photo = desk.photo("a.png")
+    judge = looking._judge
+
+    def judge_while_it_grows(*args: object) -> object:
+        with photo.open("ab") as file:
+            file.write(b"more")
+        return judge(*args)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(looking, "_judge", judge_while_it_grows)
+    tally = desk.plan()
+    assert (tally.seen, tally.new, dict(tally.skipped)) == (1, 0, {planning.BEING_WRITTEN: 1})
+    monkeypatch.undo()
+    assert desk.plan().new == 1
+
+
+def test_a_folder_larger_than_is_held_at_once_is_named_as_a_whole(desk: Desk, monkeypatch: pytest.MonkeyPatch):
+    """Names that would meet are found, and equal contents, wherever in the folder they are."""
+    monkeypatch.setattr(planning, "AT_ONCE", 3)
+    for index in range(8):
+        desk.photo(f"{index}.png", index + 1)
+    desk.photo("0.jpg", 50)
+    desk.photo("z-twin.png", 1)
+    tally = desk.plan()
+    assert (tally.new, tally.copies, tally.seen) == (9, 1, 10)
+    assert {path: output for path, output in desk.outputs().items() if path.startswith("0")} == {
+        "0.jpg": "0.jpg.png",
+        "0.png": "0.png.png",
+    }
+    tally = desk.plan()
+    assert (tally.new, tally.taken_up, tally.copies, desk.opened) == (0, 9, 1, 0)
+
+
+def test_a_third_photo_that_would_meet_takes_its_full_name_as_well(desk: Desk):
+    """Although neither of the first two has the short one."""
+    desk.photo("a.png", 1)
+    desk.photo("a.jpg", 2)
+    desk.plan()
+    desk.photo("a.webp", 3)
+    desk.plan()
+    assert desk.outputs()["a.webp"] == "a.webp.png"
+
+
+def test_a_moved_folder_keeps_its_names_and_jobs(desk: Desk):
+    """The ledger knows the photos by content."""
+    for index in range(4):
+        desk.photo(f"sub/{index}.png", index + 1)
+    desk.plan()
+    before = desk.outputs()
+    desk.photos = desk.photos.rename(desk.folder / "moved")
+    tally = desk.plan()
+    assert (tally.new, tally.taken_up) == (0, 4)
+    assert desk.outputs() == before
+
+
+def test_of_a_moved_folder_a_changed_photo_is_new(desk: Desk):
+    """It lies where another lay, and is not that one."""
+    desk.photo("a.png", 1)
+    desk.photo("b.png", 2)
+    desk.plan()
+    desk.photos = desk.photos.rename(desk.folder / "moved")
+    desk.photo("a.png", 3)
+    tally = desk.plan()
+    assert (tally.new, tally.taken_up) == (1, 1)
+
+
+def test_names_from_a_file_may_begin_with_a_byte_order_mark(desk: Desk):
+    """As some editors write it."""
+    desk.photo("a.png")
+    names = desk.folder / "names"
+    names.write_bytes(b"\xef\xbb\xbfa.png\r\n\r\nb.png\r\n")
+    tally = desk.plan(files_from=str(names))
+    assert (tally.new, dict(tally.skipped)) == (1, {planning.NOT_THERE: 1})
+
+
+def test_bad_backgrounds_are_named_and_the_others_used(desk: Desk, caplog: pytest.LogCaptureFixture):
+    """Junk among them is not worth a word; where none is left nothing is planned."""
+    backgrounds = desk.folder / "backgrounds"
+    backgrounds.mkdir()
+    (backgrounds / "torn.jpg").write_bytes(b"\xff\xd8\xff")
+    (backgrounds / "Thumbs.db").write_text("junk")
+    desk.photo("a.png")
+    with pytest.raises(ConfigError, match="holds no picture that can be used"):
+        desk.plan(backgrounds=backgrounds)
+    Image.new("RGB", (4, 3)).save(backgrounds / "small.png")
+    tally = desk.plan(backgrounds=backgrounds)
+    assert list(tally.bad_backgrounds) == ["torn.jpg"]
+    assert "torn.jpg" in caplog.text
+    assert (tally.enlarged, dict(tally.backgrounds)) == (1, {"small.png": 1})
+    assert desk.lines[0].detail == "cropped to fit, enlarged 2.00 times; distortion 0.000, blur 0.693, excess 0.000"
+
+
+def test_nothing_is_opened_for_writing_and_the_order_is_that_of_the_names(desk: Desk):
+    """Two plans of one folder are told alike."""
+    for path in ["b/2.png", "a/1.png", "a.png", "Z.png"]:
+        desk.photo(path)
+    for photo in desk.photos.rglob("*.png"):
+        photo.chmod(0o444)
+    desk.plan()
+    assert [line.path for line in desk.lines] == ["Z.png", "a.png", "a/1.png", "b/2.png"]
+    assert not [name for name in os.listdir(desk.photos) if name not in {"Z.png", "a.png", "a", "b"}]  # noqa: PTH208
+
+
+def test_what_is_done_is_passed_over_whatever_its_name(desk: Desk):
+    """Also a name that is no text: it is found again, and so is its result."""
+    names = ["a.png", "\u00e9.png", "caf\udce9.png"]
+    for index, name in enumerate(names):
+        desk.photo(f"sub/{name}", index + 1)
+    desk.plan()
+    ledger = desk.ledger()
+    with ledger.begin() as connection:
+        pretend_done(connection)
+    ledger.close()
+    for name in names[:2]:
+        target = desk.folder / "output" / "sub" / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.touch()
+    tally = desk.plan()
+    assert (dict(tally.skipped), tally.missing, desk.opened, desk.lines) == ({DONE_BEFORE: 3}, 1, 0, [])
