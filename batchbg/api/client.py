@@ -1,0 +1,398 @@
+"""The operations of the API, one method each, and transfers to and from its storage.
+
+The key is sent to the API's host and nowhere else: transfers go through a client of their own that never had it.
+Signed addresses appear in no message.
+"""
+
+import asyncio
+import contextlib
+import dataclasses
+import datetime
+import functools
+import json
+import logging
+import ssl
+import time
+from collections.abc import AsyncIterator, Callable, Mapping
+from pathlib import Path
+from typing import Any, Final, Self
+from urllib.parse import quote, urljoin, urlsplit
+from urllib.request import getproxies
+
+import httpx
+
+from batchbg import __version__
+from batchbg.api import wire
+from batchbg.api.limiter import RateLimiter, Urgency
+from batchbg.api.transport import ShardedTransport
+from batchbg.core.backoff import pause_s
+from batchbg.core.outcome import (
+    Answer,
+    Created,
+    Outcome,
+    Silence,
+    classify,
+    error_text,
+    is_account_refusal,
+    retry_after_s,
+)
+from batchbg.errors import (
+    AccountRefused,
+    ApiUnreachable,
+    BatchbgError,
+    ConfigError,
+    DiskError,
+    RequestRefused,
+)
+from batchbg.settings import check_host, is_loopback
+
+TIMEOUT: Final = httpx.Timeout(connect=10.0, read=60.0, write=60.0, pool=60.0)
+"""Seconds for each phase. The official SDK waits 60 s for an answer of the API."""
+
+DEADLINE_S: Final = 120.0
+"""Seconds for a whole exchange with the API: a body that drips in for ever is no answer."""
+
+STALLED_S: Final = 900.0
+"""Seconds for one whole transfer."""
+
+MAX_ANSWER_BYTES: Final = 4 << 20
+MAX_RESULT_BYTES: Final = 1 << 30
+MAX_REDIRECTS: Final = 5
+
+log = logging.getLogger(__name__)
+
+Body = Callable[[], AsyncIterator[bytes]]
+"""Makes the body of an upload, anew for every try."""
+
+
+class MagicHour:
+    """A connection to one account.
+
+    Attributes:
+        base_url: the API's host.
+        rehearsal: whether the last answer came from the sandbox; None before the first.
+    """
+
+    def __init__(self, base_url: str, key: str, limiter: RateLimiter, *, width: int = 32) -> None:
+        """Talk to ``base_url`` with ``key``, with up to ``width`` exchanges and as many transfers at once."""
+        self.base_url = base_url.rstrip("/")
+        self.rehearsal: bool | None = None
+        self._key = key
+        self._limiter = limiter
+        self._refused_in_a_row = 0
+        verify = _trust()
+        agent = {"User-Agent": f"batchbg/{__version__}"}
+        host = urlsplit(base_url).hostname or ""
+        self._api = httpx.AsyncClient(
+            headers=agent | {"Authorization": f"Bearer {key}", "Accept": "application/json"},
+            timeout=TIMEOUT,
+            **_carrier(width, verify, direct=is_loopback(host)),
+        )
+        self._storage = httpx.AsyncClient(headers=agent, timeout=TIMEOUT, **_carrier(width, verify))
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._api.aclose()
+        await self._storage.aclose()
+
+    # -- operations ------------------------------------------------------------------------------------------------
+
+    async def account(self) -> wire.Account | None:
+        """GET /v1/account. None where the service has no such operation: older descriptions lack it.
+
+        Raises:
+            AccountRefused, ApiUnreachable: see ``errors``.
+        """
+        try:
+            found = wire.account(await self._ask("GET", "/v1/account", Urgency.UPLOAD))
+        except RequestRefused:
+            return None
+        except AccountRefused as error:
+            if error.status == 401:
+                raise
+            return None  # whether the plan allows more than this question, the next requests tell
+        if found is None:
+            raise ApiUnreachable("the account's answer cannot be read")
+        return found
+
+    async def upload_targets(self, extensions: list[str]) -> list[wire.UploadTarget]:
+        """POST /v1/files/upload-urls: one target for each extension ("jpg"), in their order.
+
+        Raises:
+            AccountRefused, ApiUnreachable, RequestRefused: see ``errors``.
+        """
+        items = [{"type": "image", "extension": extension} for extension in extensions]
+        body = await self._ask("POST", "/v1/files/upload-urls", Urgency.UPLOAD, {"items": items})
+        targets = wire.upload_targets(body, len(items))
+        if targets is None:
+            raise ApiUnreachable("the answer to upload-urls cannot be read")
+        return targets
+
+    async def create(
+        self, name: str, image_path: str, background_path: str | None, exchange: "Exchange | None" = None
+    ) -> Outcome:
+        """POST /v1/image-background-remover, the one request that costs credits. Sent once, whatever happens.
+
+        The caller has taken a slot of the rate limit and committed the intent. One that stops waiting for the answer
+        takes what has come so far from ``exchange`` to ``judge``.
+        """
+        assets = {"image_file_path": image_path}
+        if background_path is not None:
+            assets["background_image_file_path"] = background_path
+        body = {"name": name, "assets": assets}
+        return self.judge(await self._exchange("POST", "/v1/image-background-remover", body, exchange))
+
+    def judge(self, reply: Answer | Silence) -> Outcome:
+        """Decide what a create did."""
+        now = datetime.datetime.now(datetime.UTC)
+        if isinstance(reply, Answer):
+            self._heed(reply, now)
+        outcome = classify(reply, now)
+        return (
+            outcome if isinstance(outcome, Created) else dataclasses.replace(outcome, reason=self._hide(outcome.reason))
+        )
+
+    async def project(self, project_id: str) -> wire.Project:
+        """GET /v1/image-projects/{id}.
+
+        Raises:
+            AccountRefused, ApiUnreachable, RequestRefused: see ``errors``; status 404 where it is not known.
+        """
+        if project_id in (".", ".."):  # which would be taken for a step in the path
+            raise RequestRefused(f"{project_id!r} is no project's id", status=404)
+        found = wire.project(await self._ask("GET", f"/v1/image-projects/{quote(project_id, safe='')}", Urgency.STATUS))
+        if found is None:
+            raise ApiUnreachable("the project's answer cannot be read")
+        return found
+
+    async def put(self, target: wire.UploadTarget, body: Body, size: int) -> None:
+        """PUT ``size`` bytes to an upload address.
+
+        Raises:
+            ApiUnreachable: it did not arrive; try again, with a new address after RequestRefused.
+            RequestRefused: the address is not taken (any more).
+        """
+        _check_address(target.upload_url)
+        # Storage refuses a body without its length, which an iterator would be sent as.
+        headers = {"Content-Length": str(size)}
+        try:
+            async with asyncio.timeout(STALLED_S):
+                response = await self._storage.put(target.upload_url, content=body(), headers=headers)
+        except BatchbgError:
+            raise  # of the body: its file has changed
+        except Exception as error:  # of the wire, or of an address that no client can use
+            raise ApiUnreachable(f"upload to {_host(target.upload_url)}: {_kind(error)}") from error
+        if not response.is_success:
+            _raise_storage("upload to", target.upload_url, response)
+
+    async def download(self, url: str, part: Path) -> None:
+        """GET a signed address into a file, following redirects.
+
+        Raises:
+            ApiUnreachable: it did not arrive whole.
+            RequestRefused: the address is not taken (any more).
+            DiskError: the file cannot be written.
+        """
+        try:
+            async with asyncio.timeout(STALLED_S):
+                for _ in range(MAX_REDIRECTS):
+                    onward = await self._fetch(url, part)
+                    if onward is None:
+                        return
+                    url = onward
+        except (httpx.TransportError, httpx.DecodingError, httpx.InvalidURL, TimeoutError, ValueError) as error:
+            raise ApiUnreachable(f"download from {_host(url)}: {_kind(error)}") from error
+        except OSError as error:
+            raise DiskError(f"{part.parent}: {error.strerror or error}; the paid result stays to be had") from error
+        raise ApiUnreachable(f"download from {_host(url)}: redirected too often")
+
+    # -- the wire --------------------------------------------------------------------------------------------------
+
+    async def _fetch(self, url: str, part: Path) -> str | None:
+        """Write one answer's body to ``part``; return where a redirect leads instead."""
+        _check_address(url)
+        async with self._storage.stream("GET", url) as response:
+            if response.is_redirect:
+                return str(urljoin(url, response.headers.get("location", "")))
+            if not response.is_success:
+                _raise_storage("download from", url, response)
+            size = 0
+            with part.open("wb") as file:
+                async for chunk in response.aiter_bytes(1 << 18):
+                    size += len(chunk)
+                    if size > MAX_RESULT_BYTES:
+                        raise ApiUnreachable(f"download from {_host(url)}: longer than any picture")
+                    file.write(chunk)
+        return None
+
+    async def _ask(self, method: str, path: str, urgency: Urgency, body: Any = None) -> Any:
+        """Send a request that costs nothing and return the parsed answer."""
+        await self._limiter.slot(urgency)
+        reply = await self._exchange(method, path, body)
+        what = f"{method} {path.removeprefix('/v1')}"
+        if isinstance(reply, Silence):
+            raise ApiUnreachable(f"{what}: {reply.reason}")
+        now = datetime.datetime.now(datetime.UTC)
+        self._heed(reply, now)
+        if 200 <= reply.status < 300 and not reply.broken:
+            try:
+                return json.loads(reply.body)
+            except (ValueError, RecursionError) as error:
+                raise ApiUnreachable(f"{what}: {reply.status} with a body that is no JSON") from error
+        code, message = error_text(reply.body)
+        text = self._hide(" ".join(part for part in (f"{what}: {reply.status}", code, message, reply.broken) if part))
+        if is_account_refusal(reply.status, code):
+            raise AccountRefused(text, status=reply.status)
+        if 400 <= reply.status < 500 and reply.status not in (408, 425, 429):
+            raise RequestRefused(text, status=reply.status)
+        raise ApiUnreachable(text, retry_after_s=retry_after_s(reply.headers, now), busy=reply.status in (429, 503))
+
+    async def _exchange(
+        self, method: str, path: str, body: Any = None, exchange: "Exchange | None" = None
+    ) -> Answer | Silence:
+        """Send one request to the API's host and return what came back, as far as it did."""
+        exchange = exchange or Exchange()
+        try:
+            async with (
+                asyncio.timeout(DEADLINE_S),
+                self._api.stream(
+                    method, self.base_url + path, json=body, extensions={"trace": exchange.trace}
+                ) as response,
+            ):
+                exchange.begin_answer(response.status_code, response.headers)
+                self.rehearsal = exchange.headers.get("server") == "batchbg-sandbox"
+                async for chunk in response.aiter_bytes():
+                    exchange.received += chunk
+                    if len(exchange.received) > MAX_ANSWER_BYTES:
+                        return exchange.reply("too long")
+        except Exception as error:  # whatever goes wrong on the wire: the question is only whether anything left
+            if isinstance(error, (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)):
+                exchange.started = False
+            return exchange.reply(self._hide(_kind(error)))
+        return exchange.reply()
+
+    def _hide(self, text: str) -> str:
+        """Take the key out of a message: a server may echo it, and messages are kept."""
+        return text.replace(self._key, "***")
+
+    def _heed(self, reply: Answer, now: datetime.datetime) -> None:
+        """Hold everything back together where the server says that it is too much."""
+        if reply.status not in (429, 503):
+            self._refused_in_a_row = 0
+            return
+        wanted = retry_after_s(reply.headers, now)
+        if self._limiter.paused_s:  # one of several that were under way together: they count once
+            self._limiter.pause(wanted or 0.0)
+            return
+        self._refused_in_a_row += 1
+        seconds = pause_s(self._refused_in_a_row, wanted)
+        log.info("the API answers %d: everything pauses for %.1f s", reply.status, seconds)
+        self._limiter.pause(seconds)
+
+
+class Exchange:
+    """Follows one request out and its answer in.
+
+    Attributes:
+        started: whether any of the request left.
+        status: of the answer; 0 before its headers are in.
+        headers: names in lower case.
+        received: as much of the body as has arrived.
+    """
+
+    def __init__(self) -> None:
+        self.started = False
+        self.status = 0
+        self.headers: dict[str, str] = {}
+        self.received = bytearray()
+        self._sent_at = time.monotonic()
+        self._waited_s = 0.0
+
+    def begin_answer(self, status: int, headers: Mapping[str, str]) -> None:
+        """Take the head of the answer."""
+        self._waited_s = time.monotonic() - self._sent_at
+        self.headers = {name.lower(): value for name, value in headers.items()}
+        self.status = status
+
+    def reply(self, broken: str = "") -> Answer | Silence:
+        """Return what came back; ``broken`` says what cut it short."""
+        if not self.status:
+            return Silence(sent=self.started, reason=broken)
+        return Answer(self.status, self.headers, bytes(self.received), self._waited_s, broken)
+
+    async def trace(self, event: str, _info: Mapping[str, Any]) -> None:
+        """Take an event of httpcore's trace extension."""
+        if event.endswith("send_request_headers.started"):
+            self.started = True
+        elif event.endswith("send_request_body.complete"):
+            self._sent_at = time.monotonic()
+
+
+@functools.cache
+def _trust() -> ssl.SSLContext:
+    """Return the certificates to trust, from the environment as httpx users expect. Loading them takes 20 ms."""
+    return httpx.create_ssl_context()
+
+
+def _carrier(width: int, verify: ssl.SSLContext, *, direct: bool = False) -> dict[str, Any]:
+    """Return the transport options of a client: httpx's own where the environment names a proxy."""
+    if direct or not any(getproxies().get(scheme) for scheme in ("http", "https", "all")):
+        return {"transport": ShardedTransport(width, verify)}
+    near = httpx.AsyncHTTPTransport(verify=verify)
+    loopback = dict.fromkeys(("all://127.0.0.1", "all://localhost", "all://[::1]"), near)
+    return {"verify": verify, "limits": httpx.Limits(max_connections=width), "mounts": loopback}
+
+
+def _check_address(url: str) -> None:
+    """Refuse an address from the service to which nothing may be sent, without repeating its query.
+
+    Raises:
+        ApiUnreachable: it is none, or plain http to another machine.
+    """
+    try:
+        parts = urlsplit(url)
+    except ValueError as error:
+        raise ApiUnreachable("storage: the service gave an address that is none") from error
+    try:
+        check_host(f"{parts.scheme}://{parts.netloc}", "storage")
+    except ConfigError as error:
+        raise ApiUnreachable(str(error)) from error
+
+
+def _host(url: str) -> str:
+    with contextlib.suppress(ValueError):
+        return urlsplit(url).hostname or "?"
+    return "?"
+
+
+def _kind(error: Exception) -> str:
+    """Describe an error of the wire. Some carry no text of their own, others might repeat a signed address."""
+    text = " ".join(str(error).split()) if isinstance(error, httpx.TransportError) else ""
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def _raise_storage(what: str, url: str, response: httpx.Response) -> None:
+    text = f"{what} {_host(url)}: {response.status_code}"
+    if response.status_code in (408, 425, 429) or response.status_code >= 500:
+        now = datetime.datetime.now(datetime.UTC)
+        headers = {name.lower(): value for name, value in response.headers.items()}
+        raise ApiUnreachable(text, retry_after_s=retry_after_s(headers, now))
+    raise RequestRefused(text, status=response.status_code)
+
+
+def chunks_of(data: bytes) -> Body:
+    """Return a body that sends ``data`` in pieces."""
+
+    async def body() -> AsyncIterator[bytes]:
+        for start in range(0, len(data), 1 << 18):
+            yield data[start : start + (1 << 18)]
+
+    return body
+
+
+def silence_libraries() -> None:
+    """Keep httpx from logging addresses: signed ones are credentials."""
+    for name in ("httpx", "httpcore", "alembic", "PIL", "asyncio"):
+        logging.getLogger(name).setLevel(logging.WARNING)

@@ -1,0 +1,62 @@
+import contextlib
+import ssl
+from collections.abc import AsyncIterator, Callable, Iterator
+from typing import Any
+
+import httpx
+import pytest
+
+from batchbg.api.client import MagicHour
+from batchbg.api.limiter import RateLimiter
+from batchbg.sandbox import SandboxConfig, SandboxServer
+
+KEY = "a-secret-key-0123456789"
+
+
+@pytest.fixture(scope="session")
+def certificates() -> ssl.SSLContext:
+    """The system's certificates, read once: each client would take some 20 ms over it."""
+    return httpx.create_ssl_context()
+
+
+@pytest.fixture(autouse=True)
+def same_certificates(certificates: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let every client of a test use them."""
+    monkeypatch.setattr(httpx, "create_ssl_context", lambda: certificates)
+
+
+@pytest.fixture
+def start() -> Iterator[Callable[..., SandboxServer]]:
+    """Start sandboxes; instantaneous unless told otherwise."""
+    with contextlib.ExitStack() as stack:
+
+        def start_one(**settings: Any) -> SandboxServer:
+            config = SandboxConfig(**{"render_s": 0.0, "background_cutout": "fast", "api_key": KEY, **settings})
+            return stack.enter_context(SandboxServer(config))
+
+        yield start_one
+
+
+@pytest.fixture
+def sandbox(start: Callable[..., SandboxServer]) -> SandboxServer:
+    """An instantaneous sandbox that takes one key alone."""
+    return start()
+
+
+@pytest.fixture
+async def connect() -> AsyncIterator[Callable[..., MagicHour]]:
+    """Connect to an address; everything is closed at the end."""
+    async with contextlib.AsyncExitStack() as stack:
+
+        def connect_one(url: str, key: str = KEY) -> MagicHour:
+            client = MagicHour(url, key, RateLimiter(1000), width=4)
+            stack.push_async_exit(client)
+            return client
+
+        yield connect_one
+
+
+@pytest.fixture
+async def api(sandbox: SandboxServer, connect: Callable[..., MagicHour]) -> MagicHour:
+    """A client of the sandbox."""
+    return connect(sandbox.url)

@@ -1,0 +1,112 @@
+from typing import Any
+
+import pytest
+from hypothesis import strategies as st
+
+from batchbg.api.wire import Progress, UploadTarget, account, project, upload_targets
+
+GOOD = {
+    "id": "p",
+    "name": "batchbg x-1",
+    "status": "complete",
+    "enabled": True,
+    "credits_charged": 5,
+    "downloads": [{"url": "https://s/x.png", "expires_at": "2026-01-01T00:00:00Z"}],
+    "error": None,
+}
+
+anything = st.recursive(
+    st.none() | st.booleans() | st.floats() | st.integers() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from([*GOOD, "url", "items"]), inner),
+    max_leaves=8,
+)
+
+
+def test_a_project_is_read():
+    """Every field that matters."""
+    found = project(GOOD)
+    assert found is not None
+    assert (found.status, found.progress, found.name) == ("complete", Progress.COMPLETE, "batchbg x-1")
+    assert (found.credits_charged, found.downloads, found.error, found.enabled) == (5, ("https://s/x.png",), "", True)
+
+
+@pytest.mark.parametrize(
+    ("status", "progress"),
+    [
+        ("queued", Progress.WAITING),
+        ("rendering", Progress.WAITING),
+        ("draft", Progress.WAITING),
+        ("paused", Progress.WAITING),
+        ("", Progress.WAITING),
+        ("complete", Progress.COMPLETE),
+        ("error", Progress.ERROR),
+        ("canceled", Progress.CANCELED),
+    ],
+)
+def test_an_unknown_status_is_waited_for(status, progress):
+    """New words must not end a job that is paid for."""
+    found = project({"status": status})
+    assert found is not None
+    assert found.progress is progress
+
+
+@pytest.mark.parametrize(
+    ("changes", "field", "value"),
+    [
+        ({"credits_charged": "5"}, "credits_charged", 5),
+        ({"credits_charged": None}, "credits_charged", None),
+        ({"credits_charged": -5}, "credits_charged", None),
+        ({"name": None}, "name", ""),
+        ({"downloads": None}, "downloads", ()),
+        ({"downloads": [None, {}, {"url": ""}, {"url": 5}, {"url": "u"}]}, "downloads", ("u",)),
+        ({"enabled": False}, "enabled", False),
+        ({"enabled": None}, "enabled", True),
+        ({"error": {"code": "bad", "message": "first\n second"}}, "error", "bad: first second"),
+        ({"error": {"message": "m"}}, "error", "m"),
+        ({"error": "text"}, "error", "text"),
+        ({"error": 5}, "error", ""),
+    ],
+)
+def test_odd_fields_cost_no_result(changes, field, value):
+    """Missing, of another type, half filled."""
+    found = project(GOOD | changes)
+    assert getattr(found, field) == value
+
+
+@pytest.mark.parametrize("body", [None, [], "x", {}, {"status": None}, {"status": 5}])
+def test_what_has_no_status_is_no_project(body):
+    """Asked again later."""
+    assert project(body) is None
+
+
+def test_upload_targets_are_matched_by_position():
+    """One for each file, in their order; fewer, more or half ones are none."""
+    item = {"upload_url": "https://s/1", "file_path": "api-assets/1", "expires_at": "x"}
+    assert upload_targets({"items": [item, item]}, 2) == [UploadTarget("https://s/1", "api-assets/1")] * 2
+    bodies: list[Any] = [
+        None,
+        [],
+        {},
+        {"items": None},
+        {"items": [item]},
+        {"items": [item, None]},
+        {"items": [item] * 3},
+    ]
+    for body in bodies:
+        assert upload_targets(body, 2) is None
+    for key in ("upload_url", "file_path"):
+        for value in (None, "", 5):
+            assert upload_targets({"items": [item | {key: value}]}, 1) is None
+
+
+def test_an_account_is_read():
+    """Credits may be missing; an id may not."""
+    found = account({"id": "a", "credits": 100, "tier": "creator"})
+    assert found is not None
+    assert (found.id, found.credits, found.tier) == ("a", 100, "creator")
+    bare = account({"id": "a"})
+    assert bare is not None
+    assert (bare.credits, bare.tier) == (None, "")
+    bodies: list[Any] = [None, [], {}, {"id": ""}, {"id": 5}]
+    for body in bodies:
+        assert account(body) is None
