@@ -1,0 +1,211 @@
+"""From a complete project to files: download, check, name; then copies for other photos of the same content."""
+
+import asyncio
+import contextlib
+import logging
+import os
+from pathlib import Path
+from typing import Final
+
+from batchbg.api.client import MagicHour
+from batchbg.api.wire import Progress, Project
+from batchbg.core.model import Job, Slot
+from batchbg.disk import results
+from batchbg.errors import ApiUnreachable, RequestRefused, ResultUnusable
+from batchbg.ledger import catalog, jobs
+from batchbg.ledger.engine import Ledger, Tx
+from batchbg.ledger.writer import Writer
+from batchbg.pool.observer import Observer
+from batchbg.pool.patience import Patience
+
+log = logging.getLogger(__name__)
+
+TRIES: Final = 6
+"""Downloads of one result before its job is left for a later run."""
+
+UNUSABLE_TRIES: Final = 4
+"""Answers that hold no whole picture before the job fails; its project id is kept for `rescue`."""
+
+TAKEN: Final = "output exists, not in this ledger; move it away, then `batchbg rescue` fetches the paid result"
+
+SUPERSEDED: Final = "not saved: the photo has changed since, and its newer result is in place"
+
+
+class Deliverer:
+    """Brings results to disk. Downloads hold no render slot and have a width of their own.
+
+    Attributes:
+        copied: copies made for other photos of the same content.
+    """
+
+    def __init__(
+        self,
+        api: MagicHour,
+        ledger: Ledger,
+        writer: Writer,
+        patience: Patience,
+        observer: Observer,
+        width: int,
+    ) -> None:
+        self._api = api
+        self._ledger = ledger
+        self._writer = writer
+        self._patience = patience
+        self._observer = observer
+        self._width = asyncio.Semaphore(width)
+        self._decoding = asyncio.Semaphore(2)  # decoded pictures are large, and there are few cores
+        self._has_remarked = False
+        self.copied = 0
+
+    async def deliver(self, job: Job, project: Project | None) -> Job:
+        """Take a downloading job to done or failed.
+
+        Args:
+            job: its render is complete.
+            project: the record that says so, where this run has one.
+
+        Raises:
+            ApiUnreachable: the result cannot be had now; the job stays as it is.
+            DiskError: it cannot be written now; the job stays as it is.
+        """
+        with self._ledger.reading() as connection:
+            own = catalog.slot(connection, job.output_id)
+        if own.wanted_job != job.id and own.wanted_job == own.saved_job:
+            return await self._writer.do(jobs.done, job, SUPERSEDED)
+        target = self._target(job, own)
+        part = results.part_path(target, job.id)
+        async with self._width:
+            try:
+                result = await self._fetch(job, project, part)
+                if not await asyncio.to_thread(self._put, job, own, part, target, result):
+                    return await self._writer.do(jobs.unusable, job, TAKEN)
+            except ResultUnusable as error:
+                return await self._writer.do(jobs.unusable, job, str(error))
+            finally:
+                with contextlib.suppress(OSError):
+                    part.unlink(missing_ok=True)
+        job = await self._writer.do(_record, job, own, result)
+        if result.remark:
+            # The first is said at once: what is odd about one result is often odd about all.
+            log.log(logging.INFO if self._has_remarked else logging.WARNING, "%s: %s", job.output_path, result.remark)
+            self._has_remarked = True
+        await self.copy(job)
+        return job
+
+    def is_taken(self, job: Job) -> bool:
+        """Tell whether a file that the ledger does not know has the name of a planned job's result."""
+        if job.replace:
+            return False
+        with self._ledger.reading() as connection:
+            own = catalog.slot(connection, job.output_id)
+        return own.saved_job is None and os.path.lexists(self._target(job, own))
+
+    async def copy(self, job: Job) -> None:
+        """Give a done job's result to every other output that wants it.
+
+        A result that is no longer on disk is downloaded again, which is free.
+        """
+        with self._ledger.reading() as connection:
+            wanting = catalog.slots_wanting(connection, job.id)
+            holding = list(catalog.slots_holding(connection, job.id)) if wanting else []
+        for slot in wanting:
+            target = self._target(job, slot)
+            part = results.part_path(target, f"{job.id}-{slot.id}")
+            try:
+                result = await self._second(job, holding, part)
+                if result is None or not await asyncio.to_thread(self._put, job, slot, part, target, result):
+                    log.warning("%s: output exists, not in this ledger; left as it is", slot.path)
+                    continue
+            finally:
+                with contextlib.suppress(OSError):
+                    part.unlink(missing_ok=True)
+            await self._writer.do(catalog.saved, slot.id, job.id, job.photo_sha256, result.sha256, result.size)
+            self._observer.reused(slot.path)
+            self.copied += 1
+
+    def _target(self, job: Job, slot: Slot) -> Path:
+        if slot.id == job.output_id:
+            return self._ledger.absolute(job.output_folder) / slot.path
+        with self._ledger.reading() as connection:
+            return self._ledger.absolute(catalog.folder_path(connection, slot.folder_id)) / slot.path
+
+    def _put(self, job: Job, slot: Slot, part: Path, target: Path, result: results.Result) -> bool:
+        """Name a checked file. It may replace what this ledger put there and nobody has changed since."""
+        ours = slot.saved_sha256 is not None and results.digest(target) == slot.saved_sha256
+        return results.put(part, target, replace=job.replace or ours, sha256=result.sha256)
+
+    async def _second(self, job: Job, holding: list[Slot], part: Path) -> results.Result | None:
+        """Put a copy of a result at ``part``: from a file that holds it unchanged, else from the service."""
+        for slot in holding:
+            source = self._target(job, slot)
+            if await asyncio.to_thread(results.digest, source) == slot.saved_sha256 and slot.saved_sha256:
+                await asyncio.to_thread(results.copy, source, part)
+                return results.Result(slot.saved_sha256, slot.saved_bytes or 0, job.pixels, "")
+        return await self._fetch(job, None, part)
+
+    async def _fetch(self, job: Job, project: Project | None, part: Path) -> results.Result:
+        """Download a result and check it; again where it comes out odd.
+
+        Raises:
+            ResultUnusable: what comes is no whole picture, or the project has none.
+            ApiUnreachable: it cannot be had now.
+        """
+        await asyncio.to_thread(results.make_folder, part.parent)
+        tries = unusable = 0
+        looked_twice = False
+        while True:
+            tries += 1
+            trouble: ApiUnreachable | RequestRefused | ResultUnusable
+            try:
+                project = project or await self._ask(job)
+                await self._api.download(project.downloads[0], part)
+                async with self._decoding:
+                    photo = self._ledger.absolute(job.photo_folder) / job.photo_path
+                    result = await asyncio.to_thread(results.check, part, job.pixels, photo)
+            except (ApiUnreachable, RequestRefused) as error:
+                if tries >= TRIES or self._patience.over:
+                    raise ApiUnreachable(str(error)) from error
+                trouble = error
+            except ResultUnusable as error:
+                unusable += 1
+                if unusable >= UNUSABLE_TRIES:
+                    raise
+                trouble = error
+            else:
+                self._patience.answered()
+                if looked_twice or not results.is_odd(result, job.pixels):
+                    return result
+                looked_twice = True
+                project = None
+                continue
+            log.info("%s: %s", job.output_path, trouble)
+            await self._patience.pause(tries, trouble)
+            project = None  # a link may have expired: the next comes from a fresh look
+
+    async def _ask(self, job: Job) -> Project:
+        assert job.project_id is not None
+        project_id = job.project_id
+        try:
+            project = await self._patience.ask(lambda: self._api.project(project_id))
+        except RequestRefused as error:
+            raise ResultUnusable(f"the project cannot be found: {error}") from error
+        if project.progress is not Progress.COMPLETE or not project.downloads or not project.enabled:
+            raise ResultUnusable(f"the project has no result to download (status {project.status})")
+        return project
+
+
+def _record(tx: Tx, job: Job, slot: Slot, result: results.Result) -> Job:
+    catalog.saved(tx, slot.id, job.id, job.photo_sha256, result.sha256, result.size)
+    return jobs.done(tx, job, result.remark)
+
+
+def sweep(folder: Path) -> int:
+    """Remove the temporary files that dead runs left below an output folder; return how many."""
+    removed = 0
+    for parent, _, names in os.walk(folder):
+        for name in names:
+            if name.startswith(results.PART_PREFIX) and name.endswith(results.PART_SUFFIX):
+                with contextlib.suppress(OSError):
+                    Path(parent, name).unlink()
+                    removed += 1
+    return removed

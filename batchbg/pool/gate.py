@@ -1,0 +1,62 @@
+"""Which create may leave next."""
+
+import asyncio
+
+from batchbg.core.brake import Brake
+from batchbg.errors import ExitCode
+from batchbg.pool.stop import Stop
+
+
+class Gate:
+    """Lets creates through as the brake, the number of files and the stop allow.
+
+    Attributes:
+        brake: what earlier creates and renders say.
+        in_air: creates whose intent is committed and whose answer is not in.
+        let_through: creates that may have made something.
+    """
+
+    def __init__(self, stop: Stop, max_files: int | None) -> None:
+        self.brake = Brake()
+        self.in_air = 0
+        self.let_through = 0
+        self._stop = stop
+        self._max_files = max_files
+        self._change = asyncio.Condition()
+
+    async def clear(self) -> None:
+        """Wait until a create might pass."""
+        async with self._change:
+            await self._change.wait_for(self._may_pass)
+
+    def enter(self) -> bool:
+        """Let one create pass, if it still may; every True must be followed by ``leave``."""
+        self.heed()
+        if self._stop.no_creates or not self._may_pass():
+            return False
+        if self._max_files is not None and self.let_through >= self._max_files:
+            # One that is in the air may yet turn out to have made nothing.
+            if not self.in_air:
+                self._stop.creates(ExitCode.CAP, f"max_files: {self._max_files} new jobs were sent")
+            return False
+        self.in_air += 1
+        self.let_through += 1
+        return True
+
+    async def leave(self, *, made_nothing: bool = False) -> None:
+        """Count a create as answered or given up."""
+        self.in_air -= 1
+        if made_nothing:
+            self.let_through -= 1
+        self.heed()
+        async with self._change:
+            self._change.notify_all()
+
+    def heed(self) -> None:
+        """Stop creates where the brake says so."""
+        if (why := self.brake.tripped) and not self._stop.no_creates:
+            self._stop.creates(ExitCode.TEMPORARY, f"{why}: no further create leaves in this run")
+
+    def _may_pass(self) -> bool:
+        files_left = self._max_files is None or self.let_through < self._max_files or not self.in_air
+        return files_left and not (self.brake.one_at_a_time and self.in_air)

@@ -1,0 +1,22 @@
+"""What the pool tells whoever watches. Silent by default: printing is the command line's."""
+
+from batchbg.core.model import Job
+
+
+class Observer:
+    """Hears of every job that moves."""
+
+    def sent(self, job: Job) -> None:
+        """A create was answered with a project id."""
+
+    def unresolved(self, job: Job) -> None:
+        """A create's answer was lost."""
+
+    def ended(self, job: Job) -> None:
+        """A job has come to its end, good or bad, as far as this run goes."""
+
+    def reused(self, path: str) -> None:
+        """Another photo of the same content got a copy; ``path`` is its output's."""
+
+    def planned(self, number: int) -> None:
+        """So many jobs are to be done in this run."""

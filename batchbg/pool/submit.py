@@ -1,0 +1,230 @@
+"""The one step that costs credits: reserve, commit, create, commit."""
+
+import asyncio
+import logging
+from typing import Final
+
+from batchbg.api.client import Exchange, MagicHour
+from batchbg.api.limiter import RateLimiter, Urgency
+from batchbg.core.backoff import pause_s
+from batchbg.core.lifecycle import JobState
+from batchbg.core.model import Job
+from batchbg.core.outcome import Ambiguous, Created, NotCreated, Outcome, Refusal
+from batchbg.errors import BudgetExceeded, ExitCode, KeyInDoubt, LedgerError, PhotoChanged, RequestRefused
+from batchbg.ledger import jobs
+from batchbg.ledger.engine import Ledger, enter
+from batchbg.ledger.jobs import Budget
+from batchbg.ledger.writer import Writer
+from batchbg.pool.gate import Gate
+from batchbg.pool.observer import Observer
+from batchbg.pool.patience import Patience
+from batchbg.pool.room import Room
+from batchbg.pool.slots import Slots
+from batchbg.pool.stop import Stop
+from batchbg.pool.uploads import Asset, Uploads
+
+log = logging.getLogger(__name__)
+
+STALE_ASSET: Final = frozenset({400, 404, 422})
+"""Refusals that may mean that a reused upload is no longer there."""
+
+KEEP_TRYING_S: Final = 30.0
+"""Seconds for which a project id that the disk will not take is tried again, before it is only printed."""
+
+
+class Submitter:
+    """Sends creates, each in the order that keeps money safe."""
+
+    def __init__(
+        self,
+        api: MagicHour,
+        limiter: RateLimiter,
+        ledger: Ledger,
+        writer: Writer,
+        uploads: Uploads,
+        slots: Slots,
+        gate: Gate,
+        room: Room,
+        stop: Stop,
+        patience: Patience,
+        budget: Budget,
+        observer: Observer,
+    ) -> None:
+        self._api = api
+        self._limiter = limiter
+        self._ledger = ledger
+        self._writer = writer
+        self._uploads = uploads
+        self._slots = slots
+        self._gate = gate
+        self._room = room
+        self._stop = stop
+        self._patience = patience
+        self._budget = budget
+        self._observer = observer
+        self._doorway = asyncio.Lock()  # one at a time: who finds no room or a closed gate takes no rate slot
+
+    async def submit(self, job: Job) -> Job:
+        """Take a planned job to rendering, failed or unresolved; or give it back as it is where none may be sent."""
+        uploaded_again = False
+        while True:
+            try:
+                assets = await self._stop.before_creates_stop(self._uploads.assets_for(job))
+            except RequestRefused as error:
+                self._gate.brake.failed()
+                return await self._writer.do(jobs.refused, job, str(error))
+            except PhotoChanged as error:
+                await self._writer.do(jobs.drop, job, str(error))
+                raise
+            if assets is None:
+                return job
+            job, refusal = await self._send(job, *assets)
+            if refusal is None:
+                return job
+            reused = [one for one in assets if one is not None and not one.fresh]
+            if refusal.status in STALE_ASSET and reused and not uploaded_again:
+                uploaded_again = True
+                for asset in reused:
+                    await self._uploads.forget(asset)
+                continue
+            self._gate.brake.failed()
+            return await self._writer.do(jobs.refused, job, refusal.reason)
+
+    async def _send(self, job: Job, photo: Asset, background: Asset | None) -> tuple[Job, NotCreated | None]:
+        """Send creates until one is answered; return a refusal that concerns this job alone beside the job."""
+        failures = 0
+        while True:
+            job = await self._reserve(job)
+            if job.state is not JobState.SUBMITTING:
+                return job, None
+            exchange = Exchange()
+            try:
+                outcome = await self._create(job, photo, background, exchange)
+            except BaseException:
+                # Nobody waits for the answer any more: what has come of it decides.
+                outcome = self._api.judge(exchange.reply("left while the create was in the air"))
+                await asyncio.shield(self._record(job, outcome))
+                raise
+            job = await self._record(job, outcome)
+            if job.state is JobState.RENDERING:
+                self._patience.answered()
+                self._observer.sent(job)
+                await self._slots.accepted()
+                return job, None
+            if not isinstance(outcome, NotCreated):
+                await self._slots.free(job.id)
+                return job, None
+            await self._slots.free(job.id)
+            self._room.changed()
+            failures += 1
+            if outcome.refusal is Refusal.REQUEST:
+                return job, outcome
+            await self._after_refusal(job, outcome, failures)
+
+    async def _reserve(self, job: Job) -> Job:
+        """Return the job in submitting, its intent committed and a place taken; or as it is where none may be sent."""
+        while True:
+            changes = self._room.changes
+            await self._stop.before_creates_stop(self._slots.take(job.id))
+            try:
+                if not await self._stop.before_creates_stop(self._pass_gate()):
+                    await self._slots.free(job.id)
+                    return job
+                return await self._commit_intent(job)
+            except BudgetExceeded as error:
+                await self._slots.free(job.id)
+                await self._room.wait(str(error), changes)
+            except KeyInDoubt as error:
+                log.warning("%s waits: %s", job.photo_path, error)
+                await self._slots.free(job.id)
+                return job
+
+    async def _pass_gate(self) -> bool:
+        """Wait for the gate and a slot of the request rate; False where no create may leave any more.
+
+        Raises:
+            BudgetExceeded: there is no room under a cap, so that no slot was taken.
+        """
+        async with self._doorway:
+            if self._budget.caps.are_set:
+                with self._ledger.reading() as connection:
+                    jobs.find_room(enter(connection, ""), self._budget)
+            while not self._stop.no_creates:
+                await self._gate.clear()
+                await self._limiter.slot(Urgency.CREATE)
+                if self._gate.enter():
+                    return True
+        return False
+
+    async def _commit_intent(self, job: Job) -> Job:
+        """Commit the intent behind the gate. Where creates were stopped meanwhile it is taken back, for none has left.
+
+        Raises:
+            BudgetExceeded, KeyInDoubt, StaleJobError, LedgerError: nothing is reserved.
+        """
+        try:
+            job = await self._writer.do(jobs.reserve, job, self._budget)
+            if not self._stop.no_creates:
+                return job
+            job = await self._writer.do(jobs.not_created, job, "creates were stopped before it left")
+        except BaseException:
+            await self._gate.leave(made_nothing=True)
+            raise
+        await self._gate.leave(made_nothing=True)
+        return job
+
+    async def _create(self, job: Job, photo: Asset, background: Asset | None, exchange: Exchange) -> Outcome:
+        background_path = background.file_path if background else None
+        return await self._api.create(job.name, photo.file_path, background_path, exchange)
+
+    async def _record(self, job: Job, outcome: Outcome) -> Job:
+        """Commit what a create did, before anything else is done with it."""
+        brake = self._gate.brake
+        try:
+            match outcome:
+                case Created(project_id, credits_charged):
+                    job = await self._keep_id(job, project_id, credits_charged)
+                    brake.created() if job.state is JobState.RENDERING else brake.lost()
+                case NotCreated(refusal, reason):
+                    if refusal is not Refusal.UNREACHABLE:
+                        brake.answered()
+                    job = await self._writer.do(jobs.not_created, job, reason)
+                case Ambiguous(reason):
+                    brake.lost()
+                    job = await self._writer.do(jobs.lost, job, reason)
+        finally:
+            await self._gate.leave(made_nothing=isinstance(outcome, NotCreated))
+        if job.state is JobState.UNRESOLVED:
+            log.warning("%s: %s; job %s is unresolved: `batchbg resolve`", job.photo_path, job.error, job.id)
+            self._observer.unresolved(job)
+        return job
+
+    async def _keep_id(self, job: Job, project_id: str, credits_charged: int | None) -> Job:
+        """Commit a project id, also onto a disk that is full for a moment: it is worth more than anything else."""
+        deadline = asyncio.get_running_loop().time() + KEEP_TRYING_S
+        while True:
+            try:
+                return await self._writer.do(jobs.created, job, project_id, credits_charged)
+            except LedgerError as error:
+                self._stop.creates(ExitCode.TEMPORARY, str(error))
+                if self._writer.drop_ballast():
+                    continue
+                log.error("job %s has project id %s, which the ledger cannot take: %s", job.id, project_id, error)
+                if asyncio.get_running_loop().time() >= deadline or self._stop.leaving:
+                    log.error("write it down: `batchbg resolve %s --project-id %s` brings it back", job.id, project_id)
+                    raise
+            await asyncio.sleep(1.0)
+
+    async def _after_refusal(self, job: Job, outcome: NotCreated, failures: int) -> None:
+        match outcome.refusal:
+            case Refusal.ACCOUNT:
+                self._stop.creates(
+                    ExitCode.ACCOUNT,
+                    f"the service refuses: {outcome.reason}; check the key, the plan and the credits, then run again",
+                )
+            case Refusal.BUSY:
+                self._slots.refused()  # the limiter holds everything back already
+                self._patience.unanswered(f"{job.photo_path}: not created: {outcome.reason}")
+            case _:
+                self._patience.unanswered(f"{job.photo_path}: not created: {outcome.reason}")
+                await self._stop.before_creates_stop(asyncio.sleep(pause_s(failures, outcome.retry_after_s)))

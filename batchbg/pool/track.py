@@ -1,0 +1,189 @@
+"""Following image projects to their end: one scheduler for all of them."""
+
+import asyncio
+import contextlib
+import dataclasses
+import heapq
+import itertools
+import logging
+import time
+from typing import Final
+
+from batchbg.api.client import MagicHour
+from batchbg.api.wire import KNOWN_WAITING, Progress, Project
+from batchbg.core.cadence import Cadence
+from batchbg.core.model import Job
+from batchbg.errors import AccountRefused, ApiUnreachable, ExitCode, RequestRefused
+from batchbg.pool.patience import Patience
+from batchbg.pool.stop import Stop
+
+log = logging.getLogger(__name__)
+
+GONE_ASKS: Final = 5
+GONE_AFTER_S: Final = 15.0
+"""A project that is answered with 404 this often, over at least this time, will not turn up any more."""
+
+EMPTY_ASKS: Final = 5
+"""A complete project without a download is asked again this often."""
+
+MOST_AT_ONCE: Final = 16
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Gone:
+    """The project is not there (any more). That never means that it was not charged."""
+
+    why: str
+
+
+Ending = Project | Gone
+"""How following a project ended, apart from not at all (None)."""
+
+
+@dataclasses.dataclass(slots=True)
+class _Followed:
+    job: Job
+    ending: asyncio.Future[Ending | None]
+    patience_s: float
+    asked: int = 0
+    missing: int = 0
+    missing_since: float = 0.0
+    empty: int = 0
+    last: Project | None = None
+
+
+class Tracker:
+    """Asks about projects when it is worth it, for whoever waits for their end.
+
+    Attributes:
+        polls: status requests sent so far.
+    """
+
+    def __init__(
+        self, api: MagicHour, stop: Stop, patience: Patience, cadence: Cadence, render_patience_s: float
+    ) -> None:
+        self._api = api
+        self._stop = stop
+        self._patience = patience
+        self._cadence = cadence
+        self._render_patience_s = render_patience_s
+        self._due: list[tuple[float, int, _Followed]] = []
+        self._order = itertools.count()
+        self._wake = asyncio.Event()
+        self._places = asyncio.Semaphore(MOST_AT_ONCE)
+        self._asking: set[asyncio.Task[None]] = set()
+        self.polls = 0
+
+    async def ending(self, job: Job) -> Ending | None:
+        """Follow a rendering job's project; None where this run waits for it no longer.
+
+        A job whose create lies further back than the patience is asked about once.
+        """
+        # The ledger's clock never runs back, the machine's may: a create "in the future" is a new one.
+        age_s = max(0.0, time.time() - (job.submitted_at or 0.0))
+        old = age_s >= self._render_patience_s
+        followed = _Followed(
+            job, asyncio.get_running_loop().create_future(), 0.0 if old else self._render_patience_s - age_s
+        )
+        self._schedule(followed, 0.0 if old else max(0.0, self._cadence.first_s() - age_s))
+        started = time.monotonic()
+        followed.patience_s += started
+        return await self._stop.before_leaving(followed.ending)
+
+    async def run(self) -> None:
+        """Ask, until cancelled."""
+        try:
+            while True:
+                now = time.monotonic()
+                while self._due and self._due[0][0] <= now:
+                    followed = heapq.heappop(self._due)[2]
+                    if followed.ending.done():
+                        continue
+                    await self._places.acquire()
+                    task = asyncio.create_task(self._ask(followed))
+                    self._asking.add(task)
+                    task.add_done_callback(self._asked)
+                self._wake.clear()
+                wait_s = self._due[0][0] - time.monotonic() if self._due else None
+                if wait_s is None or wait_s > 0:
+                    # Not wait_for: up to Python 3.11 it swallows a cancellation that comes together with the event.
+                    with contextlib.suppress(TimeoutError):
+                        async with asyncio.timeout(wait_s):
+                            await self._wake.wait()
+        finally:
+            for task in self._asking:
+                task.cancel()
+
+    def _asked(self, task: asyncio.Task[None]) -> None:
+        self._asking.discard(task)
+        self._places.release()
+
+    def _schedule(self, followed: _Followed, wait_s: float) -> None:
+        heapq.heappush(self._due, (time.monotonic() + wait_s, next(self._order), followed))
+        self._wake.set()
+
+    async def _ask(self, followed: _Followed) -> None:
+        followed.asked += 1
+        self.polls += 1
+        assert followed.job.project_id is not None
+        try:
+            project = await self._api.project(followed.job.project_id)
+        except AccountRefused as error:
+            self._stop.creates(ExitCode.ACCOUNT, f"the service refuses: {error}; check the key, then run again")
+            self._settle(followed, None)
+        except RequestRefused as error:
+            self._missing(followed, error)
+        except ApiUnreachable as error:
+            self._patience.unanswered(str(error))
+            self._again(followed, wait_s=max(self._cadence.gap_s(followed.asked), error.retry_after_s or 0.0))
+        except Exception as error:
+            if not followed.ending.done():
+                followed.ending.set_exception(error)
+        else:
+            self._patience.answered()
+            self._judge(followed, project)
+
+    def _judge(self, followed: _Followed, project: Project) -> None:
+        followed.missing = 0
+        if not project.enabled:
+            self._settle(followed, Gone("the project was deleted at the service"))
+        elif project.progress is Progress.WAITING:
+            if project.status not in KNOWN_WAITING and (
+                followed.last is None or followed.last.status != project.status
+            ):
+                log.warning("%s: unknown status %r, waiting on", followed.job.photo_path, project.status)
+            followed.last = project
+            self._again(followed)
+        elif project.progress is Progress.COMPLETE and not project.downloads and followed.empty < EMPTY_ASKS:
+            followed.empty += 1
+            self._again(followed, wait_s=float(followed.empty))
+        else:
+            if project.progress is Progress.COMPLETE and followed.job.submitted_at is not None:
+                took_s = time.time() - followed.job.submitted_at
+                if 0 <= took_s < self._render_patience_s:
+                    self._cadence.learn(took_s)
+            self._settle(followed, project)
+
+    def _missing(self, followed: _Followed, error: RequestRefused) -> None:
+        now = time.monotonic()
+        if not followed.missing:
+            followed.missing_since = now
+        followed.missing += 1
+        if followed.missing >= GONE_ASKS and now - followed.missing_since >= GONE_AFTER_S:
+            self._settle(followed, Gone(str(error)))
+        else:
+            # Asked in any case, patience or not: one 404 shortly after a create proves nothing.
+            self._schedule(followed, max(GONE_AFTER_S / GONE_ASKS, self._cadence.gap_s(followed.missing)))
+
+    def _again(self, followed: _Followed, wait_s: float | None = None) -> None:
+        if self._patience.gave_up or time.monotonic() >= followed.patience_s:
+            if not self._patience.gave_up:
+                self._stop.note(ExitCode.TEMPORARY, "some renders take longer than render_patience; run again later")
+            self._settle(followed, None)
+            return
+        self._schedule(followed, self._cadence.gap_s(followed.asked) if wait_s is None else wait_s)
+
+    @staticmethod
+    def _settle(followed: _Followed, ending: Ending | None) -> None:
+        if not followed.ending.done():
+            followed.ending.set_result(ending)

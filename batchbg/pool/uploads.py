@@ -1,0 +1,260 @@
+"""Bringing files to the service: each content once, however many jobs need it."""
+
+import asyncio
+import contextlib
+import dataclasses
+import functools
+import hashlib
+import time
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Final
+
+from batchbg.api.client import Body, MagicHour, chunks_of
+from batchbg.api.wire import UploadTarget
+from batchbg.core.model import Job, Look, Size, Treatment
+from batchbg.disk.normalise import cover_crop, upright_copy
+from batchbg.disk.scan import stamp_of
+from batchbg.errors import ApiUnreachable, PhotoChanged, RequestRefused
+from batchbg.ledger import catalog
+from batchbg.ledger.engine import Ledger
+from batchbg.ledger.writer import Writer
+from batchbg.pool.patience import Patience
+
+KEPT_S: Final = 6 * 86400.0
+"""Seconds for which an upload is reused. The service deletes inputs after 7 days (docs, inputs and outputs)."""
+
+TRIES: Final = 4
+"""Addresses tried for one file before its job is left for a later run."""
+
+TOO_LARGE: Final = 413
+"""The one refusal by storage that is the file's own fault, and stays; others may come from the address."""
+
+MOST_IN_ONE_REQUEST: Final = 32
+
+_CHUNK: Final = 1 << 18
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Source:
+    """A file that a job needs at the service, and the form in which it goes up.
+
+    Attributes:
+        path: the file.
+        look: what the ledger knows of it.
+        fit: pixels of the cover crop to send in its place, or None.
+    """
+
+    path: Path
+    look: Look
+    fit: Size | None = None
+
+    @property
+    def is_copy(self) -> bool:
+        """Whether something else than the file's own bytes goes up."""
+        return bool(self.fit or self.look.normalise or not self.look.extension)
+
+    @property
+    def recipe(self) -> str:
+        """What goes up, by content: the same recipe gives the same picture."""
+        if self.fit:
+            return f"{self.look.sha256} fit {self.fit}"
+        return f"{self.look.sha256} upright" if self.is_copy else self.look.sha256
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Asset:
+    """A file at the service; ``fresh`` where this very run put it there."""
+
+    recipe: str
+    file_path: str
+    fresh: bool
+
+
+class Uploads:
+    """Uploads files, and hands out those that are there already."""
+
+    def __init__(
+        self, api: MagicHour, ledger: Ledger, writer: Writer, patience: Patience, accounts: list[str], width: int
+    ) -> None:
+        """Upload for the account that comes first in ``accounts``, up to ``width`` files at once."""
+        self._api = api
+        self._ledger = ledger
+        self._writer = writer
+        self._patience = patience
+        self._accounts = accounts
+        self._width = asyncio.Semaphore(width)
+        self._images = asyncio.Semaphore(2)  # decoded pictures are large, and there are few cores
+        self._under_way: dict[str, asyncio.Task[Asset]] = {}
+        self._asked: list[tuple[str, asyncio.Future[UploadTarget]]] = []
+        self._asking: asyncio.Task[None] | None = None
+        self.sent_bytes = 0
+
+    async def assets_for(self, job: Job) -> tuple[Asset, Asset | None]:
+        """Return the job's photo and background at the service.
+
+        Raises:
+            PhotoChanged: a file is no longer the one that was paired.
+            RequestRefused: the service does not take it.
+            ApiUnreachable, AccountRefused: see ``errors``.
+        """
+        photo = self._photo(job)
+        background = self._background(job)
+        if background is None:
+            return await self._asset(photo), None
+        one, other = await asyncio.gather(self._asset(photo), self._asset(background))
+        return one, other
+
+    async def close(self) -> None:
+        """End what nobody waits for any more."""
+        tasks = [*self._under_way.values(), *([self._asking] if self._asking else [])]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def forget(self, asset: Asset) -> None:
+        """Do not use an asset again: the service says that it does not know it."""
+        await self._writer.do(catalog.forget_asset, asset.recipe, asset.file_path)
+
+    def _photo(self, job: Job) -> Source:
+        return self._source(job.photo_folder, job.photo_path, job.photo_sha256)
+
+    def _background(self, job: Job) -> Source | None:
+        if job.treatment is Treatment.NONE:
+            return None
+        source = self._source(job.background_folder, job.background_path, job.background_sha256)
+        return dataclasses.replace(source, fit=job.pixels) if job.treatment is Treatment.FIT else source
+
+    def _source(self, folder: str, path: str, sha256: str) -> Source:
+        with self._ledger.reading() as connection:
+            look = catalog.look_at(connection, folder, path)
+        if look is None or look.sha256 != sha256 or look.pixels is None:
+            raise PhotoChanged(f"{path} has changed since it was paired")
+        return Source(self._ledger.absolute(folder) / path, look)
+
+    async def _asset(self, source: Source) -> Asset:
+        with self._ledger.reading() as connection:
+            known = catalog.asset(connection, self._accounts, source.recipe, time.time() - KEPT_S)
+        if known:
+            return Asset(source.recipe, known, fresh=False)
+        task = self._under_way.get(source.recipe)
+        if task is None:
+            task = asyncio.create_task(self._upload(source))
+            self._under_way[source.recipe] = task
+            task.add_done_callback(functools.partial(self._uploaded, source.recipe))
+        return await asyncio.shield(task)
+
+    def _uploaded(self, recipe: str, task: asyncio.Task[Asset]) -> None:
+        self._under_way.pop(recipe, None)
+        if not task.cancelled():
+            task.exception()  # whoever waited has it; where nobody does any more it is no news
+
+    async def _upload(self, source: Source) -> Asset:
+        async with self._width:
+            body, size, extension, unchanged = await self._prepare(source)
+            target = await self._put(body, size, extension)
+            unchanged()
+        account, recipe = self._accounts[0], source.recipe
+        await self._writer.do(catalog.uploaded, account, recipe, target.file_path, size)
+        self.sent_bytes += size
+        return Asset(source.recipe, target.file_path, fresh=True)
+
+    async def _prepare(self, source: Source) -> tuple[Body, int, str, Callable[[], None]]:
+        """Return (body, bytes, extension, a check that what was sent is what was paired)."""
+        if not source.is_copy:
+            sent = _FileBody(source.path, source.look)
+            return sent.chunks, source.look.stamp.size, source.look.extension, sent.check
+        async with self._images:
+            data, extension = await asyncio.to_thread(_copy, source)
+        return chunks_of(data), len(data), extension, lambda: None
+
+    async def _put(self, body: Body, size: int, extension: str) -> UploadTarget:
+        for attempt in range(1, TRIES + 1):
+            target = await self._patience.ask(lambda: self._target(extension))
+            try:
+                await self._api.put(target, body, size)
+            except (ApiUnreachable, RequestRefused) as error:
+                if attempt == TRIES:
+                    if isinstance(error, RequestRefused) and error.status == TOO_LARGE:
+                        raise
+                    raise ApiUnreachable(str(error)) from error
+                await self._patience.pause(attempt, error)
+            else:
+                self._patience.answered()
+                return target
+        raise AssertionError("the last try returns or raises")
+
+    async def _target(self, extension: str) -> UploadTarget:
+        """Return an upload address; those asked for at the same time come with one request."""
+        future: asyncio.Future[UploadTarget] = asyncio.get_running_loop().create_future()
+        self._asked.append((extension, future))
+        if self._asking is None or self._asking.done():
+            self._asking = asyncio.create_task(self._ask())
+        return await future
+
+    async def _ask(self) -> None:
+        await asyncio.sleep(0)  # whoever wants one now joins the first request
+        while self._asked:
+            batch, self._asked = self._asked[:MOST_IN_ONE_REQUEST], self._asked[MOST_IN_ONE_REQUEST:]
+            try:
+                targets = await self._targets([extension for extension, _ in batch])
+            except Exception as error:
+                for _, future in batch:
+                    if not future.done():
+                        future.set_exception(error)
+                continue
+            for (_, future), target in zip(batch, targets, strict=True):
+                if not future.done():
+                    future.set_result(target)
+
+    async def _targets(self, extensions: list[str]) -> list[UploadTarget]:
+        try:
+            return await self._api.upload_targets(extensions)
+        except RequestRefused:
+            if len(extensions) == 1:
+                raise
+        # One bad extension, or a limit nobody documents, must not cost the others their upload.
+        return [(await self._api.upload_targets([extension]))[0] for extension in extensions]
+
+
+def _copy(source: Source) -> tuple[bytes, str]:
+    with source.path.open("rb") as file:
+        if hashlib.file_digest(file, "sha256").hexdigest() != source.look.sha256:
+            raise PhotoChanged(f"{source.path.name} has changed since it was looked at")
+    return cover_crop(source.path, source.fit) if source.fit else upright_copy(source.path)
+
+
+class _FileBody:
+    """A file's own bytes on their way up, hashed as they leave: what was paired is what must have been sent."""
+
+    def __init__(self, path: Path, look: Look) -> None:
+        self._path = path
+        self._look = look
+        self._digest = hashlib.sha256()
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        """Yield the file from its start."""
+        self._digest = hashlib.sha256()
+        with contextlib.ExitStack() as stack:
+            try:
+                file = stack.enter_context(self._path.open("rb"))
+            except OSError as error:
+                raise PhotoChanged(f"{self._path.name}: {error.strerror or error}") from error
+            if stamp_of(self._path.stat()) != self._look.stamp:
+                raise PhotoChanged(f"{self._path.name} has changed since it was looked at")
+            left = self._look.stamp.size
+            while left and (chunk := file.read(min(_CHUNK, left))):
+                left -= len(chunk)
+                self._digest.update(chunk)
+                yield chunk
+            if left:
+                raise PhotoChanged(f"{self._path.name} became shorter while it was sent")
+
+    def check(self) -> None:
+        """Compare what was sent with what was paired.
+
+        Raises:
+            PhotoChanged: they differ.
+        """
+        if self._digest.hexdigest() != self._look.sha256:
+            raise PhotoChanged(f"{self._path.name} changed while it was sent")

@@ -1,0 +1,162 @@
+"""The way of one job, a state at a time. A first run and a resumed run are the same code."""
+
+import contextlib
+import logging
+from collections.abc import Iterator
+from typing import assert_never
+
+from batchbg.api.wire import Progress, Project
+from batchbg.core.lifecycle import JobState
+from batchbg.core.model import Job
+from batchbg.core.planning import UNKNOWN_FILE
+from batchbg.errors import (
+    AccountRefused,
+    ApiError,
+    BatchbgError,
+    DiskError,
+    ExitCode,
+    LedgerError,
+    PhotoChanged,
+    ResultUnusable,
+    StaleJobError,
+)
+from batchbg.ledger import jobs
+from batchbg.ledger.writer import Writer
+from batchbg.pool.deliver import Deliverer
+from batchbg.pool.gate import Gate
+from batchbg.pool.observer import Observer
+from batchbg.pool.refunds import Refunds
+from batchbg.pool.room import Room
+from batchbg.pool.slots import Slots
+from batchbg.pool.stop import Stop
+from batchbg.pool.submit import Submitter
+from batchbg.pool.track import Gone, Tracker
+
+log = logging.getLogger(__name__)
+
+
+class Worker:
+    """Carries jobs from the state in which they are found as far as they get in this run.
+
+    Attributes:
+        dropped: planned jobs left out because their files are no longer what was planned.
+    """
+
+    def __init__(
+        self,
+        writer: Writer,
+        submitter: Submitter,
+        tracker: Tracker,
+        deliverer: Deliverer,
+        refunds: Refunds,
+        slots: Slots,
+        gate: Gate,
+        room: Room,
+        stop: Stop,
+        observer: Observer,
+    ) -> None:
+        self._writer = writer
+        self._submitter = submitter
+        self._tracker = tracker
+        self._deliverer = deliverer
+        self._refunds = refunds
+        self._slots = slots
+        self._gate = gate
+        self._room = room
+        self._stop = stop
+        self._observer = observer
+        self._projects: dict[str, Project] = {}
+        self.dropped = 0
+
+    async def carry(self, job: Job) -> None:
+        """Take ``job`` as far as it gets."""
+        try:
+            with self._contained(job):
+                while True:
+                    before = job.state
+                    job = await self.step(job)
+                    if job.state is before:
+                        break
+        finally:
+            self._projects.pop(job.id, None)
+            await self._slots.free(job.id)
+            self._room.changed()
+            self._observer.ended(job)
+
+    async def copy(self, job: Job) -> None:
+        """Give a done job's result to the outputs that still want it."""
+        with self._contained(job):
+            await self._deliverer.copy(job)
+
+    @contextlib.contextmanager
+    def _contained(self, job: Job) -> Iterator[None]:
+        """Let a job's own troubles end here; they must not cancel its siblings' paid calls."""
+        try:
+            yield
+        except PhotoChanged as error:
+            self.dropped += 1
+            log.warning("%s: left out: %s", job.photo_path, error)
+        except StaleJobError as error:
+            log.warning("%s", error)
+        except AccountRefused as error:
+            self._stop.creates(ExitCode.ACCOUNT, f"the service refuses: {error}; check the key and the credits")
+        except ApiError as error:
+            self._stop.note(ExitCode.TEMPORARY, f"{job.photo_path}: {error}; run again to go on")
+        except ResultUnusable as error:
+            self._stop.note(ExitCode.INCOMPLETE, f"{job.output_path}: {error}")
+        except (DiskError, LedgerError) as error:
+            self._stop.creates(ExitCode.TEMPORARY, str(error))
+        except BatchbgError as error:
+            self._stop.creates(error.exit_code, f"{job.photo_path}: {error}")
+        except Exception as error:
+            log.exception("job %s", job.id)
+            self._stop.creates(ExitCode.INTERNAL, f"{job.photo_path}: {type(error).__name__}: {error}")
+
+    async def step(self, job: Job) -> Job:
+        """Take ``job`` one state further; one that goes no further in this run comes back as it is."""
+        match job.state:
+            case JobState.PLANNED:
+                if self._deliverer.is_taken(job):
+                    await self._writer.do(jobs.drop, job, UNKNOWN_FILE)
+                    raise PhotoChanged(f"{job.output_path}: {UNKNOWN_FILE}")
+                return await self._submitter.submit(job)
+            case JobState.SUBMITTING:
+                return await self._writer.do(jobs.lost, job, "the process ended between the create and its answer")
+            case JobState.RENDERING:
+                return await self._track(job)
+            case JobState.DOWNLOADING:
+                return await self._deliverer.deliver(job, self._projects.get(job.id))
+            case JobState.DONE | JobState.FAILED | JobState.CANCELED | JobState.UNRESOLVED:
+                return job
+            case _:
+                assert_never(job.state)
+
+    async def _track(self, job: Job) -> Job:
+        ending = await self._tracker.ending(job)
+        if ending is None:
+            return job
+        if isinstance(ending, Gone):
+            moved = await self._writer.do(jobs.ended, job, JobState.FAILED, ending.why)
+        elif ending.progress is Progress.COMPLETE:
+            moved = await self._writer.do(jobs.complete, job, ending.credits_charged)
+            self._gate.brake.rendered()
+            self._projects[job.id] = ending
+        else:
+            moved = await self._ended(job, ending)
+        await self._slots.free(job.id)
+        self._room.changed()
+        return moved
+
+    async def _ended(self, job: Job, project: Project) -> Job:
+        """Record a render that came to nothing, and see to its refund."""
+        canceled = project.progress is Progress.CANCELED
+        state = JobState.CANCELED if canceled else JobState.FAILED
+        error = project.error or ("canceled at the service" if canceled else "the service gives no reason")
+        moved = await self._writer.do(jobs.ended, job, state, error, project.credits_charged)
+        log.warning("%s: %s", job.photo_path, error)
+        if not canceled:
+            self._gate.brake.failed()
+            self._gate.heed()
+        if moved.credits and not self._stop.collecting:
+            self._refunds.watch(moved)
+        return moved
