@@ -1,0 +1,93 @@
+"""Small pictures for the report, made once for each content and carried from one report to the next."""
+
+import base64
+import concurrent.futures
+import io
+import os
+import re
+import warnings
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Final
+
+from PIL import Image, ImageOps
+
+from batchbg.disk.look import MAX_PIXELS
+from batchbg.disk.normalise import to_srgb
+
+SIZE_PX: Final = 400
+"""Longer side: 240 to 280 CSS pixels in the page, a little more for dense screens; about 6 kB each."""
+
+QUALITY: Final = 78
+
+KEY_LENGTH: Final = 24
+"""Hex digits of a content's sha256 that name its thumbnail."""
+
+_MAKERS: Final = min(4, os.cpu_count() or 1)
+_LINE: Final = re.compile(rf'"([0-9a-f]{{{KEY_LENGTH}}})":"(data:image/webp;base64,[A-Za-z0-9+/]+={{0,2}})",?\n?')
+_MARK: Final = f'<script type="application/json" class="thumbs" data-size="{SIZE_PX}-{QUALITY}">'
+
+
+def key_of(sha256: str) -> str:
+    """Return the name of a content's thumbnail; "" for ""."""
+    return sha256[:KEY_LENGTH]
+
+
+def make(wanted: Mapping[str, Path], earlier: Mapping[str, str]) -> dict[str, str]:
+    """Return a data URI by key; files that cannot be shown are left out.
+
+    Args:
+        wanted: file by key.
+        earlier: thumbnails that are at hand.
+    """
+    todo = {key: path for key, path in wanted.items() if key not in earlier}
+    # The filters are the process's, so they are set once around all threads.
+    with warnings.catch_warnings(), concurrent.futures.ThreadPoolExecutor(_MAKERS) as makers:
+        warnings.simplefilter("ignore")
+        made = dict(zip(todo, makers.map(_one, todo.values()), strict=True))
+    made |= {key: earlier[key] for key in wanted if key in earlier}
+    return {key: made[key] for key in wanted if made[key]}
+
+
+def block(thumbs: Mapping[str, str]) -> Iterator[str]:
+    """Yield the element that carries thumbnails in a page, one line each; keys and values need no escaping."""
+    yield f"{_MARK}{{\n"
+    last = len(thumbs) - 1
+    for number, (key, uri) in enumerate(thumbs.items()):
+        yield f'"{key}":"{uri}"{"," if number < last else ""}\n'
+    yield "}</script>\n"
+
+
+def earlier(page: Path, wanted: Mapping[str, Path]) -> dict[str, str]:
+    """Return those of the wanted thumbnails that an earlier report holds; whatever else is in that file is passed by."""
+    found: dict[str, str] = {}
+    try:
+        with page.open(encoding="ascii", errors="replace") as file:
+            for line in file:
+                if line.startswith(_MARK):
+                    break
+            for line in file:
+                match = _LINE.fullmatch(line)
+                if match is None:
+                    break
+                if match[1] in wanted:
+                    found[match[1]] = match[2]
+    except OSError:
+        return {}
+    return found
+
+
+def _one(path: Path) -> str:
+    """Return a file's thumbnail as a data URI, "" where it is no picture that can be shown."""
+    try:
+        with Image.open(path) as opened:
+            if opened.width * opened.height > MAX_PIXELS:
+                return ""
+            # JPEG is decoded at reduced size; the rest is shrunk in two steps, the first of them cheap.
+            opened.thumbnail((SIZE_PX, SIZE_PX), Image.Resampling.LANCZOS, reducing_gap=2.0)
+            picture = to_srgb(ImageOps.exif_transpose(opened))
+        buffer = io.BytesIO()
+        picture.save(buffer, "WEBP", quality=QUALITY, method=2)
+    except Exception:  # decoders raise anything on spoilt bytes
+        return ""
+    return "data:image/webp;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")

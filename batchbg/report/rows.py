@@ -1,0 +1,227 @@
+"""What the report shows of one photo output: its job, its pairing, and what of its files is on disk."""
+
+import dataclasses
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+from batchbg.core.lifecycle import JobState
+from batchbg.core.model import Treatment, project_name
+from batchbg.ledger.engine import Connection, Ledger
+from batchbg.ledger.tables import folders, jobs, outputs, photos, runs
+
+_photo_folder = folders.alias("photo_folder")
+_output_folder = folders.alias("output_folder")
+_background_folder = folders.alias("background_folder")
+_owner = outputs.alias("owner")
+
+_ROWS: Final = (
+    # A job's own output, and every other output that wants its result.
+    jobs.join(outputs, (outputs.c.id == jobs.c.output_id) | (outputs.c.wanted_job_id == jobs.c.id))
+    .join(_owner, _owner.c.id == jobs.c.output_id)
+    .join(_photo_folder, _photo_folder.c.id == outputs.c.photo_folder_id)
+    .join(_output_folder, _output_folder.c.id == outputs.c.folder_id)
+    .outerjoin(_background_folder, _background_folder.c.id == jobs.c.background_folder_id)
+    .outerjoin(photos, (photos.c.folder_id == outputs.c.photo_folder_id) & (photos.c.path == outputs.c.photo_path))
+    .select()
+    .with_only_columns(
+        jobs.c.id,
+        jobs.c.state,
+        jobs.c.photo_sha256,
+        jobs.c.background_sha256,
+        jobs.c.background_path,
+        jobs.c.treatment,
+        jobs.c.width,
+        jobs.c.height,
+        jobs.c.distortion,
+        jobs.c.blur,
+        jobs.c.excess,
+        jobs.c.project_id,
+        jobs.c.credits,
+        jobs.c.attempt,
+        jobs.c.error,
+        jobs.c.remark,
+        jobs.c.updated_at,
+        jobs.c.output_id,
+        outputs.c.id.label("slot_id"),
+        outputs.c.photo_path,
+        outputs.c.path.label("output_path"),
+        outputs.c.wanted_job_id,
+        outputs.c.saved_job_id,
+        outputs.c.saved_sha256,
+        outputs.c.saved_bytes,
+        _owner.c.photo_path.label("owner_photo_path"),
+        _photo_folder.c.path.label("photo_folder"),
+        _output_folder.c.path.label("output_folder"),
+        _background_folder.c.path.label("background_folder"),
+        photos.c.sha256.label("known_sha256"),
+        photos.c.size.label("known_size"),
+        photos.c.extension,
+    )
+    .order_by(jobs.c.updated_at.desc(), jobs.c.id, outputs.c.id != jobs.c.output_id, outputs.c.path)
+)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Picture:
+    """One file as it is on disk now.
+
+    Attributes:
+        path: where it is or would be.
+        sha256: hex digest of its content; "" where that is not certain any more.
+        there: whether it can be shown as what the ledger says it is.
+        why_not: what to say in its place, or "".
+    """
+
+    path: Path
+    sha256: str
+    there: bool
+    why_not: str = ""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Row:
+    """One photo output.
+
+    Attributes:
+        id: of the job.
+        photo_path, background_path, output_path: below their roots; background "" for a transparent result.
+        distortion, blur, excess: thousandths of a natural logarithm.
+        credits: what the job counts against the caps; 0 for a copy.
+        copy_of: the photo whose job made the result, "" where it is this one's own.
+        name: the image project's name; "" before the first attempt.
+        photo, result, background: the files.
+        extension: how the API calls the photo's format, "" where that is not known.
+        missing: a result that was saved and is on disk no longer.
+        current: whether this job is the one its output waits for or holds; an older one is history.
+        updated_at: seconds since 1970.
+    """
+
+    id: str
+    state: JobState
+    photo_path: str
+    background_path: str
+    treatment: Treatment
+    width: int
+    height: int
+    distortion: int
+    blur: int
+    excess: int
+    output_path: str
+    project_id: str
+    credits: int
+    attempts: int
+    error: str
+    remark: str
+    copy_of: str
+    name: str
+    photo: Picture
+    result: Picture
+    background: Picture | None
+    extension: str
+    missing: bool
+    current: bool
+    updated_at: float
+
+
+def read(ledger: Ledger, connection: Connection) -> Iterator[Row]:
+    """Yield every job's own output and every copy, the last changed job first, its copies behind it."""
+    roots: dict[str, Path] = {}
+    for found in connection.execution_options(yield_per=500).execute(_ROWS):
+        for name in (found.photo_folder, found.output_folder, found.background_folder):
+            if name is not None and name not in roots:
+                roots[name] = ledger.absolute(name)
+        yield _row(found, roots)
+
+
+def last_output(ledger: Ledger, connection: Connection) -> Path | None:
+    """Return the output folder of the last run that had one."""
+    query = (
+        runs.join(folders, folders.c.id == runs.c.output_folder_id)
+        .select()
+        .with_only_columns(folders.c.path)
+        .order_by(runs.c.started_at.desc())
+        .limit(1)
+    )
+    found = connection.scalar(query)
+    return ledger.absolute(found) if found is not None else None
+
+
+def input_roots(ledger: Ledger, connection: Connection) -> tuple[set[Path], set[Path], set[Path]]:
+    """Return every folder that ever held (photos, backgrounds, results)."""
+    found = []
+    for column in (outputs.c.photo_folder_id, jobs.c.background_folder_id, outputs.c.folder_id):
+        query = folders.join(column.table, column == folders.c.id).select().with_only_columns(folders.c.path)
+        found.append({ledger.absolute(path) for path in connection.scalars(query.distinct())})
+    return found[0], found[1], found[2]
+
+
+def photo_roots(connection: Connection) -> set[str]:
+    """Return the ledger's names of the folders that were scanned for photos."""
+    query = runs.join(folders, folders.c.id == runs.c.photo_folder_id).select().with_only_columns(folders.c.path)
+    return set(connection.scalars(query.distinct()))
+
+
+def _row(found: Any, roots: dict[str, Path]) -> Row:
+    is_copy = found.slot_id != found.output_id
+    state = JobState(found.state)
+    result = _result(found, roots[found.output_folder] / found.output_path)
+    remark = found.remark
+    if is_copy and state is JobState.DONE and found.saved_job_id != found.id:
+        remark = "the copy is not made yet; the next run makes it"
+    background = None
+    if found.background_folder is not None:
+        path = roots[found.background_folder] / found.background_path
+        background = _picture(path, found.background_sha256, None)
+    return Row(
+        id=found.id,
+        state=state,
+        photo_path=found.photo_path,
+        background_path=found.background_path,
+        treatment=Treatment(found.treatment),
+        width=found.width,
+        height=found.height,
+        distortion=found.distortion,
+        blur=found.blur,
+        excess=found.excess,
+        output_path=found.output_path,
+        project_id=found.project_id or "",
+        credits=0 if is_copy else found.credits,
+        attempts=found.attempt,
+        error=found.error,
+        remark=remark,
+        copy_of=found.owner_photo_path if is_copy else "",
+        name=project_name(found.id, found.attempt) if found.attempt else "",
+        photo=_photo(found, roots[found.photo_folder] / found.photo_path),
+        result=result,
+        background=background,
+        extension=found.extension or "",
+        missing=state is JobState.DONE and found.saved_job_id == found.id and not result.there,
+        current=found.wanted_job_id in (None, found.id),
+        updated_at=found.updated_at,
+    )
+
+
+def _photo(found: Any, path: Path) -> Picture:
+    if found.known_sha256 is not None and found.known_sha256 != found.photo_sha256:
+        return Picture(path, "", False, "the photo has changed since")
+    certain = found.known_sha256 == found.photo_sha256
+    return _picture(path, found.photo_sha256 if certain else "", found.known_size)
+
+
+def _result(found: Any, path: Path) -> Picture:
+    if found.saved_job_id == found.id:
+        return _picture(path, found.saved_sha256 or "", found.saved_bytes)
+    if found.state == JobState.DONE and found.slot_id == found.output_id:
+        return Picture(path, "", False, "replaced by another job's result")
+    return Picture(path, "", False, "no result yet" if found.state != JobState.UNRESOLVED else "no result known")
+
+
+def _picture(path: Path, sha256: str, size: int | None) -> Picture:
+    """Look whether a file is there, and by its length whether it is still the one that was hashed."""
+    try:
+        bytes_now = os.stat(path).st_size  # noqa: PTH116 - one call of several 10,000; Path.stat is slower
+    except (OSError, ValueError):
+        return Picture(path, "", False, "missing on disk")
+    return Picture(path, sha256 if size is None or size == bytes_now else "", True)
