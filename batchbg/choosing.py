@@ -1,0 +1,130 @@
+"""Which background a photo goes on: by pairing, by the background map, or as a saved plan says."""
+
+import csv
+import dataclasses
+import fnmatch
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Final, Protocol
+
+from batchbg.core.model import NO_BACKGROUND, Size, Treatment
+from batchbg.core.pairing import Choice, Pairing
+from batchbg.errors import ConfigError
+from batchbg.settings import suggestion
+
+NOT_SIMILAR: Final = "no background is similar enough (on_mismatch = skip)"
+
+TRANSPARENT: Final = "transparent"
+"""In a background map: no background."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Chosen:
+    """A background and how it goes up; ``choice`` is None for a transparent result."""
+
+    choice: Choice | None
+    treatment: Treatment
+
+
+def background_of(chosen: Chosen | str) -> str:
+    """Return the content (sha256) of the chosen background, or NO_BACKGROUND."""
+    return chosen.choice.background.sha256 if isinstance(chosen, Chosen) and chosen.choice else NO_BACKGROUND
+
+
+class Chooser(Protocol):
+    """Chooses for one photo after the other; ``by_size`` where the choice depends on nothing but the photo's size."""
+
+    by_size: bool
+
+    def choose(self, path: str, pixels: Size, sha256: str) -> Chosen | str:
+        """Return what is chosen for the photo at ``path``, or the reason why it is left out."""
+        ...
+
+
+class Transparent:
+    """Without backgrounds every result is transparent."""
+
+    by_size = True
+
+    def choose(self, path: str, pixels: Size, sha256: str) -> Chosen | str:
+        """Return no background."""
+        return Chosen(None, Treatment.NONE)
+
+
+@dataclasses.dataclass(frozen=True)
+class MapRule:
+    """One line of a background map: photos that match ``pattern`` go on ``background``; "" is none."""
+
+    pattern: str
+    background: str
+
+
+class ByPairing:
+    """The background map where it has a rule for the photo, else the pairing's policy."""
+
+    def __init__(self, pairing: Pairing, on_mismatch: str, rules: Sequence[MapRule] = ()) -> None:
+        self._pairing = pairing
+        self._on_mismatch = on_mismatch
+        self._rules = rules
+        self.by_size = pairing.by_size and not rules
+
+    def choose(self, path: str, pixels: Size, sha256: str) -> Chosen | str:
+        """Return the choice, made to fit where it is not similar enough."""
+        rule = next((rule for rule in self._rules if _matches(path, rule.pattern)), None)
+        if rule is not None and not rule.background:
+            return Chosen(None, Treatment.NONE)
+        if rule is not None:
+            choice = self._pairing.fixed(pixels, rule.background)
+        else:
+            choice = self._pairing.choose(pixels, sha256)
+        if choice.similar or self._on_mismatch == "accept":
+            return Chosen(choice, Treatment.AS_IS)
+        if self._on_mismatch == "fit":
+            return Chosen(choice, Treatment.FIT)
+        return Chosen(None, Treatment.NONE) if self._on_mismatch == "transparent" else NOT_SIMILAR
+
+
+def _matches(path: str, pattern: str) -> bool:
+    name = path if "/" in pattern else path.rpartition("/")[2]
+    return fnmatch.fnmatchcase(name, pattern.removeprefix("/"))
+
+
+def read_map(file: Path, backgrounds: Mapping[str, object]) -> list[MapRule]:
+    """Read a background map: a CSV of photo glob and background, the first rule that matches wins.
+
+    A first line "photo,background" is a heading; blank lines and lines that begin with "#" are skipped.
+
+    Args:
+        file: the CSV, UTF-8.
+        backgrounds: known backgrounds by path below the background folder.
+
+    Raises:
+        ConfigError: names the line and what is wrong with it.
+    """
+    rules = []
+    try:
+        with file.open(encoding="utf-8-sig", newline="") as lines:
+            reader = csv.reader(lines, strict=True)
+            for row in reader:
+                cells = [cell.strip() for cell in row]
+                if not any(cells) or cells[0].startswith("#") or cells[:2] == ["photo", "background"]:
+                    continue
+                rules.append(_rule(cells, f"{file}, line {reader.line_num}", backgrounds))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise ConfigError(f"background_map: {file}: {getattr(error, 'strerror', None) or error}") from error
+    return rules
+
+
+def _rule(cells: Sequence[str], where: str, backgrounds: Mapping[str, object]) -> MapRule:
+    if len(cells) != 2 or not all(cells):
+        raise ConfigError(
+            f"background_map: {where}: a photo glob and a background are expected, not {len(cells)} cells"
+        )
+    pattern, background = cells
+    if background == TRANSPARENT:
+        return MapRule(pattern, "")
+    if background not in backgrounds:
+        raise ConfigError(
+            f"background_map: {where}: there is no background {background!r}{suggestion(background, backgrounds)}"
+        )
+    return MapRule(pattern, background)

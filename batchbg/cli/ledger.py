@@ -1,0 +1,86 @@
+"""``batchbg ledger``: upgrade, check and export."""
+
+import csv
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Any
+
+import click
+
+from batchbg.cli.options import COMMON, with_settings
+from batchbg.errors import DiskError, ExitCode
+from batchbg.ledger import audit, export
+from batchbg.ledger.engine import HEAD, held, open_ledger
+from batchbg.settings import Settings
+
+
+@click.group()
+def command() -> None:
+    """Look after the ledger."""
+
+
+@command.command()
+@with_settings("retry_lock", *COMMON)
+def upgrade(settings: Settings) -> None:
+    """Bring the ledger up to date; an older one is copied aside first. Every command does this by itself."""
+    with held(settings.ledger, "ledger upgrade", settings.retry_lock):
+        ledger = open_ledger(settings.ledger, create=False)
+        ledger.close()
+    click.echo(f"{ledger.path} is at schema {HEAD}")
+
+
+@command.command()
+@with_settings(*COMMON)
+@click.pass_context
+def check(ctx: click.Context, settings: Settings) -> None:
+    """Compare every running total with its entries; 0 where all agree, 3 where something differs."""
+    ledger = open_ledger(settings.ledger, create=False)
+    with ledger.reading() as connection:
+        wrong = audit.check(connection)
+    ledger.close()
+    for line in wrong:
+        click.echo(line)
+    if not wrong and not settings.quiet:
+        click.echo(f"{ledger.path}: everything adds up")
+    ctx.exit(ExitCode.INCOMPLETE if wrong else ExitCode.OK)
+
+
+@command.command(name="export")
+@click.option("--format", "form", type=click.Choice(["csv", "jsonl"]), default="jsonl", show_default=True)
+@click.option("--table", type=click.Choice(list(export.TABLES)), default="jobs", show_default=True)
+@click.option("-o", "--output", "target", type=click.Path(path_type=Path), metavar="FILE", help="[default: stdout]")
+@with_settings(*COMMON)
+def export_command(settings: Settings, form: str, table: str, target: Path | None) -> None:
+    """Write a table of the ledger as CSV or as one JSON object a line."""
+    ledger = open_ledger(settings.ledger, create=False)
+    try:
+        with ledger.reading() as connection:
+            columns, rows = export.rows(connection, table)
+            if target is None:
+                _write(sys.stdout, form, columns, rows)
+            else:
+                try:
+                    with target.open("w", encoding="utf-8", newline="") as file:
+                        _write(file, form, columns, rows)
+                except OSError as error:
+                    raise DiskError(f"{target}: {error.strerror or error}") from error
+    finally:
+        ledger.close()
+
+
+def _write(file: IO[str], form: str, columns: list[str], rows: Iterator[dict[str, Any]]) -> None:
+    if form == "jsonl":
+        for row in rows:
+            file.write(json.dumps(row) + "\n")
+        return
+    writer = csv.DictWriter(file, columns)
+    writer.writeheader()
+    for row in rows:
+        # A file name that is no text in any encoding must not stop the list.
+        writer.writerow({key: _plain(value) for key, value in row.items()})
+
+
+def _plain(value: Any) -> Any:
+    return value.encode("utf-8", "backslashreplace").decode() if isinstance(value, str) else value

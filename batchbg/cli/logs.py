@@ -1,0 +1,49 @@
+"""The log on stderr: text for people, JSON for machines; never across a progress bar."""
+
+import datetime
+import json
+import logging
+import sys
+
+from tqdm import tqdm
+
+from batchbg.api.client import silence_libraries
+from batchbg.settings import Settings
+
+
+class _TqdmHandler(logging.Handler):
+    """Writes lines above a progress bar where there is one."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        tqdm.write(self.format(record), file=sys.stderr)
+
+
+class _JsonFormatter(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        at = datetime.datetime.fromtimestamp(record.created, datetime.UTC)
+        line = {
+            "time": at.isoformat(timespec="milliseconds"),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        if record.exc_info:
+            line["exception"] = self.formatException(record.exc_info)
+        return json.dumps(line, ensure_ascii=True)
+
+
+def set_up_logging(settings: Settings) -> None:
+    """Send the log to stderr as the settings say."""
+    root = logging.getLogger()
+    for handler in list(root.handlers):
+        root.removeHandler(handler)
+    handler = _TqdmHandler()
+    handler.setFormatter(
+        _JsonFormatter() if settings.log_format == "json" else logging.Formatter("%(levelname)s: %(message)s")
+    )
+    root.addHandler(handler)
+    if settings.quiet:
+        root.setLevel(logging.ERROR)
+    else:
+        root.setLevel({0: logging.WARNING, 1: logging.INFO}.get(settings.verbose, logging.DEBUG))
+    silence_libraries()

@@ -1,0 +1,106 @@
+"""Turning the table of settings into click options, and what click parsed into Settings."""
+
+import functools
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+import click
+
+from batchbg.cli.logs import set_up_logging
+from batchbg.settings import BY_KEY, Setting, load, misspelt_variables
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+COMMON: Final = ("ledger", "log_format", "verbose", "quiet")
+"""Options of every command that opens a ledger."""
+
+LIMITS: Final = (
+    "base_url",
+    "sandbox",
+    "max_credits",
+    "max_files",
+    "max_duration",
+    "pilot",
+    "requests_per_second",
+    "max_in_flight",
+)
+"""How fast and how far."""
+
+SCAN: Final = (
+    "backgrounds",
+    "output",
+    "include",
+    "exclude",
+    "files_from",
+    "null",
+    "max_depth",
+    "background_policy",
+    "background_map",
+    "on_mismatch",
+    "portable_names",
+    "force",
+)
+"""What is planned."""
+
+ASKING: Final = ("yes", "confirm_batch_over", "json", "retry_lock", "strict", "report")
+"""Question and output."""
+
+
+def with_settings(
+    *keys: str, overrides: Callable[[dict[str, Any]], dict[str, Any]] | None = None
+) -> Callable[[F], Callable[..., Any]]:
+    """Give a command the options of these settings and pass it the merged ``settings``.
+
+    Args:
+        keys: of settings that have a flag, in the order of --help.
+        overrides: returns defaults of this command's own, given the parameters.
+    """
+
+    def decorate(command: F) -> Callable[..., Any]:
+        @functools.wraps(command)
+        def wrapper(config: Path | None, **parameters: Any) -> Any:
+            fields = {BY_KEY[key].field for key in (*keys, "photos")}
+            flags = {name: parameters.pop(name) for name in list(parameters) if name in fields}
+            changed = overrides(parameters) if overrides else None
+            settings = load(flags, os.environ, config, changed)
+            set_up_logging(settings)
+            for warning in misspelt_variables(os.environ):
+                click.echo(f"batchbg: {warning}", err=True)
+            return command(settings=settings, **parameters)
+
+        wrapped: Any = wrapper
+        for key in reversed(keys):
+            wrapped = _option(BY_KEY[key])(wrapped)
+        where = click.Path(path_type=Path)
+        return click.option("--config", type=where, metavar="FILE", help="Settings [default: ./config.toml].")(wrapped)  # type: ignore[no-any-return]
+
+    return decorate
+
+
+def _option(setting: Setting) -> Callable[[Any], Any]:
+    kind = setting.kind
+    text = setting.help + _default_note(setting)
+    if setting.field == "verbose":
+        return click.option(*setting.flags, setting.field, count=True, help=text)
+    if kind.switch:
+        return click.option(*setting.flags, setting.field, is_flag=True, default=None, help=text)
+    if kind.choices:
+        choice = click.Choice(kind.choices)
+        return click.option(*setting.flags, setting.field, type=choice, default=None, help=text)
+    return click.option(
+        *setting.flags, setting.field, metavar=setting.metavar, multiple=kind.many, default=None, help=text
+    )
+
+
+def _default_note(setting: Setting) -> str:
+    if setting.default in (None, False, (), 0) or "[default" in setting.help:
+        return ""
+    shown = f"{setting.default:g}" if isinstance(setting.default, float) else setting.default
+    return f" [default: {shown}]"
+
+
+def settings_keys(*groups: Sequence[str]) -> tuple[str, ...]:
+    """Return the keys of several groups in one row, each once."""
+    return tuple(dict.fromkeys(key for group in groups for key in group))

@@ -1,0 +1,42 @@
+"""``batchbg report``: one self-contained HTML page."""
+
+from pathlib import Path
+
+import click
+
+from batchbg.cli.options import COMMON, with_settings
+from batchbg.settings import Settings
+
+
+@click.command()
+@click.option(
+    "-o",
+    "--output",
+    "target",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="The page, ending in .html [default: report.html in the last run's output folder].",
+)
+@with_settings("sandbox", *COMMON)
+def command(settings: Settings, target: Path | None) -> None:
+    """Write one HTML page that shows every photo before and after, and what needs you; a CSV goes beside it.
+
+    The page needs nothing but itself: no network, no other files. Reading the ledger disturbs no run.
+
+    \b
+    batchbg report
+    batchbg report -o monday.html
+    """
+    from batchbg.report.page import write_report
+
+    page = write_report(
+        settings.ledger,
+        target,
+        settings.output,
+        caps=settings.caps,
+        zone=settings.zone,
+        price_per_credit=settings.price_per_credit,
+    )
+    if not settings.quiet:
+        # A name whose bytes are no text must not stop the command.
+        click.echo(str(page).encode("utf-8", "replace").decode())

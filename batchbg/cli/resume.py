@@ -1,0 +1,24 @@
+"""``batchbg resume``: finish the ledger's unfinished jobs."""
+
+import dataclasses
+
+import click
+
+from batchbg.cli import output
+from batchbg.cli.options import ASKING, COMMON, LIMITS, settings_keys, with_settings
+from batchbg.cli.run import process
+from batchbg.settings import Settings
+
+
+@click.command()
+@with_settings(*settings_keys(LIMITS, ASKING, COMMON))
+@click.pass_context
+def command(ctx: click.Context, settings: Settings) -> None:
+    """Finish the ledger's unfinished jobs, without looking for new photos.
+
+    After a power cut or an interrupt this collects all that is paid for and goes on with what was planned.
+    """
+    settings = dataclasses.replace(settings, photos=None)
+    summary = process(settings, "resume")
+    output.print_summary(summary, settings)
+    ctx.exit(summary.exit_code)

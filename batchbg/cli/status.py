@@ -1,0 +1,33 @@
+"""``batchbg status``: jobs by state, credits, last runs."""
+
+import datetime
+import time
+
+import click
+
+from batchbg.cli import output
+from batchbg.cli.options import COMMON, with_settings
+from batchbg.ledger import runs
+from batchbg.ledger.engine import open_ledger
+from batchbg.report.summary import of_ledger
+from batchbg.settings import Settings
+
+
+@click.command()
+@with_settings("json", "sandbox", *COMMON)
+def command(settings: Settings) -> None:
+    """Show the whole ledger: jobs by state, credits, the last runs."""
+    ledger = open_ledger(settings.ledger, create=False)
+    with ledger.reading() as connection:
+        summary = of_ledger(connection, settings.caps, time.time(), settings.zone)
+        past = runs.last(connection, 5)
+    ledger.close()
+    if settings.json:
+        output.print_json(summary.as_json())
+        return
+    for line in output.summary_lines(summary, settings):
+        click.echo(line)
+    for one in past:
+        began = datetime.datetime.fromtimestamp(one.started_at, settings.zone).strftime("%Y-%m-%d %H:%M:%S")
+        ended = "killed or still going" if one.exit_code is None else f"exit {one.exit_code}"
+        click.echo(f"{began}  {one.command}  {ended}")

@@ -1,0 +1,322 @@
+"""Deciding the photos of one folder: everything that is known is read first, then decided, then written in bulk."""
+
+import dataclasses
+import functools
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import pathvalidate
+
+from batchbg.choosing import Chooser, Chosen, background_of
+from batchbg.core.lifecycle import JobState
+from batchbg.core.model import NO_BACKGROUND, KnownJob, Look, Size, Slot, Treatment, new_id
+from batchbg.core.naming import output_names
+from batchbg.core.pairing import Misfit
+from batchbg.core.planning import DONE_BEFORE, Action, Decision, Facts, decide
+from batchbg.disk.scan import Listing
+from batchbg.ledger import catalog, jobs, plans
+from batchbg.ledger.engine import Tx
+from batchbg.ledger.jobs import NewJob
+from batchbg.planfile import Entry
+from batchbg.settings import Settings
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Roots:
+    """The folders of one plan, and their numbers in the ledger."""
+
+    photos: Path
+    photo_root: int
+    output: Path
+    output_root: int
+    background_root: int | None
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Line:
+    """What is done with one photo and why, for people.
+
+    Attributes:
+        path: below the photo folder.
+        action: "new", "go on", "copy", "skip", "reject".
+        background: path below the background folder, "" for none.
+        output: path below the output folder.
+        detail: figures of the pairing, or the reason.
+        pixels: the photo's size, None where it was not looked at.
+        enlarged: how many times a cover crop enlarges its background, 1.0 where it does not.
+        entry: what a saved plan keeps of a new job.
+        changed: it had a result before its content changed.
+        other_background: it is done, on another background than would be chosen today.
+        missing: it is done, and its result is no longer on disk.
+    """
+
+    path: str
+    action: str
+    background: str = ""
+    output: str = ""
+    detail: str = ""
+    pixels: Size | None = None
+    enlarged: float = 1.0
+    entry: Entry | None = None
+    changed: bool = False
+    other_background: bool = False
+    missing: bool = False
+
+
+def name_outputs(tx: Tx, roots: Roots, listing: Listing, photos: Sequence[str], *, portable: bool) -> dict[str, str]:
+    """Return the output paths of at least these photos; all of a folder's have to be known, for two could meet."""
+    make_valid = _portable if portable else str
+    folder = "/".join(make_valid(part) for part in listing.folder.split("/")) if listing.folder else ""
+    plans.adopt_moved(tx, roots.output_root, roots.photo_root, listing.folder)
+    mine = plans.names_of(tx.connection, roots.output_root, roots.photo_root, listing.folder)
+    if all(path in mine for path in photos):
+        return mine
+    own = set(mine.values())
+    taken = [_name_of(path) for path in plans.paths_in(tx.connection, roots.output_root, folder) if path not in own]
+    kept = {_name_of(photo): _name_of(path) for photo, path in mine.items()}
+    names = output_names(
+        listing.folder, [_name_of(path) for path in photos], kept, [*taken, *listing.subfolders], make_valid
+    )
+    return {path: mine.get(path) or _join(folder, names[_name_of(path)]) for path in photos}
+
+
+class FolderPlan:
+    """The plan of some photos of one folder, decided and written in one transaction."""
+
+    def __init__(
+        self,
+        tx: Tx,
+        roots: Roots,
+        names: Mapping[str, str],
+        looks: dict[str, Look],
+        chooser: Chooser,
+        settings: Settings,
+    ) -> None:
+        """Read everything that is known of the photos.
+
+        Args:
+            tx: the transaction to write in.
+            roots: of the plan.
+            names: output paths by photo path.
+            looks: what was seen in the photos, all of which can be sent.
+            chooser: of backgrounds.
+            settings: of the run.
+        """
+        self._tx = tx
+        self._roots = roots
+        self._looks = looks
+        self._chooser = chooser
+        self._force = settings.force
+        contents = {seen.sha256 for seen in looks.values()}
+        self._here = catalog.slots_by_content(tx.connection, roots.output_root, contents)
+        self._jobs = catalog.jobs_by_content(tx.connection, contents)
+        self._owned = catalog.slots_of(tx.connection, roots.output_root, roots.photo_root, list(looks))
+        self._planned = catalog.planned_for_slots(tx.connection, [slot.id for slot in self._owned.values()])
+        self._names = names
+        # What is to be written: photos whose slots are to be opened, jobs, and whose results belong where.
+        self._to_open: dict[str, str] = {}
+        self._new: list[tuple[str, str, NewJob]] = []
+        self._wanted: list[tuple[str, str]] = []
+        self._taken_up: list[str] = []
+
+    def lines(self) -> list[Line]:
+        """Decide every photo, in the order of the listing, and write the plan."""
+        lines = [self._decide(path, seen) for path, seen in self._looks.items()]
+        self._write()
+        return lines
+
+    def _write(self) -> None:
+        tx, roots = self._tx, self._roots
+        opened = plans.open_slots(
+            tx, roots.output_root, roots.photo_root, [(output, path) for path, output in self._to_open.items()]
+        )
+        slots = {path: slot.id for path, slot in self._owned.items()} | dict(zip(self._to_open, opened, strict=True))
+        plans.plan_jobs(
+            tx, [(job_id, dataclasses.replace(new, output_id=slots[path])) for path, job_id, new in self._new]
+        )
+        plans.want(tx, [(slots[path], job_id) for path, job_id in self._wanted])
+        plans.take_up(tx, self._taken_up)
+
+    def _gone(self, known: Sequence[KnownJob]) -> frozenset[str]:
+        """Return planned jobs whose photo is no longer where it was: another path of the same content takes over."""
+        return frozenset(
+            job.id
+            for job in known
+            if job.state is JobState.PLANNED
+            and job.photo_folder_id == self._roots.photo_root
+            and not os.path.lexists(self._roots.photos / job.photo_path)
+        )
+
+    def _is_there(self, output: str) -> bool:
+        return os.path.lexists(self._roots.output / output)
+
+    # -- deciding --------------------------------------------------------------------------------------------------
+
+    def _decide(self, path: str, seen: Look) -> Line:
+        assert seen.pixels is not None
+        chosen = self._chooser.choose(path, seen.pixels, seen.sha256)
+        slot = self._owned.get(path)
+        output = self._names[path]
+        known = self._jobs.get(seen.sha256, [])
+        decision = decide(
+            Facts(
+                sha256=seen.sha256,
+                background_sha256=background_of(chosen),
+                slot=slot,
+                here=self._here.get(seen.sha256, ()),
+                jobs=known,
+                planned_for_slot=self._planned.get(slot.id, "") if slot else "",
+                taken=(slot is None or slot.saved_job is None) and self._is_there(output),
+                force=self._force,
+                run_id=self._tx.run_id,
+                gone=self._gone(known),
+            )
+        )
+        if not isinstance(chosen, Chosen) and decision.action in (Action.NEW, Action.COPY):
+            decision = dataclasses.replace(decision, action=Action.SKIP, reason=chosen)
+        for job_id in decision.drop:
+            self._drop(job_id)
+        match decision.action:
+            case Action.SKIP:
+                return self._skip(path, seen, output, slot, decision, background_of(chosen))
+            case Action.TAKE_UP:
+                return self._take_up(path, seen, output, decision, known, chosen)
+            case Action.COPY:
+                return self._copy(path, output, slot, decision, known)
+            case Action.NEW:
+                assert isinstance(chosen, Chosen)
+                return self._plan_new(path, seen, output, slot, decision, chosen)
+
+    def _drop(self, job_id: str) -> None:
+        job = jobs.get(self._tx.connection, job_id)
+        if job is not None and job.state is JobState.PLANNED:
+            jobs.drop(self._tx, job, "another plan for the same photo")
+
+    def _skip(self, path: str, seen: Look, output: str, slot: Slot | None, decision: Decision, today: str) -> Line:
+        line = Line(path, "skip", output=output, detail=decision.reason, pixels=seen.pixels)
+        if decision.reason != DONE_BEFORE or slot is None:
+            return line
+        saved = next((job for job in self._jobs.get(seen.sha256, ()) if job.id == slot.saved_job), None)
+        return dataclasses.replace(
+            line,
+            other_background=saved is not None and saved.background_sha256 != today,
+            missing=not self._is_there(slot.path),
+        )
+
+    def _take_up(
+        self,
+        path: str,
+        seen: Look,
+        output: str,
+        decision: Decision,
+        known: Sequence[KnownJob],
+        chosen: Chosen | str,
+    ) -> Line:
+        """Go on with a job; one that is not created yet is still to be approved, with a saved plan."""
+        self._taken_up.append(decision.job_id)
+        line = Line(path, "go on", output=output, pixels=seen.pixels)
+        is_planned = any(job.id == decision.job_id and job.state is JobState.PLANNED for job in known)
+        if not is_planned or not isinstance(chosen, Chosen):
+            return line
+        entry = _entry(path, seen, chosen, output)
+        detail = _explain(chosen, _enlargement(chosen, seen.pixels))
+        return dataclasses.replace(line, background=entry.background, detail=detail, entry=entry)
+
+    def _copy(self, path: str, output: str, slot: Slot | None, decision: Decision, known: Sequence[KnownJob]) -> Line:
+        self._claim(path, output, slot)
+        self._wanted.append((path, decision.job_id))
+        # The job it waits for has to be done in this run, whichever run planned it.
+        self._taken_up += [job.id for job in known if job.id == decision.job_id and job.state is JobState.PLANNED]
+        seen = self._looks[path]
+        return Line(path, "copy", output=output, detail="same content as another photo", pixels=seen.pixels)
+
+    def _claim(self, path: str, output: str, slot: Slot | None) -> None:
+        if slot is None:
+            self._to_open[path] = output
+
+    def _plan_new(
+        self, path: str, seen: Look, output: str, slot: Slot | None, decision: Decision, chosen: Chosen
+    ) -> Line:
+        assert seen.pixels is not None
+        choice = chosen.choice
+        found = choice.misfit if choice else Misfit(0, 0, 0)
+        new = NewJob(
+            photo_sha256=seen.sha256,
+            background_sha256=choice.background.sha256 if choice else NO_BACKGROUND,
+            output_id=slot.id if slot else 0,
+            background_folder_id=self._roots.background_root if choice else None,
+            background_path=choice.background.path if choice else "",
+            treatment=chosen.treatment,
+            width=seen.pixels.width,
+            height=seen.pixels.height,
+            distortion=found.distortion,
+            blur=found.blur,
+            excess=found.excess,
+            generation=decision.generation,
+            replace=decision.replace,
+        )
+        job_id = new_id()
+        self._claim(path, output, slot)
+        self._new.append((path, job_id, new))
+        self._remember(path, job_id, new)
+        entry = _entry(path, seen, chosen, output)
+        changed = slot is not None and slot.saved_job is not None and slot.saved_photo_sha256 != seen.sha256
+        enlarged = _enlargement(chosen, seen.pixels)
+        detail = _explain(chosen, enlarged)
+        return Line(path, "new", new.background_path, output, detail, seen.pixels, enlarged, entry, changed)
+
+    def _remember(self, path: str, job_id: str, new: NewJob) -> None:
+        """Let photos of the same content that come later in this folder find the job."""
+        job = KnownJob(
+            id=job_id,
+            version=1,
+            state=JobState.PLANNED,
+            photo_sha256=new.photo_sha256,
+            background_sha256=new.background_sha256,
+            generation=new.generation,
+            output_id=new.output_id,
+            run_id=self._tx.run_id,
+            output_folder_id=self._roots.output_root,
+            photo_folder_id=self._roots.photo_root,
+            photo_path=path,
+            error="",
+        )
+        self._jobs.setdefault(new.photo_sha256, []).insert(0, job)
+
+
+def _entry(path: str, seen: Look, chosen: Chosen, output: str) -> Entry:
+    background = chosen.choice.background if chosen.choice else None
+    name, content = (background.path, background.sha256) if background else ("", NO_BACKGROUND)
+    return Entry(path, seen.sha256, name, content, chosen.treatment, output)
+
+
+def _explain(chosen: Chosen, enlarged: float) -> str:
+    if chosen.choice is None:
+        return "no background"
+    how = {Treatment.FIT: "cropped to fit", Treatment.AS_IS: "as it is"}[chosen.treatment]
+    more = f", enlarged {enlarged:.2f} times" if enlarged > 1 else ""
+    return f"{how}{more}; {chosen.choice.misfit}"
+
+
+def _enlargement(chosen: Chosen, photo: Size | None) -> float:
+    """Return how many times the background is enlarged to cover the photo; 1.0 where it is not."""
+    if photo is None or chosen.choice is None or chosen.treatment is not Treatment.FIT:
+        return 1.0
+    background = chosen.choice.background.pixels
+    return max(1.0, photo.width / background.width, photo.height / background.height)
+
+
+@functools.lru_cache(maxsize=1000)
+def _portable(name: str) -> str:
+    """Return the name as Windows takes it: no forbidden characters, device names, trailing dots or blanks."""
+    cleaned = pathvalidate.sanitize_filename(name, platform="universal", replacement_text="_")
+    return str(cleaned) or "_"
+
+
+def _join(folder: str, name: str) -> str:
+    return f"{folder}/{name}" if folder else name
+
+
+def _name_of(path: str) -> str:
+    return path.rpartition("/")[2]

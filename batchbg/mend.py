@@ -1,0 +1,167 @@
+"""What a person does about jobs that a run does not move on: retry, resolve, rescue."""
+
+import asyncio
+import dataclasses
+import logging
+from collections.abc import Sequence
+
+from batchbg.api.client import MagicHour
+from batchbg.api.limiter import RateLimiter
+from batchbg.api.wire import Project
+from batchbg.core.lifecycle import JobState
+from batchbg.core.model import Job
+from batchbg.disk.results import digest
+from batchbg.errors import ConfigError, RequestRefused
+from batchbg.ledger import catalog, jobs
+from batchbg.ledger.engine import Connection, Ledger, Tx, held, open_ledger
+from batchbg.pipeline import bind_kind
+from batchbg.settings import Settings
+
+log = logging.getLogger(__name__)
+
+ENDED_BADLY = frozenset({JobState.FAILED, JobState.CANCELED})
+
+
+def pick(connection: Connection, ids: Sequence[str], states: frozenset[JobState]) -> list[Job]:
+    """Return the named jobs, or all in ``states`` where none is named.
+
+    Raises:
+        ConfigError: there is no such job, or it is in another state.
+    """
+    if not ids:
+        return list(jobs.in_states(connection, states))
+    found = []
+    for job_id in dict.fromkeys(ids):
+        job = jobs.get(connection, job_id)
+        if job is None:
+            raise ConfigError(f"there is no job {job_id}; `batchbg jobs` lists them")
+        if job.state not in states:
+            raise ConfigError(f"job {job_id} is {job.state}, not {' or '.join(sorted(states))}")
+        found.append(job)
+    return found
+
+
+@dataclasses.dataclass(frozen=True)
+class Retried:
+    """What `retry` did: jobs planned again, jobs whose paid result is asked for, jobs left as they are."""
+
+    planned: tuple[str, ...]
+    asked: tuple[str, ...]
+    left: tuple[str, ...]
+
+
+def retry(tx: Tx, ids: Sequence[str], *, pay_again: bool) -> Retried:
+    """Open failed and canceled jobs again.
+
+    A job that counts no credits is planned again; one that is still charged is only asked for, unless a person says
+    that it shall be paid for once more.
+    """
+    planned, asked, left = [], [], []
+    for job in pick(tx.connection, ids, ENDED_BADLY):
+        if not job.credits or pay_again:
+            jobs.reopen(tx, job, JobState.PLANNED, "retry, paid again" if job.credits else "retry")
+            planned.append(job.id)
+        elif job.project_id:
+            jobs.reopen(tx, job, JobState.RENDERING, "retry, asked for again")
+            asked.append(job.id)
+        else:
+            left.append(job.id)
+    return Retried(tuple(planned), tuple(asked), tuple(left))
+
+
+def plan_refunded(tx: Tx, ids: Sequence[str]) -> list[str]:
+    """Plan those of these jobs again whose refund has been seen meanwhile; return them."""
+    planned = []
+    for job_id in ids:
+        job = jobs.get(tx.connection, job_id)
+        if job is not None and job.state in ENDED_BADLY and not job.credits:
+            jobs.reopen(tx, job, JobState.PLANNED, "retry, refund seen")
+            planned.append(job_id)
+    return planned
+
+
+@dataclasses.dataclass
+class Missing:
+    """What `rescue` found: results no longer on disk, and files that are not what was saved."""
+
+    missing: int = 0
+    changed: list[str] = dataclasses.field(default_factory=list)
+
+
+def look_for_results(tx: Tx, ledger: Ledger) -> Missing:
+    """Mark every saved result that is no longer on disk as wanted, and failed jobs that are paid for as rendering."""
+    found = Missing()
+    for slot in list(catalog.slots_holding(tx.connection)):
+        path = ledger.absolute(catalog.folder_path(tx.connection, slot.folder_id)) / slot.path
+        present = digest(path)
+        if slot.wanted_job != slot.saved_job:
+            continue  # a newer result is on its way to this place
+        if present is None and not path.exists():
+            catalog.lost_file(tx, slot)
+            found.missing += 1
+        elif present != slot.saved_sha256:
+            found.changed.append(slot.path)
+    for job in list(jobs.in_states(tx.connection, ENDED_BADLY)):
+        if job.credits and job.project_id:
+            jobs.reopen(tx, job, JobState.RENDERING, "rescue")
+            found.missing += 1
+    return found
+
+
+def resolve(settings: Settings, key: str, ids: Sequence[str], *, project_id: str | None, charged: bool) -> list[Job]:
+    """Settle unresolved jobs by a person's word, or by the project that a person found; return them as they are then.
+
+    Args:
+        settings: checked.
+        key: the API key, needed with ``project_id`` only.
+        ids: of unresolved jobs; none for all.
+        project_id: the project that the create made; for one job only.
+        charged: without a project: whether the create was charged.
+
+    Raises:
+        ConfigError: no such job, or the project is not its.
+        ApiError: the project cannot be looked up.
+    """
+    with held(settings.ledger, "resolve", settings.retry_lock):
+        ledger = open_ledger(settings.ledger, create=False)
+        try:
+            with ledger.reading() as connection:
+                picked = pick(connection, ids, frozenset({JobState.UNRESOLVED}))
+            project = None
+            if project_id is not None:
+                if len(picked) != 1:
+                    raise ConfigError("--project-id settles one job; name it")
+                project, rehearsal = asyncio.run(_look_up(settings, key, project_id))
+                with ledger.transaction("resolve") as tx:
+                    bind_kind(tx, "sandbox" if rehearsal else "api")
+                _check_project(ledger, picked[0], project_id, project)
+            with ledger.transaction("resolve") as tx:
+                return [_settle(tx, job, project_id, project, charged=charged) for job in picked]
+        finally:
+            ledger.close()
+
+
+async def _look_up(settings: Settings, key: str, project_id: str) -> tuple[Project, bool]:
+    """Return the project, and whether it is the sandbox's."""
+    limiter = RateLimiter(settings.requests_per_second)
+    async with MagicHour(settings.base_url, key, limiter, width=4) as api:
+        try:
+            return await api.project(project_id), bool(api.rehearsal)
+        except RequestRefused as error:
+            raise ConfigError(f"project {project_id} is not to be found: {error}") from error
+
+
+def _check_project(ledger: Ledger, job: Job, project_id: str, project: Project) -> None:
+    if job.id not in project.name:
+        shown = project.name or "no name"
+        raise ConfigError(f"project {project_id} has {shown!r}, which is not job {job.id}'s: it is not attached")
+    with ledger.reading() as connection:
+        other = jobs.by_project(connection, project_id)
+    if other is not None:
+        raise ConfigError(f"project {project_id} belongs to job {other} already")
+
+
+def _settle(tx: Tx, job: Job, project_id: str | None, project: Project | None, *, charged: bool) -> Job:
+    if project_id is not None:
+        return jobs.resolve_project(tx, job, project_id, project.credits_charged if project else None)
+    return jobs.resolve_charged(tx, job) if charged else jobs.resolve_not_charged(tx, job)

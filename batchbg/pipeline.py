@@ -1,0 +1,486 @@
+"""READ THIS FIRST: a run from its folders to its summary.
+
+scan -> pair -> plan (ledger) -> upload -> submit -> track -> download -> verify -> report
+
+``planner`` turns files into planned jobs, ``pool`` carries jobs to their end, ``ledger`` remembers both. This module
+puts them in order, holds the ledger's lock around them, and decides the exit code.
+"""
+
+import asyncio
+import contextlib
+import dataclasses
+import itertools
+import logging
+import signal
+import time
+from collections.abc import Callable, Iterator
+from urllib.parse import urlsplit
+
+from batchbg.api.client import MagicHour
+from batchbg.api.limiter import RateLimiter
+from batchbg.api.wire import Account
+from batchbg.core import pilot
+from batchbg.core.backoff import pause_s
+from batchbg.core.lifecycle import FINAL, PAID, JobState
+from batchbg.core.planning import FAILED_BEFORE
+from batchbg.disk.results import try_out
+from batchbg.errors import (
+    AccountRefused,
+    ApiError,
+    ApiUnreachable,
+    BatchbgError,
+    ConfigError,
+    DiskError,
+    ExitCode,
+    LedgerError,
+)
+from batchbg.folder_plan import Line
+from batchbg.ledger import catalog, credits, jobs, plans, runs
+from batchbg.ledger.engine import Ledger, Tx, enter, exists, held, open_ledger
+from batchbg.ledger.jobs import Budget
+from batchbg.ledger.writer import Writer
+from batchbg.planner import Planner, Tally
+from batchbg.pool.deliver import sweep
+from batchbg.pool.drain import Limits, Pool, read_account
+from batchbg.pool.observer import Observer
+from batchbg.pool.refunds import ASKED_FOR_S
+from batchbg.pool.stop import Stop
+from batchbg.report.summary import Summary, of_run
+from batchbg.settings import Settings, is_loopback
+
+log = logging.getLogger(__name__)
+
+ACCOUNT_PATIENCE_S = 5.0
+"""Seconds for which the account is asked for at the start; a service without that operation works all the same."""
+
+SIGNALS = {
+    signal.SIGINT: ExitCode.INTERRUPT,
+    signal.SIGTERM: ExitCode.TERMINATED,
+    signal.SIGHUP: ExitCode.HANGUP,
+}
+
+OPEN = frozenset(JobState) - FINAL
+
+Prepare = Callable[[Tx, Ledger], None]
+
+Ask = Callable[[Tally, int], bool]
+"""Asks a person whether to go on, given the scan's tally and the number of new jobs."""
+
+
+class Reporter(Observer):
+    """What a run tells while it goes; silent by default."""
+
+    def line(self, line: Line) -> None:
+        """One photo was planned."""
+
+    def ledger_made(self, path: str) -> None:
+        """A new ledger was made."""
+
+    def looked(self, number: int) -> None:
+        """So many more files were opened."""
+
+    def settled(self, pool: Pool) -> None:
+        """The pool is set up and will now start."""
+
+    def pilot_done(self, number: int, left: int) -> bool:
+        """``number`` photos were tried and ``left`` remain; return whether to go on with them."""
+        return False
+
+
+def run(
+    settings: Settings, key: str, command: str, ask: Ask, reporter: Reporter, prepare: Prepare | None = None
+) -> Summary:
+    """Do everything: plan ``settings.photos`` where it is set, then finish every job taken up.
+
+    Args:
+        settings: checked.
+        key: the API key.
+        command: its name, for the ledger.
+        ask: called before more new jobs than may start unasked.
+        reporter: hears what happens.
+        prepare: changes jobs before the work begins. With it, planned jobs are left alone: only what is paid for
+            is collected.
+
+    Raises:
+        ConfigError, LedgerError, DiskError: nothing could be begun.
+    """
+    with held(settings.ledger, command, settings.retry_lock):
+        if not exists(settings.ledger) and not settings.photos:
+            raise ConfigError("there is no ledger yet, so there is nothing to resume; `batchbg run` makes one")
+        made = not exists(settings.ledger)
+        ledger = open_ledger(settings.ledger)
+        try:
+            if made:
+                reporter.ledger_made(str(ledger.path))
+            _check_kind(ledger, settings)
+            return _Run(settings, key, command, ledger, ask, reporter, prepare).go()
+        finally:
+            ledger.close()
+
+
+def _check_kind(ledger: Ledger, settings: Settings) -> None:
+    """Refuse a rehearsal on a real ledger before anything else is done, and the reverse.
+
+    A loopback address may be a sandbox that somebody started by hand: which it is, its first answer tells.
+    """
+    with ledger.transaction() as tx:
+        if settings.sandbox:
+            bind_kind(tx, "sandbox")
+        elif catalog.kind(tx.connection) == "sandbox" and not is_loopback(urlsplit(settings.base_url).hostname or ""):
+            bind_kind(tx, "api")
+
+
+def bind_kind(tx: Tx, kind: str) -> None:
+    """Bind a new ledger to "sandbox" or "api" for good.
+
+    Raises:
+        ConfigError: it is bound to the other.
+    """
+    known = catalog.kind(tx.connection)
+    if known is None:
+        catalog.settle_kind(tx, kind)
+    elif known != kind:
+        other = {"sandbox": "the sandbox", "api": "the real API"}
+        raise ConfigError(
+            f"this ledger was used with {other[known]} and is refused for {other[kind]}; name another with --ledger"
+        )
+
+
+def _replan_rehearsed(tx: Tx) -> None:
+    """Plan again what was rendering in a sandbox that ended with its process: it took the renders and the books."""
+    for job in list(jobs.in_states(tx.connection, PAID)):
+        if job.state is JobState.DOWNLOADING:
+            job = jobs.reopen(tx, job, JobState.RENDERING, "its sandbox has ended")
+        ended = jobs.ended(tx, job, JobState.FAILED, "its sandbox has ended", credits_charged=0)
+        jobs.reopen(tx, ended, JobState.PLANNED, "planned again")
+
+
+class _Run:
+    """One run under the ledger's lock."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        key: str,
+        command: str,
+        ledger: Ledger,
+        ask: Ask,
+        reporter: Reporter,
+        prepare: Prepare | None,
+    ) -> None:
+        self._settings = settings
+        self._key = key
+        self._ledger = ledger
+        self._ask = ask
+        self._reporter = reporter
+        self._prepare = prepare
+        self._stop = Stop()
+        if prepare:
+            self._stop.collect_only()
+        self._planner: Planner | None = None
+        self._pool: Pool | None = None
+        with ledger.transaction() as tx:
+            self._run = runs.begin(tx, command, settings.base_url, settings.max_credits, spends=not prepare)
+        if self._run.continued:
+            log.info("continuing the run that was killed, under its cap")
+        caps = dataclasses.replace(settings.caps, run=self._run.cap_credits)
+        self._budget = Budget(self._run.budget_id, caps, settings.base_url, settings.zone)
+
+    def go(self) -> Summary:
+        """Plan, ask, work, sum up; the run's end is in the ledger whatever happens, short of a kill."""
+        code: ExitCode | None = None
+        try:
+            with self._ledger.transaction(self._run.id) as tx:
+                self._park_lost(tx)
+                if self._settings.sandbox:
+                    _replan_rehearsed(tx)
+                if self._prepare:
+                    self._prepare(tx, self._ledger)
+            if self._settings.photos:
+                self._plan()
+            with self._ledger.transaction(self._run.id) as tx:
+                self._take_up(tx)
+            if self._may_start():
+                self._try_outputs()
+                self._work()
+            else:
+                self._stop.note(ExitCode.INTERRUPT, "not begun, as you said: nothing was sent")
+            summary = self._summary()
+            code = summary.exit_code
+            return summary
+        except BatchbgError as error:
+            code = error.exit_code
+            raise
+        except KeyboardInterrupt:
+            code = ExitCode.INTERRUPT
+            raise
+        except SystemExit as leaving:
+            code = ExitCode(leaving.code) if isinstance(leaving.code, int) else ExitCode.INTERNAL
+            raise
+        finally:
+            with contextlib.suppress(LedgerError), self._ledger.transaction(self._run.id) as tx:
+                runs.end(tx, ExitCode.INTERNAL if code is None else code)
+
+    # -- planning --------------------------------------------------------------------------------------------------
+
+    def _park_lost(self, tx: Tx) -> None:
+        """Park every create that a dead run left without an answer; nobody else can be at work on it."""
+        for job in list(jobs.in_states(tx.connection, {JobState.SUBMITTING})):
+            jobs.take_up(tx, job.id)
+            jobs.lost(tx, job, "the process ended between the create and its answer")
+
+    def _plan(self) -> None:
+        self._planner = Planner(self._settings, self._ledger, self._run.id, self._reporter.looked)
+        try_out(self._planner.output)
+        sweep(self._planner.output)
+        for line in self._planner.plan():
+            self._reporter.line(line)
+        planner, tally = self._planner, self._planner.tally
+        with self._ledger.transaction(self._run.id) as tx:
+            runs.describe(
+                tx,
+                photo_folder_id=planner.photo_root,
+                output_folder_id=planner.output_root,
+                scanned=True,
+                seen=tally.seen,
+                rejected=tally.rejected,
+                skipped=sum(tally.skipped.values()),
+                ignored=tally.ignored,
+            )
+
+    def _take_up(self, tx: Tx) -> None:
+        """Count what this run will work on: all that is paid for, and without a scan all that is planned."""
+        jobs.take_up_all(tx, PAID if self._planner or self._prepare else PAID | {JobState.PLANNED})
+
+    def _may_start(self) -> bool:
+        """Ask where a person has to be asked.
+
+        Raises:
+            ConfigError: there is nobody to ask.
+        """
+        with self._ledger.reading() as connection:
+            new = jobs.counts(connection, self._run.id)[JobState.PLANNED]
+        limit = self._settings.confirm_batch_over
+        unasked = self._settings.sandbox or self._settings.yes or self._settings.pilot is not None
+        if unasked or limit < 0 or new <= limit:
+            return True
+        return self._ask(self._planner.tally if self._planner else Tally(), new)
+
+    def _try_outputs(self) -> None:
+        """Pay for nothing that cannot be saved; a scan has tried its own output folder before it began."""
+        if self._planner or self._stop.no_creates:
+            return
+        with self._ledger.reading() as connection:
+            folders = jobs.planned_outputs(connection, self._run.id)
+        for folder in folders:
+            try:
+                try_out(self._ledger.absolute(folder))
+            except DiskError as error:
+                self._stop.creates(ExitCode.TEMPORARY, str(error))
+
+    # -- working ---------------------------------------------------------------------------------------------------
+
+    def _work(self) -> None:
+        with self._ledger.reading() as connection:
+            states = jobs.counts(connection)
+            idle = not any(states[state] for state in PAID) and not catalog.undelivered(connection)
+            idle = idle and not jobs.counts(connection, self._run.id)[JobState.PLANNED]
+            idle = idle and next(jobs.charged_in_vain(connection, time.time() - ASKED_FOR_S), None) is None
+        if not idle:
+            asyncio.run(self._work_async())
+
+    async def _work_async(self) -> None:
+        settings = self._settings
+        limiter = RateLimiter(settings.requests_per_second)
+        width = settings.max_in_flight + 16
+        with Writer(self._ledger, self._run.id) as writer:
+            async with MagicHour(settings.base_url, self._key, limiter, width=width) as api:
+                with self._signals():
+                    accounts = await self._accounts(api, writer)
+                    if accounts is None:
+                        return
+                    self._budget = dataclasses.replace(self._budget, account=accounts[0])
+                    self._pool = Pool(
+                        api,
+                        limiter,
+                        self._ledger,
+                        writer,
+                        self._stop,
+                        self._limits(),
+                        accounts,
+                        self._run.id,
+                        self._reporter,
+                    )
+                    self._reporter.settled(self._pool)
+                    with contextlib.suppress(asyncio.CancelledError):
+                        first = self._pick_pilot()
+                        await self._pool.drain(first)
+                        if first is not None and not self._stop.no_creates:
+                            await self._after_pilot(self._pool, len(first))
+                        with contextlib.suppress(LedgerError):
+                            await self._read_balance_after(api, writer)
+
+    def _pick_pilot(self) -> frozenset[str] | None:
+        """Return the jobs to do first; None where no pilot is wanted, or where it would be all of them."""
+        if self._settings.pilot is None:
+            return None
+        with self._ledger.reading() as connection:
+            candidates = plans.planned_by(connection, self._run.id)
+        if len(candidates) <= self._settings.pilot:
+            return None
+        return frozenset(pilot.pick(candidates, self._settings.pilot))
+
+    async def _after_pilot(self, pool: Pool, number: int) -> None:
+        """Show what the pilot made, and go on with the rest where a person says so."""
+        with self._ledger.reading() as connection:
+            left = jobs.counts(connection, self._run.id)[JobState.PLANNED]
+        if await asyncio.to_thread(self._reporter.pilot_done, number, left):
+            await pool.drain()
+        else:
+            why = (
+                f"pilot: {number} photos were tried, {left} remain; look at the results, then run again without --pilot"
+            )
+            self._stop.creates(ExitCode.CAP, why)
+
+    def _limits(self) -> Limits:
+        settings = self._settings
+        return Limits(
+            max_in_flight=settings.max_in_flight,
+            max_files=settings.max_files,
+            max_duration_s=settings.max_duration,
+            give_up_after_s=settings.give_up_after,
+            render_patience_s=settings.render_patience,
+            budget_id=self._budget.id,
+            caps=self._budget.caps,
+            zone=settings.zone,
+        )
+
+    async def _accounts(self, api: MagicHour, writer: Writer) -> list[str] | None:
+        """Return the account's name, then the base URL, which is its name where the service has no account operation.
+
+        None where the key is refused. What cannot be asked for now is taken from the last run.
+
+        Raises:
+            ConfigError: a sandbox answers, and the ledger is one of the real API.
+        """
+        base_url = self._settings.base_url
+        found = None
+        code, why = ExitCode.CAP, "the service does not tell it"
+        try:
+            found = await self._stop.before_leaving(self._ask_account(api, writer))
+        except AccountRefused as error:
+            self._stop.creates(ExitCode.ACCOUNT, f"the service refuses: {error}; check the key, then run again")
+            return None
+        except ApiError as error:
+            code, why = ExitCode.TEMPORARY, str(error)
+            log.info("the account is not to be had: %s", error)
+        if self._stop.leaving:
+            return None
+        if found is not None and found.tier == "free":
+            log.warning("a free account: results may carry a watermark")
+        with self._ledger.reading() as connection:
+            if self._budget.caps.keep_balance is not None and not credits.was_read(connection, self._run.id):
+                self._stop.creates(code, f"budget.keep_balance: the account's balance is not known: {why}")
+        if api.rehearsal is not None:
+            await writer.do(bind_kind, "sandbox" if api.rehearsal else "api")
+        with self._ledger.reading() as connection:
+            name = (found.id if found else None) or runs.account_behind(connection, base_url) or base_url
+        await writer.do(runs.describe, account=name)
+        return list(dict.fromkeys((name, base_url)))
+
+    async def _ask_account(self, api: MagicHour, writer: Writer) -> Account | None:
+        """Ask for the account, a few times: a service on which only this operation is down can still be used."""
+        give_up_at = time.monotonic() + ACCOUNT_PATIENCE_S
+        for failures in itertools.count(1):
+            try:
+                return await read_account(api, self._ledger, writer)
+            except ApiUnreachable as error:
+                wait_s = pause_s(failures, error.retry_after_s)
+                if time.monotonic() + wait_s > give_up_at:
+                    raise
+                await asyncio.sleep(wait_s)
+        raise AssertionError("counting does not end")
+
+    async def _read_balance_after(self, api: MagicHour, writer: Writer) -> None:
+        """Read the balance once more where something was created: evidence for `audit`."""
+        if self._pool is not None and self._pool.gate.let_through:
+            with contextlib.suppress(ApiError):
+                await self._stop.before_leaving(read_account(api, self._ledger, writer))
+
+    @contextlib.contextmanager
+    def _signals(self) -> Iterator[None]:
+        """Let the first signal end the run in order, the second at once."""
+        loop = asyncio.get_running_loop()
+        task = asyncio.current_task()
+        assert task is not None
+
+        def heed(code: ExitCode) -> None:
+            if self._stop.leaving:
+                task.cancel()
+                return
+            self._stop.leave(code, "interrupted; run again to go on: nothing that is paid for is lost")
+            log.warning("stopping: waiting up to 10 s for creates in the air and downloads; again to stop at once")
+
+        before = {number: signal.getsignal(number) for number in SIGNALS}
+        for number, code in SIGNALS.items():
+            loop.add_signal_handler(number, heed, code)
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                loop.remove_signal_handler(number)
+                signal.signal(number, handler)  # asyncio leaves the system's, which would end the summary
+
+    # -- summing up ------------------------------------------------------------------------------------------------
+
+    def _summary(self) -> Summary:
+        tally = self._planner.tally if self._planner else Tally()
+        photos = self._photo_counts(tally)
+        with self._ledger.reading() as connection:
+            at = enter(connection, self._run.id).at
+            states, sums, room = of_run(connection, self._run.id, self._budget, at)
+            ever = jobs.counts(connection)
+        # What happened is told also where the ledger can no longer be written.
+        with contextlib.suppress(LedgerError), self._ledger.transaction(self._run.id) as tx:
+            runs.describe(tx, **photos)
+        self._judge(states, ever, tally)
+        return Summary(states, photos, sums, room, self._stop.exit_code, self._reasons(states))
+
+    def _reasons(self, states: dict[JobState, int]) -> tuple[str, ...]:
+        """Return why the run ended as it did, the weightiest first; where it stopped short, how far it got."""
+        code = self._stop.exit_code
+        first, *others = sorted(self._stop.reasons.items(), key=lambda item: item[0] != code) or [(code, "")]
+        reason = first[1]
+        if code not in (ExitCode.OK, ExitCode.INCOMPLETE):
+            reason += f" ({states[JobState.DONE]} of {sum(states.values())} jobs done"
+            reason += "; another run goes on from here)" if any(states[state] for state in OPEN) else ")"
+        return tuple(why for why in (reason, *(why for _, why in others)) if why)
+
+    def _photo_counts(self, tally: Tally) -> dict[str, int]:
+        reused = self._pool.reused if self._pool else 0
+        # What was planned and came to nothing without becoming a job's state: files that changed, copies not made.
+        left_out = (self._pool.dropped if self._pool else 0) + max(tally.copies - reused, 0)
+        return {
+            "seen": tally.seen,
+            "rejected": tally.rejected,
+            "reused": reused,
+            "skipped": sum(tally.skipped.values()) + (left_out if self._planner else 0),
+            "ignored": tally.ignored,
+        }
+
+    def _judge(self, states: dict[JobState, int], ever: dict[JobState, int], tally: Tally) -> None:
+        """Add the reasons that only the end shows: ``states`` are this run's jobs, ``ever`` the whole ledger's."""
+        unresolved = ever[JobState.UNRESOLVED]
+        bad = states[JobState.FAILED] + states[JobState.CANCELED]
+        if self._settings.strict:
+            before = ever[JobState.FAILED] + ever[JobState.CANCELED] - bad
+            bad += tally.skipped[FAILED_BEFORE] if self._planner else before
+        rejects = tally.rejected if self._settings.strict else tally.newly_rejected
+        if bad or rejects or unresolved:
+            parts = [f"{bad} jobs failed"] if bad else []
+            parts += [f"{rejects} photos rejected"] if rejects else []
+            parts += [f"{unresolved} jobs unresolved: see `batchbg jobs --state unresolved`"] if unresolved else []
+            self._stop.note(ExitCode.INCOMPLETE, ", ".join(parts))
+        left = sum(states[state] for state in OPEN)
+        if left and self._stop.exit_code in (ExitCode.OK, ExitCode.INCOMPLETE) and not unresolved:
+            self._stop.note(ExitCode.TEMPORARY, f"{left} jobs remain; run again to go on")

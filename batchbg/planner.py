@@ -1,0 +1,397 @@
+"""From a folder of photos to jobs in the ledger: scan, look, pair, decide, a folder at a time."""
+
+import concurrent.futures
+import dataclasses
+import itertools
+import logging
+import os
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Final, TypeVar
+
+from batchbg.choosing import ByPairing, Chooser, Transparent, background_of, read_map
+from batchbg.core.model import Look, Size, Stamp
+from batchbg.core.pairing import Background, Pairing
+from batchbg.core.planning import DONE_BEFORE
+from batchbg.disk.look import UNREADABLE, look
+from batchbg.disk.scan import Listing, Rules, listed, walk
+from batchbg.errors import ConfigError, PhotoChanged
+from batchbg.folder_plan import FolderPlan, Line, Roots, name_outputs
+from batchbg.ledger import catalog, plans
+from batchbg.ledger.engine import Connection, Ledger
+from batchbg.planfile import BySavedPlan, Entry, read_plan
+from batchbg.settings import Settings
+
+log = logging.getLogger(__name__)
+
+LOOKERS: Final = min(os.cpu_count() or 1, 8)
+"""Threads that decode; Pillow lets go of the interpreter while it does."""
+
+AT_ONCE: Final = 1000
+"""Photos looked at, or decided, between two commits: what a crash costs, and what memory holds of a folder."""
+
+T = TypeVar("T")
+
+BEING_WRITTEN: Final = "being written; the next run takes it"
+NOT_THERE: Final = "named, but not there"
+
+
+@dataclasses.dataclass
+class Tally:
+    """What became of every file of one scan.
+
+    Attributes:
+        seen: files that claim or turn out to be pictures.
+        new: jobs planned; ``taken_up`` are jobs of earlier runs that go on.
+        copies: photos that are to get a copy of another's result.
+        skipped: by reason.
+        rejected: all of them; ``newly_rejected`` are those no earlier run has told of.
+        ignored: junk, hidden, filtered and files that are no pictures.
+        other_background: done before, on another background than would be chosen today.
+        missing: done before, but the result is no longer on disk.
+        changed: new jobs for photos that had a result before their content changed.
+        backgrounds: new jobs by background path, "" for transparent ones.
+        bad_backgrounds: why a background cannot be used, by its path.
+        enlarged: new jobs whose cover crop enlarges its background.
+    """
+
+    seen: int = 0
+    new: int = 0
+    taken_up: int = 0
+    copies: int = 0
+    skipped: Counter[str] = dataclasses.field(default_factory=Counter)
+    rejected: int = 0
+    newly_rejected: int = 0
+    ignored: int = 0
+    other_background: int = 0
+    missing: int = 0
+    changed: int = 0
+    backgrounds: Counter[str] = dataclasses.field(default_factory=Counter)
+    bad_backgrounds: dict[str, str] = dataclasses.field(default_factory=dict)
+    enlarged: int = 0
+
+    def count(self, line: Line) -> None:
+        """Take in what was decided for one photo."""
+        match line.action:
+            case "new":
+                self.new += 1
+                self.changed += line.changed
+                self.backgrounds[line.background] += 1
+                self.enlarged += line.enlarged > 1
+            case "go on":
+                self.taken_up += 1
+            case "copy":
+                self.copies += 1
+            case "skip":
+                self.skipped[line.detail] += 1
+                self.other_background += line.other_background
+                self.missing += line.missing
+
+
+class Planner:
+    """Plans one photo folder into one output folder.
+
+    Attributes:
+        photo_root, output_root: numbers of the two folders in the ledger.
+        output: the output folder.
+        tally: what became of the files so far.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        ledger: Ledger,
+        run_id: str,
+        looked: Callable[[int], object] = int,
+        *,
+        tells_all: bool = False,
+    ) -> None:
+        """Prepare a plan.
+
+        Args:
+            settings: ``photos`` is set.
+            ledger: to plan into.
+            run_id: of the run that plans.
+            looked: told how many files were opened, each time that some more were.
+            tells_all: photos that are done and unchanged have their lines, too.
+
+        Raises:
+            ConfigError: the folders contradict each other.
+        """
+        assert settings.photos is not None
+        self._settings = settings
+        self._ledger = ledger
+        self._run_id = run_id
+        self._photos = Path(os.path.realpath(settings.photos))
+        self.output = Path(os.path.realpath(settings.output))
+        self._backgrounds = Path(os.path.realpath(settings.backgrounds)) if settings.backgrounds else None
+        _check_folders(self._photos, self.output, self._backgrounds)
+        with ledger.transaction(run_id) as tx:
+            self.photo_root = catalog.folder_id(tx, ledger.relative(self._photos))
+            self.output_root = catalog.folder_id(tx, ledger.relative(self.output))
+            self._background_root = (
+                catalog.folder_id(tx, ledger.relative(self._backgrounds)) if self._backgrounds else None
+            )
+            self._former_outputs = [ledger.absolute(path) for path in catalog.output_roots(tx.connection)]
+        self._roots = Roots(self._photos, self.photo_root, self.output, self.output_root, self._background_root)
+        self._looked = looked
+        self._tells_all = tells_all
+        self._paired: bool | None = None
+        self.tally = Tally()
+
+    def plan(self) -> Iterator[Line]:
+        """Plan every photo into the ledger; yield a line for each as it is decided.
+
+        Raises:
+            ConfigError: a folder is missing, or no background can be used.
+        """
+        saved = read_plan(self._settings.plan) if self._settings.plan else None
+        with concurrent.futures.ThreadPoolExecutor(LOOKERS) as lookers:
+            chooser = self._chooser(lookers, saved)
+            for listing in self._listings(saved):
+                for line in self._plan_folder(listing, chooser, lookers):
+                    self.tally.count(line)
+                    yield line
+
+    def _listings(self, saved: dict[str, Entry] | None) -> Iterator[Listing]:
+        settings = self._settings
+        rules = Rules(settings.include, settings.exclude, settings.max_depth)
+        shut = [self.output, *self._former_outputs, *([self._backgrounds] if self._backgrounds else [])]
+        shut = [folder for folder in shut if folder != self._photos]
+        if saved is not None:
+            return listed(self._photos, saved, shut, Rules())
+        if settings.files_from:
+            return listed(self._photos, _names_from(settings.files_from, null=settings.null), shut, rules)
+        return walk(self._photos, shut, rules)
+
+    # -- backgrounds -----------------------------------------------------------------------------------------------
+
+    def _chooser(self, lookers: concurrent.futures.Executor, saved: dict[str, Entry] | None) -> Chooser:
+        settings = self._settings
+        if self._backgrounds is None:
+            if saved and any(entry.background for entry in saved.values()):
+                raise ConfigError(f"plan: {settings.plan} names backgrounds; give --backgrounds as when it was saved")
+            return BySavedPlan(saved, {}) if saved is not None else Transparent()
+        backgrounds = self._load_backgrounds(lookers)
+        by_path = {background.path: background for background in backgrounds}
+        if saved is not None:
+            return BySavedPlan(saved, by_path)
+        rules = read_map(settings.background_map, by_path) if settings.background_map else []
+        if not backgrounds:
+            raise ConfigError(f"backgrounds: {self._backgrounds} holds no picture that can be used")
+        try:
+            pairing = Pairing(backgrounds, settings.tolerance, settings.background_policy)
+        except LookupError as error:
+            raise ConfigError(f"background_policy: there is no background {error} in {self._backgrounds}") from error
+        return ByPairing(pairing, settings.on_mismatch, rules)
+
+    def _load_backgrounds(self, lookers: concurrent.futures.Executor) -> list[Background]:
+        assert self._backgrounds is not None
+        assert self._background_root is not None
+        found = []
+        for listing in walk(self._backgrounds, [], Rules()):
+            if listing.trouble:
+                self._refuse(f"{listing.folder}/", f"{UNREADABLE}: {listing.trouble}")
+            for looks, changing in self._look(self._backgrounds, self._background_root, listing, lookers):
+                for path in changing:
+                    self._refuse(path, BEING_WRITTEN)
+                for path, seen in looks.items():
+                    if seen.pixels:
+                        found.append(Background(path, seen.sha256, seen.pixels))
+                    elif seen.rejected:
+                        self._refuse(path, seen.rejected)
+        return found
+
+    def _refuse(self, background: str, reason: str) -> None:
+        log.warning("background %s: %s", background, reason)
+        self.tally.bad_backgrounds[background] = reason
+
+    # -- photos ----------------------------------------------------------------------------------------------------
+
+    def _plan_folder(self, listing: Listing, chooser: Chooser, lookers: concurrent.futures.Executor) -> Iterator[Line]:
+        self.tally.ignored += listing.ignored
+        self.tally.seen += len(listing.missing)
+        yield from (Line(_join(listing.folder, name), "skip", detail=NOT_THERE) for name in listing.missing)
+        if listing.trouble:
+            yield from self._reject_folder(listing)
+            return
+        with self._ledger.reading() as connection:
+            rest, gone, lines = self._pass_over_settled(connection, listing, chooser)
+        yield from lines
+        self._forget(gone)
+        if not rest:
+            return
+        sendable: list[str] = []
+        for looks, changing in self._look(
+            self._photos, self.photo_root, dataclasses.replace(listing, files=rest), lookers
+        ):
+            sendable += [path for path, seen in looks.items() if seen.pixels]
+            rejected = {path: seen.rejected for path, seen in looks.items() if seen.rejected}
+            self.tally.ignored += sum(not seen.pixels and not seen.rejected for seen in looks.values())
+            self.tally.seen += len(rejected) + len(changing)
+            yield from (Line(path, "skip", detail=BEING_WRITTEN) for path in changing)
+            yield from self._reject(rejected)
+        self.tally.seen += len(sendable)
+        if sendable:
+            yield from self._decide(listing, sendable, chooser)
+
+    def _decide(self, listing: Listing, sendable: list[str], chooser: Chooser) -> Iterator[Line]:
+        """Name the results of all photos together, then decide some at a time: memory stays flat."""
+        settings, roots = self._settings, self._roots
+        with self._ledger.transaction(self._run_id) as tx:
+            names = name_outputs(tx, roots, listing, sendable, portable=settings.portable_names)
+        for some in chunks(sendable, AT_ONCE):
+            with self._ledger.transaction(self._run_id) as tx:
+                looks = catalog.looks_of(tx.connection, self.photo_root, some)
+                lines = FolderPlan(tx, roots, names, looks, chooser, settings).lines()
+            yield from lines
+
+    def _reject(self, rejected: dict[str, str]) -> Iterator[Line]:
+        self.tally.rejected += len(rejected)
+        if rejected:
+            with self._ledger.transaction(self._run_id) as tx:
+                self.tally.newly_rejected += catalog.newly_rejected(tx, self.photo_root, list(rejected))
+        yield from (Line(path, "reject", detail=reason) for path, reason in rejected.items())
+
+    def _reject_folder(self, listing: Listing) -> Iterator[Line]:
+        """Count a folder that cannot be read as one rejected photo: nobody knows what is in it."""
+        path = f"{listing.folder}/"  # no photo is called so
+        refused = Look(Stamp(0, 0, 0), "", None, "", "", f"the folder {UNREADABLE}: {listing.trouble}")
+        with self._ledger.transaction(self._run_id) as tx:
+            if catalog.looks_of(tx.connection, self.photo_root, [path]) != {path: refused}:
+                catalog.remember(tx, self.photo_root, {path: refused})
+        self.tally.seen += 1
+        yield from self._reject({path: refused.rejected})
+
+    def _pass_over_settled(
+        self, connection: Connection, listing: Listing, chooser: Chooser
+    ) -> tuple[tuple[tuple[str, Stamp], ...], list[str], list[Line]]:
+        """Count the photos that are as they were and have their result.
+
+        Night after night that is nearly all of them, so that little is done for each.
+
+        Returns:
+            The files that are left, photos that are no longer listed, lines for those passed over where they are
+            wanted.
+        """
+        tally, force = self.tally, self._settings.force
+        left = dict(listing.files)
+        start = len(listing.folder) + 1 if listing.folder else 0
+        paired = self._is_compared_one_by_one(connection, chooser)
+        gone, lines = [], []
+        here = self._outputs_beside(listing.folder)
+        rows = plans.known_photos(
+            connection, self.photo_root, self.output_root, listing.folder, deep=bool(listing.subfolders), paired=paired
+        )
+        for row in itertools.chain.from_iterable(rows):
+            name, output = row[0][start:], row[4]
+            stamp = left.get(name)
+            if stamp is None:
+                gone.append(row[0])
+            elif output is not None and stamp == row[1:4] and not force:
+                del left[name]
+                if output not in here and not os.path.lexists(self.output / output):
+                    tally.missing += 1
+                if paired:
+                    today = background_of(chooser.choose(row[0], Size(row[5], row[6]), row[7]))
+                    tally.other_background += today != row[8]
+                if self._tells_all:
+                    lines.append(Line(row[0], "skip", output=output, detail=DONE_BEFORE))
+        passed_over = len(listing.files) - len(left)
+        tally.seen += passed_over
+        if passed_over:
+            tally.skipped[DONE_BEFORE] += passed_over
+        return tuple(left.items()), gone, lines
+
+    def _outputs_beside(self, folder: str) -> set[str]:
+        """Return the paths in the output folder that mirrors a folder of photos; listing is cheaper than asking."""
+        prefix = _join(folder, "")
+        try:
+            return {prefix + name for name in os.listdir(self.output / folder)}  # noqa: PTH208 - names alone
+        except OSError:
+            return set()
+
+    def _is_compared_one_by_one(self, connection: Connection, chooser: Chooser) -> bool:
+        """Tell whether today's choice may differ from the background of what is done; found out once for all sizes."""
+        if self._paired is None:
+            self._paired = not chooser.by_size or any(
+                background_of(chooser.choose("", pixels, "")) != made for pixels, made in plans.pairs_made(connection)
+            )
+        return self._paired
+
+    def _look(
+        self, root: Path, root_id: int, listing: Listing, lookers: concurrent.futures.Executor
+    ) -> Iterator[tuple[dict[str, Look], list[str]]]:
+        """Yield (looks by path, paths of files that are being written), opening only what has changed."""
+        for some in chunks(listing.files, AT_ONCE):
+            stamps = {_join(listing.folder, name): stamp for name, stamp in some}
+            with self._ledger.reading() as connection:
+                known = catalog.looks_of(connection, root_id, list(stamps))
+            todo = [one for one in stamps.items() if _is_news(known.get(one[0]), one[1])]
+            seen = dict(zip(todo, lookers.map(lambda one: _look_at(root, *one), todo), strict=True))
+            # What is as bad as it was is not told again.
+            fresh = {path: now for (path, _), now in seen.items() if now is not None and now != known.get(path)}
+            if fresh:
+                with self._ledger.transaction(self._run_id) as tx:
+                    catalog.remember(tx, root_id, fresh)
+            changing = {path for (path, _), now in seen.items() if now is None}
+            self._looked(len(todo))
+            known |= fresh
+            yield {path: known[path] for path in stamps if path not in changing}, sorted(changing)
+
+    def _forget(self, unlisted: Iterable[str]) -> None:
+        """Drop what is known of photos that are gone, and of folders that can be read again.
+
+        Photos that are merely filtered out stay.
+        """
+        gone = [path for path in unlisted if path.endswith("/") or not os.path.lexists(self._photos / path)]
+        if gone:
+            with self._ledger.transaction(self._run_id) as tx:
+                catalog.forget(tx, self.photo_root, gone)
+
+
+def _is_news(known: Look | None, stamp: Stamp) -> bool:
+    return known is None or known.stamp != stamp or known.rejected.startswith(UNREADABLE)
+
+
+def chunks(values: Sequence[T], size: int) -> Iterator[Sequence[T]]:
+    """Yield ``values`` some at a time."""
+    return (values[start : start + size] for start in range(0, len(values), size))
+
+
+def _check_folders(photos: Path, output: Path, backgrounds: Path | None) -> None:
+    if output == photos:
+        raise ConfigError(f"output: {output} is the photo folder; results need a folder of their own")
+    if photos.is_relative_to(output):
+        raise ConfigError(f"output: the photos lie inside {output}, so that they would pass for results")
+    if output.exists() and not output.is_dir():
+        raise ConfigError(f"output: {output} is a file")
+    if backgrounds is not None:
+        if photos.is_relative_to(backgrounds):
+            raise ConfigError(f"backgrounds: the photos lie inside {backgrounds}; name a folder of its own")
+        if output.is_relative_to(backgrounds):
+            raise ConfigError(f"output: {output} lies inside the background folder, to which nothing is written")
+
+
+def _names_from(source: str, *, null: bool) -> Iterable[str]:
+    """Return the names in a file or, for "-", on stdin; as bytes of the file system, so that any name can be given."""
+    try:
+        data = sys.stdin.buffer.read() if source == "-" else Path(source).read_bytes()
+    except OSError as error:
+        raise ConfigError(f"files_from: {source}: {error.strerror or error}") from error
+    data = data if null else data.removeprefix(b"\xef\xbb\xbf")
+    ending = b"\0" if null else b"\n"
+    return [os.fsdecode(name.removesuffix(b"\r")) for name in data.split(ending) if name.strip()]
+
+
+def _look_at(root: Path, path: str, stamp: Stamp) -> Look | None:
+    try:
+        return look(root / path, stamp)
+    except PhotoChanged:
+        return None
+
+
+def _join(folder: str, name: str) -> str:
+    return f"{folder}/{name}" if folder else name

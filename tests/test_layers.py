@@ -1,0 +1,116 @@
+import ast
+import functools
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import batchbg
+
+PACKAGE = Path(batchbg.__file__).parent
+
+
+def modules() -> dict[str, Path]:
+    """Every module of the package by its dotted name."""
+    found = {}
+    for file in PACKAGE.rglob("*.py"):
+        parts = ("batchbg", *file.relative_to(PACKAGE).with_suffix("").parts)
+        if parts[1] in ("migrations", "sample_inputs"):
+            continue
+        found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = file
+    return found
+
+
+MODULES = modules()
+
+
+@functools.cache
+def imports(name: str) -> tuple[str, ...]:
+    """Every module that ``name`` imports, anywhere in it, as a dotted name."""
+    return tuple(_imports(name))
+
+
+def _imports(name: str) -> Iterator[str]:
+    file = MODULES[name]
+    package = name if file.name == "__init__.py" else name.rpartition(".")[0]
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = node.module or ""
+            if node.level:
+                parts = package.split(".")
+                base = ".".join((*parts[: len(parts) - node.level + 1], *filter(None, [base])))
+            yield from (f"{base}.{alias.name}" for alias in node.names)
+
+
+def is_below(name: str, *roots: str) -> bool:
+    return any(name == root or name.startswith(f"{root}.") for root in roots)
+
+
+def users_of(library: str) -> set[str]:
+    return {name for name in MODULES if any(is_below(one, library) for one in imports(name))}
+
+
+def test_the_walk_sees_the_package():
+    """A check that looks at nothing would hold for ever."""
+    assert {"batchbg", "batchbg.core.outcome", "batchbg.ledger.jobs", "batchbg.api.client"} <= set(MODULES)
+    assert "batchbg.core.budget.Caps" in set(imports("batchbg.settings"))
+    assert users_of("httpx")
+    assert users_of("sqlalchemy")
+    assert users_of("click")
+
+
+@pytest.mark.parametrize("name", sorted(name for name in MODULES if is_below(name, "batchbg.core")))
+def test_core_imports_the_standard_library_and_itself_only(name):
+    """Decisions without I/O: they can be tested, and read, without anything else."""
+    for one in imports(name):
+        own = is_below(one, "batchbg.core", "batchbg.errors")
+        assert own or one.partition(".")[0] in sys.stdlib_module_names, f"{name} imports {one}"
+
+
+@pytest.mark.parametrize(
+    ("library", "home"),
+    [
+        ("httpx", "batchbg.api"),
+        ("httpcore", "batchbg.api"),
+        ("sqlalchemy", "batchbg.ledger"),
+        ("alembic", "batchbg.ledger"),
+        ("sqlite3", "batchbg.ledger"),
+        ("filelock", "batchbg.ledger"),
+        ("click", "batchbg.cli"),
+        ("starlette", "batchbg.sandbox"),
+        ("uvicorn", "batchbg.sandbox"),
+    ],
+)
+def test_a_library_is_used_in_one_place(library, home):
+    """Requests leave from batchbg/api, databases are opened in batchbg/ledger, flags are read in batchbg/cli."""
+    assert {name for name in users_of(library) if not is_below(name, home)} == set()
+
+
+@pytest.mark.parametrize("layer", ["core", "ledger", "api", "pool", "disk", "report"])
+def test_the_sandbox_is_not_known_to_what_does_the_work(layer):
+    """What a rehearsal rehearses must not know that it is one."""
+    users = users_of("batchbg.sandbox")
+    assert {name for name in users if is_below(name, f"batchbg.{layer}")} == set()
+
+
+@pytest.mark.parametrize(
+    ("layer", "above"),
+    [
+        ("core", ["ledger", "disk", "api", "pool", "report", "cli", "pipeline", "planner", "settings"]),
+        ("ledger", ["api", "pool", "report", "cli", "pipeline", "planner", "settings"]),
+        ("disk", ["ledger", "api", "pool", "report", "cli", "pipeline", "planner", "settings"]),
+        ("api", ["ledger", "disk", "pool", "report", "cli", "pipeline", "planner"]),
+        ("pool", ["report", "cli", "pipeline", "planner"]),
+        ("sandbox", ["ledger", "api", "pool", "report", "cli", "pipeline", "planner", "settings"]),
+        ("errors", ["core", "ledger", "disk", "api", "pool", "report", "cli", "pipeline", "planner", "settings"]),
+    ],
+)
+def test_no_layer_knows_what_is_above_it(layer, above):
+    """Arrows point down, so that each layer can be used and tested without those above."""
+    roots = [f"batchbg.{one}" for one in above]
+    for name in MODULES:
+        if is_below(name, f"batchbg.{layer}"):
+            assert [one for one in imports(name) if is_below(one, *roots)] == [], name
