@@ -1,0 +1,212 @@
+"""A shop: a folder of photos, backgrounds, a ledger, and a sandbox in place of the service.
+
+def test_something(shop):
+    shop.photo("a.jpg")
+    result = shop.run()                       # batchbg run, in this process
+    assert result.code == 0
+    assert len(shop.creates()) == 1           # what the service's own books say
+"""
+
+import contextlib
+import dataclasses
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import pytest
+from PIL import Image
+
+from batchbg.cli import main
+from batchbg.sandbox import SandboxConfig, SandboxServer
+from batchbg.sandbox.records import Create
+
+KEY = "mhk_test_0123456789abcdef"
+
+
+@dataclasses.dataclass(frozen=True)
+class Result:
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads(self.out)
+        return found
+
+
+class Shop:
+    def __init__(self, folder: Path, sandbox: SandboxServer) -> None:
+        self.folder = folder
+        self.sandbox = sandbox
+        self.faults = sandbox.faults
+        self.photos = folder / "photos"
+        self.backgrounds = folder / "backgrounds"
+        self.output = folder / "output"
+        self.ledger = f"sqlite:///{folder / 'batchbg.db'}"
+        self.photos.mkdir()
+        self.base_url = sandbox.url
+        self._settings: dict[str, str] = {}
+        self._colours = iter(range(1, 1 << 24, 65537))
+
+    # -- what lies in the folders
+
+    def photo(self, path: str, size: tuple[int, int] = (64, 48), colour: int | None = None, **options: Any) -> Path:
+        """Write a photo; without a colour each has content of its own."""
+        target = self.photos / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", size, next(self._colours) if colour is None else colour).save(target, **options)
+        return target
+
+    def some_photos(self, number: int) -> list[Path]:
+        return [self.photo(f"photo-{index:03d}.png") for index in range(number)]
+
+    def some_photos_more(self, number: int) -> list[Path]:
+        """Write photos beside those that are there."""
+        there = len(list(self.photos.iterdir()))
+        return [self.photo(f"photo-{there + index:03d}.png") for index in range(number)]
+
+    def background(self, path: str, size: tuple[int, int] = (64, 48)) -> Path:
+        self.backgrounds.mkdir(exist_ok=True)
+        Image.new("RGB", size, next(self._colours)).save(self.backgrounds / path)
+        return self.backgrounds / path
+
+    @classmethod
+    def beside(cls, shop: "Shop", name: str) -> "Shop":
+        """Return a shop with photos and outputs of its own, and the ledger and the service of another."""
+        (shop.folder / name).mkdir()
+        other = cls(shop.folder / name, shop.sandbox)
+        other.ledger = shop.ledger
+        return other
+
+    def move_to(self, folder: Path) -> None:
+        """Say that the whole folder has been moved."""
+        self.folder = folder
+        self.photos, self.output, self.backgrounds = (
+            folder / path.name for path in (self.photos, self.output, self.backgrounds)
+        )
+        self.ledger = f"sqlite:///{folder / 'batchbg.db'}"
+
+    def setting(self, name: str, value: str) -> None:
+        """Set what is set by the environment only, for every command from now on."""
+        self._settings[f"BATCHBG_{name}"] = value
+
+    # -- commands
+
+    def arguments(self, command: str, *extra: str) -> list[str]:
+        arguments = [*command.split(), "--ledger", self.ledger]
+        online = {"run", "resume", "retry", "resolve", "rescue", "audit", "account"}
+        if command in online:
+            arguments += ["--base-url", self.base_url]
+        if command in ("run", "resume"):
+            arguments += ["--requests-per-second", "1000"]
+        if command in ("run", "plan"):
+            arguments += [str(self.photos), "-o", str(self.output)]
+            if self.backgrounds.exists():
+                arguments += ["-b", str(self.backgrounds)]
+        return [*arguments, *extra]
+
+    def environ(self) -> dict[str, str]:
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("BATCHBG_")}
+        return kept | {"MAGIC_HOUR_API_KEY": KEY} | self._settings
+
+    def batchbg(self, *arguments: str) -> Result:
+        """Run a command in this process, as the entry point does."""
+        out, err = io.StringIO(), io.StringIO()
+        handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
+        code: Any = 0
+        with (
+            contextlib.chdir(self.folder),
+            mock.patch.dict(os.environ, self.environ(), clear=True),
+            mock.patch.object(sys, "argv", ["batchbg", *arguments]),
+            contextlib.redirect_stdout(out),
+            contextlib.redirect_stderr(err),
+        ):
+            try:
+                main()
+            except SystemExit as leaving:
+                code = leaving.code
+            finally:
+                for number, handler in handlers.items():
+                    signal.signal(number, handler)
+        return Result(int(code or 0), out.getvalue(), err.getvalue())
+
+    def run(self, *extra: str) -> Result:
+        return self.batchbg(*self.arguments("run", *extra))
+
+    def resume(self, *extra: str) -> Result:
+        return self.batchbg(*self.arguments("resume", *extra))
+
+    def do(self, command: str, *extra: str) -> Result:
+        return self.batchbg(*self.arguments(command, *extra))
+
+    def spawn(self, command: str, *extra: str) -> "subprocess.Popen[str]":
+        """Start a command as a process of its own."""
+        return subprocess.Popen(
+            [sys.executable, "-m", "batchbg", *self.arguments(command, *extra)],
+            cwd=self.folder,
+            env=self.environ(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    # -- what came of it
+
+    def status(self) -> dict[str, Any]:
+        return self.do("status", "--json").json
+
+    def jobs(self, *extra: str) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self.do("jobs", "--json", *extra).out.splitlines()]
+
+    def creates(self) -> list[Create]:
+        return list(self.sandbox.books.creates())
+
+    def outputs(self) -> list[str]:
+        return sorted(str(path.relative_to(self.output)) for path in self.output.rglob("*") if path.is_file())
+
+    def assert_adds_up(self) -> None:
+        """Every invariant that holds at any time, whatever went wrong."""
+        checked = self.do("ledger check")
+        assert checked.code == 0, checked.out
+        for path in self.output.rglob("*.png"):
+            with Image.open(path) as picture:
+                picture.load()
+        paid = [create.image_sha256 for create in self.creates() if create.credits_charged]
+        unresolved = self.status()["jobs"]["unresolved"]
+        assert len(paid) - len(set(paid)) <= unresolved, "the same picture was paid for twice"
+        assert self.sandbox.books.keys_at_storage == 0
+
+    @staticmethod
+    def wait_for(condition: Callable[[], bool], seconds: float = 10.0) -> None:
+        deadline = time.monotonic() + seconds
+        while not condition():
+            assert time.monotonic() < deadline, "what was waited for did not come"
+            time.sleep(0.005)
+
+
+@pytest.fixture(autouse=True)
+def brisk(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ask and try again sooner than a real service would like it, so that tests are quick."""
+    for name, seconds in (("BLIND_FIRST_S", 0.03), ("BLIND_GAP_S", 0.05), ("SHORTEST_GAP_S", 0.03)):
+        monkeypatch.setattr(f"batchbg.core.cadence.{name}", seconds)
+    monkeypatch.setattr("batchbg.core.backoff.FIRST_S", 0.05)
+
+
+@pytest.fixture
+def sandbox() -> Iterator[SandboxServer]:
+    with SandboxServer(SandboxConfig(background_cutout="fast", render_s=0.02, seed=1)) as server:
+        yield server
+
+
+@pytest.fixture
+def shop(tmp_path: Path, sandbox: SandboxServer) -> Shop:
+    return Shop(tmp_path, sandbox)
