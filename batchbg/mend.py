@@ -5,6 +5,7 @@ import dataclasses
 import logging
 from collections.abc import Sequence
 
+from batchbg.api.again import ask_again
 from batchbg.api.client import MagicHour
 from batchbg.api.limiter import RateLimiter
 from batchbg.api.wire import Project
@@ -146,9 +147,10 @@ async def _look_up(settings: Settings, key: str, project_id: str) -> tuple[Proje
     limiter = RateLimiter(settings.requests_per_second)
     async with MagicHour(settings.base_url, key, limiter, width=4) as api:
         try:
-            return await api.project(project_id), bool(api.rehearsal)
+            project = await ask_again(lambda: api.project(project_id))
         except RequestRefused as error:
             raise ConfigError(f"project {project_id} is not to be found: {error}") from error
+        return project, bool(api.rehearsal)
 
 
 def _check_project(ledger: Ledger, job: Job, project_id: str, project: Project) -> None:

@@ -9,25 +9,23 @@ puts them in order, holds the ledger's lock around them, and decides the exit co
 import asyncio
 import contextlib
 import dataclasses
-import itertools
 import logging
 import signal
 import time
 from collections.abc import Callable, Iterator
 from urllib.parse import urlsplit
 
+from batchbg.api.again import ask_again
 from batchbg.api.client import MagicHour
 from batchbg.api.limiter import RateLimiter
 from batchbg.api.wire import Account
 from batchbg.core import pilot
-from batchbg.core.backoff import pause_s
 from batchbg.core.lifecycle import FINAL, PAID, JobState
 from batchbg.core.planning import FAILED_BEFORE
 from batchbg.disk.results import try_out
 from batchbg.errors import (
     AccountRefused,
     ApiError,
-    ApiUnreachable,
     BatchbgError,
     ConfigError,
     DiskError,
@@ -390,16 +388,7 @@ class _Run:
 
     async def _ask_account(self, api: MagicHour, writer: Writer) -> Account | None:
         """Ask for the account, a few times: a service on which only this operation is down can still be used."""
-        give_up_at = time.monotonic() + ACCOUNT_PATIENCE_S
-        for failures in itertools.count(1):
-            try:
-                return await read_account(api, self._ledger, writer)
-            except ApiUnreachable as error:
-                wait_s = pause_s(failures, error.retry_after_s)
-                if time.monotonic() + wait_s > give_up_at:
-                    raise
-                await asyncio.sleep(wait_s)
-        raise AssertionError("counting does not end")
+        return await ask_again(lambda: read_account(api, self._ledger, writer), ACCOUNT_PATIENCE_S)
 
     async def _read_balance_after(self, api: MagicHour, writer: Writer) -> None:
         """Read the balance once more where something was created: evidence for `audit`."""

@@ -5,6 +5,7 @@ import os
 
 import click
 
+from batchbg.api.again import ask_again
 from batchbg.api.client import MagicHour
 from batchbg.api.limiter import RateLimiter
 from batchbg.api.wire import Account
@@ -29,4 +30,4 @@ def command(settings: Settings) -> None:
 async def read(settings: Settings, key: str) -> Account | None:
     """Ask for the account; None where the service has no such operation."""
     async with MagicHour(settings.base_url, key, RateLimiter(settings.requests_per_second), width=4) as api:
-        return await api.account()
+        return await ask_again(api.account)

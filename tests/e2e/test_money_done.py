@@ -224,6 +224,7 @@ def test_resolve_attaches_the_project_whose_name_holds_the_job(lost: Shop):
     assert refused.code == 2
     assert "is not job" in refused.err
     assert lost.do("resolve", job, "--project-id", "nowhere").code == 2
+    lost.faults.add("status", "status", status=500, nth=1)  # is asked again
     assert lost.do("resolve", job, "--project-id", mine.project_id).code == 0
     assert lost.resume().code == 0
     assert len(lost.outputs()) == 2
