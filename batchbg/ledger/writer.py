@@ -10,6 +10,7 @@ from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
 import sqlalchemy as sa
 
+from batchbg.errors import LedgerError
 from batchbg.ledger.ballast import Ballast
 from batchbg.ledger.engine import Ledger, Tx, enter
 
@@ -82,33 +83,29 @@ class Writer:
                 return
 
     def _commit(self, batch: list[_Work]) -> None:
-        results: list[tuple[Any, Exception | None]]
         # From here on a caller that is cancelled no longer cancels the future: its result finds it as it is.
-        wanted = {future: future.set_running_or_notify_cancel() for _, future in batch}
-        try:
-            with self._ledger.begin() as connection:
-                tx = enter(connection, self._run_id)
-                results = [self._one(tx, work) for work, _ in batch]
-        except Exception as error:  # the disk is full, the file is gone: nothing of the batch is in the ledger
-            results = [(None, error)] * len(batch)
-        for (_, future), (value, problem) in zip(batch, results, strict=True):
-            if not wanted[future]:
+        wanted = [future.set_running_or_notify_cancel() for _, future in batch]
+        results = self._run([work for work, _ in batch])
+        for (_, future), is_wanted, (value, problem) in zip(batch, wanted, results, strict=True):
+            if not is_wanted:
                 continue
             if problem is None:
                 future.set_result(value)
             else:
                 future.set_exception(problem)
 
-    @staticmethod
-    def _one(tx: Tx, work: Callable[[Tx], Any]) -> tuple[Any, Exception | None]:
-        """Run one piece of work inside a savepoint, so that its failure is its own."""
-        savepoint = tx.connection.begin_nested()
+    def _run(self, works: list[Callable[[Tx], Any]]) -> list[tuple[Any, Exception | None]]:
+        """Do all in one commit; where one of them raises, each in its own, so that its failure is its own."""
         try:
-            value = work(tx)
-            savepoint.commit()
+            with self._ledger.begin() as connection:
+                tx = enter(connection, self._run_id)
+                return [(work(tx), None) for work in works]
         except Exception as error:
-            if isinstance(error, sa.exc.DBAPIError) and not isinstance(error, sa.exc.IntegrityError):
-                raise  # the database itself fails: the whole commit is lost, and the savepoint with it
-            savepoint.rollback()
-            return None, error
-        return value, None
+            # Where the disk is full or the file is gone, nothing of this is in the ledger and nothing else would be.
+            if len(works) == 1 or _is_of_the_database(error):
+                return [(None, error)] * len(works)
+        return [result for work in works for result in self._run([work])]
+
+
+def _is_of_the_database(error: Exception) -> bool:
+    return isinstance(error, LedgerError) and not isinstance(error.__cause__, sa.exc.IntegrityError)
