@@ -94,11 +94,10 @@ class Deliverer:
 
     def is_taken(self, job: Job) -> bool:
         """Tell whether a file that the ledger does not know has the name of a planned job's result."""
-        if job.replace:
+        if job.replace or not os.path.lexists(self._ledger.absolute(job.output_folder) / job.output_path):
             return False
         with self._ledger.reading() as connection:
-            own = catalog.slot(connection, job.output_id)
-        return own.saved_job is None and os.path.lexists(self._target(job, own))
+            return catalog.slot(connection, job.output_id).saved_job is None
 
     async def copy(self, job: Job) -> None:
         """Give a done job's result to every other output that wants it.
@@ -150,7 +149,8 @@ class Deliverer:
             ResultUnusable: what comes is no whole picture, or the project has none.
             ApiUnreachable: it cannot be had now.
         """
-        await asyncio.to_thread(results.make_folder, part.parent)
+        if not part.parent.is_dir():
+            await asyncio.to_thread(results.make_folder, part.parent)
         tries = unusable = 0
         looked_twice = False
         while True:
