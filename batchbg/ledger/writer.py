@@ -1,7 +1,6 @@
 """Committing beside the event loop: one thread, and everything that waits goes into one commit."""
 
 import asyncio
-import concurrent.futures
 import queue
 import threading
 from collections.abc import Callable
@@ -17,7 +16,9 @@ from batchbg.ledger.engine import Ledger, Tx, enter
 P = ParamSpec("P")
 T = TypeVar("T")
 
-_Work = tuple[Callable[[Tx], Any], concurrent.futures.Future[Any]]
+_Work = tuple[Callable[[Tx], Any], asyncio.Future[Any]]
+
+_Result = tuple[Any, Exception | None]
 
 
 class Writer:
@@ -35,12 +36,13 @@ class Writer:
         self._ballast = Ballast(ledger.path)
 
     def __enter__(self) -> Self:
-        """Begin.
+        """Begin, for callers in the event loop that is running.
 
         Raises:
             LedgerError: the disk has no room for what is to come.
         """
         self._ballast.take()
+        self._loop = asyncio.get_running_loop()
         self._thread.start()
         return self
 
@@ -61,9 +63,9 @@ class Writer:
         Raises:
             LedgerError: it could not be committed. Whatever ``work`` raises comes through.
         """
-        future: concurrent.futures.Future[T] = concurrent.futures.Future()
+        future: asyncio.Future[T] = self._loop.create_future()
         self._queue.put((lambda tx: work(tx, *args, **options), future))
-        return await asyncio.wrap_future(future)
+        return await future
 
     def _work(self) -> None:
         while (first := self._queue.get()) is not None:
@@ -83,18 +85,10 @@ class Writer:
                 return
 
     def _commit(self, batch: list[_Work]) -> None:
-        # From here on a caller that is cancelled no longer cancels the future: its result finds it as it is.
-        wanted = [future.set_running_or_notify_cancel() for _, future in batch]
         results = self._run([work for work, _ in batch])
-        for (_, future), is_wanted, (value, problem) in zip(batch, wanted, results, strict=True):
-            if not is_wanted:
-                continue
-            if problem is None:
-                future.set_result(value)
-            else:
-                future.set_exception(problem)
+        self._loop.call_soon_threadsafe(_tell, [future for _, future in batch], results)
 
-    def _run(self, works: list[Callable[[Tx], Any]]) -> list[tuple[Any, Exception | None]]:
+    def _run(self, works: list[Callable[[Tx], Any]]) -> list[_Result]:
         """Do all in one commit; where one of them raises, each in its own, so that its failure is its own."""
         try:
             with self._ledger.begin() as connection:
@@ -105,6 +99,17 @@ class Writer:
             if len(works) == 1 or _is_of_the_database(error):
                 return [(None, error)] * len(works)
         return [result for work in works for result in self._run([work])]
+
+
+def _tell(futures: list[asyncio.Future[Any]], results: list[_Result]) -> None:
+    """Let the callers of one commit go on, in the loop's own thread; who does not wait any more is left out."""
+    for future, (value, problem) in zip(futures, results, strict=True):
+        if future.done():
+            continue
+        if problem is None:
+            future.set_result(value)
+        else:
+            future.set_exception(problem)
 
 
 def _is_of_the_database(error: Exception) -> bool:
