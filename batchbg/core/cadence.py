@@ -6,10 +6,16 @@ from typing import Final
 
 SHORTEST_GAP_S: Final = 0.25
 LONGEST_GAP_S: Final = 10.0
-GROWTH: Final = 1.25
+FIRST: Final = 0.75
+GROWTH: Final = 1.1
+"""The first question comes at this part of the median, and each gap is longer than the last by this factor.
+
+Where render times spread as a lognormal does with sigma 0.4, a slot is then idle for 8 % of its time, at 4.3 questions
+a render. Later or rarer questions cost idle slots (0.9 and 1.25: 12 %, at 3.1), earlier ones cost requests.
+"""
 BLIND_FIRST_S: Final = 0.25
 BLIND_GAP_S: Final = 0.5
-REMEMBERED: Final = 200
+REMEMBERED: Final = 100
 
 
 class Cadence:
@@ -24,14 +30,17 @@ class Cadence:
         """Median of the render times seen lately, seconds; None before the first."""
         return self._median_s
 
-    def learn(self, seconds: float) -> None:
-        """Take in how long a render took, from its create to its seen end."""
-        self._times_s.append(seconds)
+    def learn(self, not_before_s: float, seen_s: float) -> None:
+        """Take in a render that ended between two questions, so many seconds after its create.
+
+        One that was over at the first question counts as half as long: quick renders are found by asking earlier.
+        """
+        self._times_s.append((not_before_s + seen_s) / 2)
         self._median_s = statistics.median(self._times_s)
 
     def first_s(self) -> float:
-        """Return the seconds from a create to the first question: shortly before half of all renders are over."""
-        return BLIND_FIRST_S if self._median_s is None else 0.9 * self._median_s
+        """Return the seconds from a create to the first question: while most renders are still under way."""
+        return BLIND_FIRST_S if self._median_s is None else FIRST * self._median_s
 
     def gap_s(self, asked: int) -> float:
         """Return the seconds from question number ``asked`` (1, 2, ...) to the next; growing."""

@@ -31,7 +31,8 @@ class Writer:
     def __init__(self, ledger: Ledger, run_id: str) -> None:
         self._ledger = ledger
         self._run_id = run_id
-        self._queue: queue.SimpleQueue[_Work | None] = queue.SimpleQueue()
+        self._handed_in: list[_Work] = []
+        self._queue: queue.SimpleQueue[list[_Work] | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._work, name="ledger-writer", daemon=True)
         self._ballast = Ballast(ledger.path)
 
@@ -47,6 +48,7 @@ class Writer:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._hand_over()
         self._queue.put(None)
         self._thread.join()
         self._ballast.drop()
@@ -64,12 +66,20 @@ class Writer:
             LedgerError: it could not be committed. Whatever ``work`` raises comes through.
         """
         future: asyncio.Future[T] = self._loop.create_future()
-        self._queue.put((lambda tx: work(tx, *args, **options), future))
+        if not self._handed_in:
+            self._loop.call_soon(self._hand_over)
+        self._handed_in.append((lambda tx: work(tx, *args, **options), future))
         return await future
+
+    def _hand_over(self) -> None:
+        """Wake the thread once for all that one turn of the loop brought."""
+        if self._handed_in:
+            self._queue.put(self._handed_in)
+            self._handed_in = []
 
     def _work(self) -> None:
         while (first := self._queue.get()) is not None:
-            batch = [first]
+            batch = first
             last = False
             while not last:
                 try:
@@ -79,7 +89,7 @@ class Writer:
                 if more is None:
                     last = True
                 else:
-                    batch.append(more)
+                    batch += more
             self._commit(batch)
             if last:
                 return

@@ -96,16 +96,31 @@ def test_nothing_is_known_before_the_first_render():
     assert cadence.gap_s(1) == 0.5
 
 
-def test_the_first_question_comes_shortly_before_half_of_all_renders_are_over():
-    """The median of what was seen lately."""
+def test_the_first_question_comes_while_most_renders_are_under_way():
+    """At three quarters of the median of what was seen lately."""
     cadence = Cadence()
     for seconds in (4.0, 2.0, 60.0):
-        cadence.learn(seconds)
+        cadence.learn(seconds, seconds)
     assert cadence.median_s == 4.0
-    assert cadence.first_s() == pytest.approx(3.6)
+    assert cadence.first_s() == pytest.approx(3.0)
     for _ in range(200):
-        cadence.learn(1.0)
+        cadence.learn(1.0, 1.0)
     assert cadence.median_s == 1.0
+
+
+def test_a_render_ended_somewhere_between_two_questions():
+    """Its time is not the one at which it was asked about: the next question would come later and later."""
+    cadence = Cadence()
+    cadence.learn(1.0, 2.0)
+    assert cadence.median_s == 1.5
+
+
+def test_renders_that_are_over_when_first_asked_about_are_asked_about_earlier():
+    """Until the question no longer costs anything."""
+    cadence = Cadence()
+    for _ in range(1000):
+        cadence.learn(0.0, cadence.first_s())
+    assert cadence.first_s() < 0.001
 
 
 @quick
@@ -114,7 +129,7 @@ def test_gaps_grow_and_stay_within_bounds(times, asked):
     """Never more often than four times a second, never less often than a tenth of a render or 10 s."""
     cadence = Cadence()
     for seconds in times:
-        cadence.learn(seconds)
+        cadence.learn(seconds / 2, seconds)
     gap = cadence.gap_s(asked)
     assert 0.25 <= gap <= max(10.0, (cadence.median_s or 0) / 10)
     assert cadence.gap_s(asked + 1) >= gap
