@@ -6,15 +6,20 @@ from typing import Final
 
 SHORTEST_GAP_S: Final = 0.25
 LONGEST_GAP_S: Final = 10.0
-FIRST: Final = 0.75
-GROWTH: Final = 1.1
-"""The first question comes at this part of the median, and each gap is longer than the last by this factor.
+FIRST: Final = 0.7
+GAP: Final = 0.14
+GROWTH: Final = 1.05
+"""The first question comes at this part of the median and the next this part of it later; each gap grows by a factor.
 
-Where render times spread as a lognormal does with sigma 0.4, a slot is then idle for 8 % of its time, at 4.3 questions
-a render. Later or rarer questions cost idle slots (0.9 and 1.25: 12 %, at 3.1), earlier ones cost requests.
+Where render times spread as a lognormal does with sigma 0.4, a slot is then idle for 8 % of its time, at 4.0 questions
+a render. Seldomer questions leave slots idle (first at 0.9, growth 1.25: 12 %, at 3.1), denser ones cost requests.
 """
+
 BLIND_FIRST_S: Final = 0.25
 BLIND_GAP_S: Final = 0.5
+BLIND_GROWTH: Final = 1.25
+"""The same before the first render is known; their times may be of any order."""
+
 REMEMBERED: Final = 100
 
 
@@ -44,5 +49,8 @@ class Cadence:
 
     def gap_s(self, asked: int) -> float:
         """Return the seconds from question number ``asked`` (1, 2, ...) to the next; growing."""
-        base = BLIND_GAP_S if self._median_s is None else max(SHORTEST_GAP_S, self._median_s / 10)
-        return float(min(base * GROWTH ** min(asked - 1, 50), max(LONGEST_GAP_S, base)))
+        if self._median_s is None:
+            base, growth = BLIND_GAP_S, BLIND_GROWTH
+        else:
+            base, growth = max(SHORTEST_GAP_S, GAP * self._median_s), GROWTH
+        return float(min(base * growth ** min(asked - 1, 100), max(LONGEST_GAP_S, base)))

@@ -183,6 +183,7 @@ class Books:
                     background_sha256=project.order.background_sha256,
                     credits=project.order.credits,
                     credits_charged=project.credits_charged,
+                    render_s=project.order.render_s,
                     status=project.status(now_s),
                     enabled=project.enabled,
                     polls=project.polls,

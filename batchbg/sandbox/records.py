@@ -113,6 +113,7 @@ class Create:
     background_sha256: str | None
     credits: int  # taken at the create
     credits_charged: int  # what is left of it now
+    render_s: float  # without the time in the queue
     status: str
     enabled: bool
     polls: int

@@ -69,6 +69,10 @@ class Work:
     def backgrounds(self) -> Path:
         return self.folder / "backgrounds"
 
+    @property
+    def ledger(self) -> Path:
+        return self.folder / "batchbg.db"
+
     def clear(self) -> None:
         """Forget earlier runs."""
         for path in self.folder.iterdir():
@@ -107,11 +111,10 @@ class Spent:
     told: str = ""
 
 
-def batchbg(made: Work, service: Service, *options: str, command: str = "run") -> Spent:
-    """Run batchbg in a process of its own."""
-    arguments = [command, *options, "--base-url", service.url, "--ledger", f"sqlite:///{made.folder / 'batchbg.db'}"]
-    if command == "run":
-        arguments += [str(made.photos), "-b", str(made.backgrounds), "-o", str(made.folder / "output"), "-y"]
+def batchbg(made: Work, service: Service, *options: str, first: str = "") -> Spent:
+    """Run batchbg in a process of its own, after the Python statement ``first``."""
+    arguments = ["run", *options, "--base-url", service.url, "--ledger", f"sqlite:///{made.ledger}", "-y"]
+    arguments += [str(made.photos), "-b", str(made.backgrounds), "-o", str(made.folder / "output")]
     kept = {name: value for name, value in os.environ.items() if not name.startswith("BATCHBG_")}
     # Its own words tell of the process itself, children and all; the parent's would be the highest of all children's.
     report = (
@@ -122,6 +125,7 @@ def batchbg(made: Work, service: Service, *options: str, command: str = "run") -
         "    line = f'{time.monotonic() - begun} {used.ru_utime + used.ru_stime} {used.ru_maxrss / 1024}'\n"
         "    print(line, file=sys.stderr)\n"
         "atexit.register(tell)\n"
+        f"{first}\n"
         "runpy.run_module('batchbg', run_name='__main__')\n"
     )
     ran = subprocess.run(
