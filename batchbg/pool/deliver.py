@@ -17,6 +17,7 @@ from batchbg.ledger.engine import Ledger, Tx
 from batchbg.ledger.writer import Writer
 from batchbg.pool.observer import Observer
 from batchbg.pool.patience import Patience
+from batchbg.pool.pictures import Pictures
 
 log = logging.getLogger(__name__)
 
@@ -44,6 +45,7 @@ class Deliverer:
         ledger: Ledger,
         writer: Writer,
         patience: Patience,
+        pictures: Pictures,
         observer: Observer,
         width: int,
     ) -> None:
@@ -51,9 +53,9 @@ class Deliverer:
         self._ledger = ledger
         self._writer = writer
         self._patience = patience
+        self._pictures = pictures
         self._observer = observer
         self._width = asyncio.Semaphore(width)
-        self._decoding = asyncio.Semaphore(2)  # decoded pictures are large, and there are few cores
         self._has_remarked = False
         self.copied = 0
 
@@ -159,7 +161,7 @@ class Deliverer:
             try:
                 project = project or await self._ask(job)
                 await self._api.download(project.downloads[0], part)
-                async with self._decoding:
+                async with self._pictures.open(job.pixels):
                     photo = self._ledger.absolute(job.photo_folder) / job.photo_path
                     result = await asyncio.to_thread(results.check, part, job.pixels, photo)
             except (ApiUnreachable, RequestRefused) as error:

@@ -20,6 +20,7 @@ from batchbg.ledger import catalog
 from batchbg.ledger.engine import Connection, Ledger
 from batchbg.ledger.writer import Writer
 from batchbg.pool.patience import Patience
+from batchbg.pool.pictures import Pictures
 
 KEPT_S: Final = 6 * 86400.0
 """Seconds for which an upload is reused. The service deletes inputs after 7 days (docs, inputs and outputs)."""
@@ -75,7 +76,14 @@ class Uploads:
     """Uploads files, and hands out those that are there already."""
 
     def __init__(
-        self, api: MagicHour, ledger: Ledger, writer: Writer, patience: Patience, accounts: list[str], width: int
+        self,
+        api: MagicHour,
+        ledger: Ledger,
+        writer: Writer,
+        patience: Patience,
+        pictures: Pictures,
+        accounts: list[str],
+        width: int,
     ) -> None:
         """Upload for the account that comes first in ``accounts``, up to ``width`` files at once."""
         self._api = api
@@ -84,7 +92,7 @@ class Uploads:
         self._patience = patience
         self._accounts = accounts
         self._width = asyncio.Semaphore(width)
-        self._images = asyncio.Semaphore(2)  # decoded pictures are large, and there are few cores
+        self._pictures = pictures
         self._under_way: dict[str, asyncio.Task[Asset]] = {}
         self._asked: list[tuple[str, asyncio.Future[UploadTarget]]] = []
         self._asking: asyncio.Task[None] | None = None
@@ -161,7 +169,8 @@ class Uploads:
         if not source.is_copy:
             sent = _FileBody(source.path, source.look)
             return sent.chunks, source.look.stamp.size, source.look.extension, sent.check
-        async with self._images:
+        assert source.look.pixels is not None  # or it would not have been paired
+        async with self._pictures.open(source.look.pixels):
             data, extension = await asyncio.to_thread(_copy, source)
         return chunks_of(data), len(data), extension, lambda: None
 
