@@ -76,6 +76,7 @@ class Shop:
         self.base_url = sandbox.url
         self._settings: dict[str, str] = {}
         self._colours = iter(range(1, 1 << 24, 65537))
+        self._spawned: list[subprocess.Popen[str]] = []
 
     # -- what lies in the folders
 
@@ -173,16 +174,27 @@ class Shop:
     def do(self, command: str, *extra: str) -> Result:
         return self.batchbg(*self.arguments(command, *extra))
 
-    def spawn(self, command: str, *extra: str) -> "subprocess.Popen[str]":
-        """Start a command as a process of its own."""
-        return subprocess.Popen(
-            [sys.executable, "-m", "batchbg", *self.arguments(command, *extra)],
+    def spawn(self, command: str, *extra: str, grace_s: float = 10.0) -> "subprocess.Popen[str]":
+        """Start a command as a process of its own; ``grace_s`` stands in for the seconds that it takes to leave."""
+        program = f"from batchbg.pool import drain; drain.GRACE_S = {grace_s}; from batchbg.cli import main; main()"
+        process = subprocess.Popen(
+            [sys.executable, "-c", program, *self.arguments(command, *extra)],
             cwd=self.folder,
             env=self.environ(),
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
         )
+        self._spawned.append(process)
+        return process
+
+    def close(self) -> None:
+        """End what was started and has not ended, as it is after a test that failed."""
+        for process in self._spawned:
+            if process.poll() is None:
+                process.kill()
+            with contextlib.suppress(ValueError):  # read to its end before
+                process.communicate()
 
     # -- what came of it
 
@@ -247,5 +259,6 @@ def sandbox() -> Iterator[SandboxServer]:
 
 
 @pytest.fixture
-def shop(tmp_path: Path, sandbox: SandboxServer) -> Shop:
-    return Shop(tmp_path, sandbox)
+def shop(tmp_path: Path, sandbox: SandboxServer) -> Iterator[Shop]:
+    with contextlib.closing(Shop(tmp_path, sandbox)) as opened:
+        yield opened
