@@ -29,7 +29,7 @@ def test_status_carries_retry_after_in_seconds_or_as_a_date(client):
     client.faults.add("account", "status", status=503, retry_after=30, retry_after_date=True, nth=2)
     assert client.api.get("/v1/account").headers["retry-after"] == "3"
     date = parsedate_to_datetime(client.api.get("/v1/account").headers["retry-after"])
-    assert 25 < date.timestamp() - time.time() <= 30
+    assert 0 < date.timestamp() - time.time() <= 30
 
 
 def test_status_can_come_late_with_any_body_and_headers(client):
@@ -56,10 +56,12 @@ def test_html_answers_a_page_with_200(client):
 def test_a_lost_answer_may_have_been_charged(client, kind, error, commit, charged):
     """Closing without a byte, RST and silence: each looks the same with the job made and without."""
     path = client.upload()
-    client.faults.add("create", kind, commit=commit)
-    client.api.timeout = httpx.Timeout(0.1)
+    planted = client.faults.add("create", kind, commit=commit)
+    if kind == "hang":
+        client.api.timeout = httpx.Timeout(60, read=0.2)
     with pytest.raises(error):
         client.create(path)
+    client.wait_until(lambda: planted.fired == 1 and client.books.charged >= charged)
     assert client.books.charged == charged
 
 
@@ -95,17 +97,18 @@ def test_raw_breaks_off_where_it_is_told_to(client, then, error):
 
 
 def test_raw_hangs_after_a_part_and_comes_in_pieces(client):
-    """The first two are there at once, the third takes its time; then there is silence until the client goes."""
+    """Each piece takes its time; then there is silence until the client goes or the time is up."""
     pieces = ["HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n", "ab", "c"]
-    client.faults.add("account", "raw", answer=pieces, interval_s=0.02, then="hang")
-    client.api.timeout = httpx.Timeout(30, read=1.0)
+    client.faults.add("account", "raw", answer=pieces, interval_s=0.02, then="hang", seconds=0.2)
+    began = time.monotonic()
     with client.api.stream("GET", "/v1/account") as answer:
         chunks, came = answer.iter_raw(), b""
         while len(came) < 3:
             came += next(chunks)
-        assert came == b"abc"
-        with pytest.raises(httpx.ReadTimeout):
+        with pytest.raises(httpx.RemoteProtocolError):
             next(chunks)
+    assert came == b"abc"
+    assert time.monotonic() - began > 0.2
 
 
 def test_raw_says_with_its_last_byte_that_it_is_over(client):
@@ -173,11 +176,11 @@ def test_slow_drips_the_body(client):
 def test_delay_answers_late_but_acts_in_time(client):
     """A client that gives up earlier has paid."""
     path = client.upload()
-    client.faults.add("create", "delay", seconds=0.3)
-    client.api.timeout = httpx.Timeout(0.05)
+    client.faults.add("create", "delay", seconds=1000)
+    client.api.timeout = httpx.Timeout(60, read=0.1)
     with pytest.raises(httpx.ReadTimeout):
         client.create(path)
-    assert client.books.charged == 5
+    client.wait_until(lambda: client.books.charged == 5)
 
 
 def test_broken_json_does_not_parse(client):
