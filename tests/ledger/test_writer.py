@@ -48,10 +48,10 @@ class Hold:
 
     def _wait(self, _tx: Tx) -> None:
         self._busy.set()
-        assert self._open.wait(10)
+        assert self._open.wait(100)
 
     async def __aenter__(self) -> None:
-        await asyncio.to_thread(self._busy.wait, 10)
+        await asyncio.to_thread(self._busy.wait, 100)
 
     async def __aexit__(self, *_: object) -> None:
         self._open.set()
@@ -164,7 +164,7 @@ async def test_a_cancellation_at_any_moment_leaves_the_writer_alive(writer, monk
         task = asyncio.ensure_future(writer.do(keep, "a"))
         await asyncio.wait({task}, timeout=2)
     task.cancel()
-    assert await asyncio.wait_for(writer.do(keep, "b"), 2) == "b"
+    assert await asyncio.wait_for(writer.do(keep, "b"), 100) == "b"
 
 
 async def test_the_end_waits_for_everything_handed_in(ledger, path):

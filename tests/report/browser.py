@@ -39,7 +39,7 @@ LAUNCH = (
     "import os, sys; os.dup2(int(sys.argv[1]), 3); os.dup2(int(sys.argv[2]), 4); os.execv(sys.argv[3], sys.argv[3:])"
 )
 
-PATIENCE_S = 20.0
+PATIENCE_S = 100.0
 
 
 class Browser:
@@ -102,7 +102,7 @@ class Browser:
                 self._call("Browser.close")
         finally:
             self._process.terminate()
-            self._process.wait(10)
+            self._process.wait(100)
             os.close(self._to)
             os.close(self._from)
 
