@@ -22,6 +22,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 FLAGS = (
     "--headless",
     "--no-sandbox",
@@ -63,7 +65,8 @@ class Browser:
 
     def __enter__(self) -> "Browser":
         program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-        assert program, "this tier needs a browser: apt-get install chromium"
+        if not program:
+            pytest.skip("no browser here: apt-get install chromium")
         pipes = os.pipe(), os.pipe()
         # Above 4, so that neither end is overwritten on its way to 3 and 4.
         ends = [fcntl.fcntl(end, fcntl.F_DUPFD, 10) for end in (pipes[0][0], pipes[1][1])]
