@@ -19,7 +19,7 @@ from batchbg.sandbox import SandboxConfig, SandboxServer
 from batchbg.sandbox.records import Operation
 from tests.e2e.conftest import Shop
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 
 DRIVER = Path(__file__).with_name("driver.py")
 ROOT = Path(__file__).parents[2]

@@ -91,7 +91,7 @@ def test_invariant_9_an_id_that_has_come_is_kept_although_the_answer_was_not_awa
     shop.photo("a.png")
     process = shop.spawn("run", grace_s=FOR_EVER_S)
     shop.wait_for(lambda: len(shop.creates()) == 1)
-    time.sleep(0.5)  # for the packet, which leaves right after
+    time.sleep(2)  # for the packet, which leaves right after
     interrupt(process)
     process.send_signal(signal.SIGINT)
     assert finish(process)[0] == 130
