@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from batchbg.core.naming import MAX_NAME_BYTES, fold, output_names
 
-quick = settings(max_examples=100, deadline=None)
+quick = settings(max_examples=100)
 
 stems = st.one_of(
     st.sampled_from(

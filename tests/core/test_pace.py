@@ -8,7 +8,7 @@ from batchbg.core.backoff import LONGEST_S, pause_s
 from batchbg.core.brake import MAX_AMBIGUOUS, MAX_ERRORS, Brake
 from batchbg.core.cadence import Cadence
 
-quick = settings(max_examples=80, deadline=None)
+quick = settings(max_examples=80)
 
 
 # backoff

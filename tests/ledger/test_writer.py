@@ -47,10 +47,10 @@ class Hold:
 
     def _wait(self, _tx: Tx) -> None:
         self._busy.set()
-        assert self._open.wait(10)
+        assert self._open.wait(100)
 
     async def __aenter__(self) -> None:
-        await asyncio.to_thread(self._busy.wait, 10)
+        await asyncio.to_thread(self._busy.wait, 100)
 
     async def __aexit__(self, *_: object) -> None:
         self._open.set()
@@ -153,7 +153,7 @@ async def test_a_cancellation_during_the_commit_leaves_the_writer_alive(writer, 
         first, second = (asyncio.ensure_future(writer.do(keep, key)) for key in "ab")
         await asyncio.sleep(0)
     first.cancel()
-    assert await asyncio.wait_for(second, 5) == "b"
+    assert await asyncio.wait_for(second, 100) == "b"
     assert first.cancelled()
     assert on_disk(path) == ["a", "b"]
 
