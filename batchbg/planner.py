@@ -139,6 +139,7 @@ class Planner:
         self._looked = looked
         self._tells_all = tells_all
         self._paired: bool | None = None
+        self._saved: dict[str, Entry] = {}
         self.tally = Tally()
 
     def plan(self) -> Iterator[Line]:
@@ -148,6 +149,7 @@ class Planner:
             ConfigError: a folder is missing, or no background can be used.
         """
         saved = read_plan(self._settings.plan) if self._settings.plan else None
+        self._saved = saved or {}
         with concurrent.futures.ThreadPoolExecutor(LOOKERS) as lookers:
             chooser = self._chooser(lookers, saved)
             for listing in self._listings(saved):
@@ -241,7 +243,7 @@ class Planner:
         """Name the results of all photos together, then decide some at a time: memory stays flat."""
         settings, roots = self._settings, self._roots
         with self._ledger.transaction(self._run_id) as tx:
-            names = name_outputs(tx, roots, listing, sendable, portable=settings.portable_names)
+            names = name_outputs(tx, roots, listing, sendable, settings, self._saved)
         for some in chunks(sendable, AT_ONCE):
             with self._ledger.transaction(self._run_id) as tx:
                 looks = catalog.looks_of(tx.connection, self.photo_root, some)

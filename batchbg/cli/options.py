@@ -44,6 +44,9 @@ SCAN: Final = (
 )
 """What is planned."""
 
+RESULTS: Final = ("format", "quality", "flatten", "keep_received")
+"""In what form results are saved."""
+
 ASKING: Final = ("yes", "confirm_batch_over", "json", "retry_lock", "strict", "report")
 """Question and output."""
 
