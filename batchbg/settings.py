@@ -285,6 +285,13 @@ SETTINGS: Final[tuple[Setting, ...]] = (
     Setting(
         "force", SWITCH, False, "Pay again for what is done, and replace results.", ("--force", "--reprocess-existing")
     ),
+    Setting(
+        "first_page",
+        SWITCH,
+        False,
+        "Send the first page of multi-page TIFFs and animated files, which are else rejected.",
+        ("--first-page",),
+    ),
     Setting("portable_names", SWITCH, False, "Name results so that Windows takes them too.", ("--portable-names",)),
     Setting(
         "format",
@@ -381,6 +388,7 @@ class Settings:
     background_map: Path | None
     on_mismatch: str
     force: bool
+    first_page: bool
     portable_names: bool
     format: str
     quality: int

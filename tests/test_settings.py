@@ -135,6 +135,7 @@ def test_defaults_are_those_of_the_contract():
         "background_policy": "best",
         "on_mismatch": "fit",
         "force": False,
+        "first_page": False,
         "format": "png",
         "quality": 90,
         "flatten": None,

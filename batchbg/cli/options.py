@@ -39,6 +39,7 @@ SCAN: Final = (
     "background_policy",
     "background_map",
     "on_mismatch",
+    "first_page",
     "portable_names",
     "force",
 )
