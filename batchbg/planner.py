@@ -136,7 +136,7 @@ class Planner:
             )
             self._former_outputs = [ledger.absolute(path) for path in catalog.output_roots(tx.connection)]
         self._roots = Roots(self._photos, self.photo_root, self.output, self.output_root, self._background_root)
-        self._terms = Terms(settings.first_page)
+        self._terms = Terms(settings.first_page, settings.max_upload_bytes)
         self._looked = looked
         self._tells_all = tells_all
         self._paired: bool | None = None

@@ -19,6 +19,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from batchbg.core.budget import Caps
+from batchbg.core.model import MAX_UPLOAD_BYTES
 from batchbg.core.naming import SUFFIXES
 from batchbg.core.pairing import Tolerance
 from batchbg.errors import ConfigError
@@ -357,6 +358,13 @@ SETTINGS: Final[tuple[Setting, ...]] = (
         "max_distortion", _number(0, or_equal=True), 0.05, "Similar enough: |ln(aspect ratio / aspect ratio)| at most."
     ),
     Setting("max_blur", _number(0, or_equal=True), 0.4, "Similar enough: ln(enlargement) at most."),
+    Setting(
+        "max_upload_bytes",
+        _whole(1, 10**12),
+        MAX_UPLOAD_BYTES,
+        "Bytes of the largest file that the account's plan takes: 200 MB on Free, 2 GB on Creator, 5 GB on Pro, 10 GB on"
+        " Business. Larger photos are rejected.",
+    ),
     Setting("api_key_file", PATH, None, "File that holds the API key and that others cannot read."),
 )
 
@@ -415,6 +423,7 @@ class Settings:
     render_patience: float
     max_distortion: float
     max_blur: float
+    max_upload_bytes: int
     api_key_file: Path | None
 
     @property

@@ -147,6 +147,7 @@ def test_defaults_are_those_of_the_contract():
         "report": None,
         "give_up_after": 600.0,
         "render_patience": 1800.0,
+        "max_upload_bytes": 200_000_000,
         "timezone": None,
     }
     assert {name: getattr(found, name) for name in expected} == expected

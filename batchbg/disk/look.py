@@ -14,7 +14,7 @@ from typing import IO, Final
 import pillow_heif
 from PIL import ExifTags, Image, ImageChops, ImageCms, ImageFile, TiffImagePlugin, UnidentifiedImageError
 
-from batchbg.core.model import Look, Size, Stamp
+from batchbg.core.model import MAX_UPLOAD_BYTES, Look, Size, Stamp
 from batchbg.disk.scan import stamp_of
 from batchbg.errors import PhotoChanged
 
@@ -34,8 +34,8 @@ EXTENSIONS: Final = {
 MAX_PIXELS: Final = 250_000_000
 """Larger pictures are refused from their header, before anything is allocated; 250 MP decode to 750 MB."""
 
-MAX_BYTES: Final = 200_000_000
-"""Bytes a free plan may upload. Source: docs, inputs and outputs; larger plans take more."""
+_TOO_LARGE: Final = ", and the most that can be uploaded (max_upload_bytes)"
+"""In the reason where a file has too many bytes."""
 
 _SEVERAL: Final = "; save the one you want by itself"
 """In the reason where a file holds several pictures."""
@@ -115,13 +115,23 @@ class Terms:
 
     Attributes:
         first_page: of a file of several pages or frames the first one is sent; else such a file is rejected.
+        max_bytes: of a file, by the plan of the account.
     """
 
     first_page: bool = False
+    max_bytes: int = MAX_UPLOAD_BYTES
 
     def may_change(self, known: Look) -> bool:
         """Tell whether a verdict on a file, found on other terms, may not hold on these."""
+        if _TOO_LARGE in known.rejected or (known.pixels and known.stamp.size > self.max_bytes):
+            return True
         return _SEVERAL in known.rejected if self.first_page else known.normalise.startswith(_FIRST)
+
+    def too_large(self, stamp: Stamp) -> str:
+        """Return why a file of that size cannot be sent, or ""."""
+        if stamp.size <= self.max_bytes:
+            return ""
+        return f"{stamp.size / 1e6:.9g} MB{_TOO_LARGE} is {self.max_bytes / 1e6:.9g} MB; save it smaller"
 
 
 USUAL: Final = Terms()
@@ -144,9 +154,8 @@ def look(path: Path, stamp: Stamp, terms: Terms = USUAL) -> Look:
     name_claims = path.suffix.lower() in PICTURE_NAMES
     if stamp.size == 0:
         return _no(stamp, "empty: 0 bytes; copy it again" if name_claims else "")
-    if stamp.size > MAX_BYTES:
-        reason = f"{stamp.size / 1e6:.0f} MB; at most {MAX_BYTES / 1e6:.0f} MB can be uploaded: save it smaller"
-        return _no(stamp, reason if name_claims else "")
+    if name_claims and (reason := terms.too_large(stamp)):
+        return _no(stamp, reason)
     try:
         # A fifo that took the file's place would otherwise keep us waiting for ever.
         with open(path, "rb", opener=lambda name, flags: os.open(name, flags | _DO_NOT_WAIT)) as file:
@@ -193,7 +202,7 @@ def _judge(file: IO[bytes], path: Path, stamp: Stamp, name_claims: bool, terms: 
         _let_through(error)
         return _no(stamp, f"corrupt: {_short(error)}; save or copy it again" if name_claims else "")
     with picture:
-        if reason := _why_not(picture, path):
+        if reason := terms.too_large(stamp) or _why_not(picture, path):
             return _no(stamp, reason)
         try:
             several = _several(picture)

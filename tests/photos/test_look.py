@@ -7,9 +7,9 @@ import pillow_heif
 import pytest
 from PIL import Image, TiffImagePlugin
 
-from batchbg.core.model import Size
+from batchbg.core.model import MAX_UPLOAD_BYTES, Size
 from batchbg.disk import look as looking
-from batchbg.disk.look import MAX_BYTES, MAX_PIXELS, Terms, look
+from batchbg.disk.look import MAX_PIXELS, Terms, look
 from batchbg.disk.normalise import upright_copy
 from batchbg.disk.scan import stamp_of
 from batchbg.errors import PhotoChanged
@@ -183,8 +183,9 @@ def test_a_file_too_large_to_upload_is_not_even_read(tmp_path: Path):
     """300 MB of nothing: a hole in the disk."""
     path = tmp_path / "large.tif"
     with path.open("wb") as file:
-        file.truncate(MAX_BYTES + 1)
-    assert "200 MB can be uploaded" in see(path).rejected
+        file.truncate(MAX_UPLOAD_BYTES + 1)
+    told = "200.000001 MB, and the most that can be uploaded (max_upload_bytes) is 200 MB; save it smaller"
+    assert see(path).rejected == told
     other = path.rename(tmp_path / "film.mp4")
     assert see(other).rejected == ""
 
