@@ -38,7 +38,7 @@ from batchbg.ledger.engine import Ledger, Tx, enter, exists, held, open_ledger
 from batchbg.ledger.jobs import Budget
 from batchbg.ledger.writer import Writer
 from batchbg.planner import Planner, Tally
-from batchbg.pool.deliver import sweep
+from batchbg.pool.deliver import Saving, sweep
 from batchbg.pool.drain import Limits, Pool, read_account
 from batchbg.pool.observer import Observer
 from batchbg.pool.refunds import ASKED_FOR_S
@@ -308,6 +308,7 @@ class _Run:
                         accounts,
                         self._run.id,
                         self._reporter,
+                        Saving(settings.quality, settings.flatten, settings.keep_received),
                     )
                     self._reporter.settled(self._pool)
                     with contextlib.suppress(asyncio.CancelledError):

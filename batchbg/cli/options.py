@@ -39,10 +39,14 @@ SCAN: Final = (
     "background_policy",
     "background_map",
     "on_mismatch",
+    "first_page",
     "portable_names",
     "force",
 )
 """What is planned."""
+
+RESULTS: Final = ("format", "quality", "flatten", "keep_received")
+"""In what form results are saved."""
 
 ASKING: Final = ("yes", "confirm_batch_over", "json", "retry_lock", "strict", "report")
 """Question and output."""

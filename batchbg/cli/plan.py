@@ -10,7 +10,7 @@ import click
 from tqdm import tqdm
 
 from batchbg.cli import output
-from batchbg.cli.options import COMMON, SCAN, settings_keys, with_settings
+from batchbg.cli.options import COMMON, RESULTS, SCAN, settings_keys, with_settings
 from batchbg.errors import ConfigError, ExitCode
 from batchbg.folder_plan import Line
 from batchbg.ledger.engine import Ledger
@@ -29,7 +29,7 @@ MEDIAN_S: Final = 4.0
 @click.option(
     "--save", type=click.Path(path_type=Path), metavar="FILE", help="Write the plan, for `batchbg run --plan`."
 )
-@with_settings(*settings_keys(SCAN, ("sandbox", "max_credits", "max_in_flight", "json", "strict"), COMMON))
+@with_settings(*settings_keys(SCAN, RESULTS, ("sandbox", "max_credits", "max_in_flight", "json", "strict"), COMMON))
 @click.pass_context
 def command(ctx: click.Context, settings: Settings, save: Path | None) -> None:
     """Show what would be done with the photos in PHOTOS, why, and what it costs.

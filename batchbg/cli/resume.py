@@ -5,13 +5,13 @@ import dataclasses
 import click
 
 from batchbg.cli import output
-from batchbg.cli.options import ASKING, COMMON, LIMITS, settings_keys, with_settings
+from batchbg.cli.options import ASKING, COMMON, LIMITS, RESULTS, settings_keys, with_settings
 from batchbg.cli.run import process
 from batchbg.settings import Settings
 
 
 @click.command()
-@with_settings(*settings_keys(LIMITS, ASKING, COMMON))
+@with_settings(*settings_keys(RESULTS, LIMITS, ASKING, COMMON))
 @click.pass_context
 def command(ctx: click.Context, settings: Settings) -> None:
     """Finish the ledger's unfinished jobs, without looking for new photos.

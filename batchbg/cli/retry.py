@@ -6,7 +6,7 @@ import click
 
 from batchbg import mend, pipeline
 from batchbg.cli import output
-from batchbg.cli.options import COMMON, with_settings
+from batchbg.cli.options import COMMON, RESULTS, with_settings
 from batchbg.errors import ExitCode
 from batchbg.ledger.engine import Ledger, Tx, held, open_ledger
 from batchbg.settings import Settings, api_key
@@ -15,7 +15,7 @@ from batchbg.settings import Settings, api_key
 @click.command()
 @click.argument("job", nargs=-1)
 @click.option("--pay-again", is_flag=True, help="Plan again also what is still charged: it is then paid for twice.")
-@with_settings("base_url", "requests_per_second", "json", "retry_lock", *COMMON)
+@with_settings(*RESULTS[1:], "base_url", "requests_per_second", "json", "retry_lock", *COMMON)
 @click.pass_context
 def command(ctx: click.Context, settings: Settings, job: tuple[str, ...], pay_again: bool) -> None:
     """Open failed and canceled jobs again, all of them or those named.

@@ -9,7 +9,7 @@ import click
 
 from batchbg import pipeline
 from batchbg.cli import output
-from batchbg.cli.options import ASKING, COMMON, LIMITS, SCAN, settings_keys, with_settings
+from batchbg.cli.options import ASKING, COMMON, LIMITS, RESULTS, SCAN, settings_keys, with_settings
 from batchbg.cli.plan import show_plan
 from batchbg.errors import BatchbgError, ConfigError
 from batchbg.report.summary import Summary
@@ -18,7 +18,7 @@ from batchbg.settings import Settings, api_key
 
 @click.command()
 @click.argument("photos", required=False, type=click.Path(path_type=Path))
-@with_settings(*settings_keys(SCAN, ("plan", "dry_run"), LIMITS, ASKING, COMMON))
+@with_settings(*settings_keys(SCAN, RESULTS, ("plan", "dry_run"), LIMITS, ASKING, COMMON))
 @click.pass_context
 def command(ctx: click.Context, settings: Settings) -> None:
     """Put every photo in PHOTOS on a new background.

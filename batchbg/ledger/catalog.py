@@ -9,7 +9,7 @@ from batchbg.core.lifecycle import JobState
 from batchbg.core.model import KnownJob, Look, Size, Slot, Stamp
 from batchbg.ledger.credits import upsert
 from batchbg.ledger.engine import Tx
-from batchbg.ledger.tables import assets, folders, jobs, meta, outputs, photos, runs
+from batchbg.ledger.tables import assets, events, folders, jobs, meta, outputs, photos, runs
 
 T = TypeVar("T")
 
@@ -34,8 +34,8 @@ def folder_path(connection: sa.Connection, folder_id: int) -> str:
 
 def output_roots(connection: sa.Connection) -> list[str]:
     """Return every folder that results were ever written to."""
-    used = sa.select(outputs.c.folder_id).distinct()
-    return list(connection.scalars(sa.select(folders.c.path).where(folders.c.id.in_(used))))
+    is_used = sa.exists().where(outputs.c.folder_id == folders.c.id)  # looks at one result, not at all of them
+    return list(connection.scalars(sa.select(folders.c.path).where(is_used)))
 
 
 def below(column: Any, folder: str) -> Any:
@@ -250,6 +250,23 @@ def saved(tx: Tx, slot_id: int, job_id: str, photo_sha256: str, sha256: str, siz
 
 
 _UPDATE_SLOT: Final = sa.update(outputs).where(outputs.c.id == sa.bindparam("slot"))
+
+
+def saving(tx: Tx, job_id: str, sha256: str) -> None:
+    """Record that a file with this digest is about to become a job's result."""
+    tx.connection.execute(
+        sa.insert(events).values(at=tx.at, run_id=tx.run_id, job_id=job_id, kind=_SAVING, detail=sha256)
+    )
+
+
+def saved_ever(connection: sa.Connection, job_id: str) -> list[str]:
+    """Return the digests of files that became a job's results, or were about to when the process ended."""
+    return list(
+        connection.scalars(sa.select(events.c.detail).where(events.c.job_id == job_id, events.c.kind == _SAVING))
+    )
+
+
+_SAVING: Final = "saving"
 
 
 def jobs_by_content(connection: sa.Connection, contents: Collection[str]) -> dict[str, list[KnownJob]]:
