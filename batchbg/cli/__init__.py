@@ -66,7 +66,8 @@ class LazyGroup(click.Group):
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(__version__, prog_name="batchbg")
-def group() -> None:
+@click.pass_context
+def group(ctx: click.Context) -> None:
     """New backgrounds for a folder of product photos, paid for once each.
 
     \b
@@ -75,6 +76,8 @@ def group() -> None:
     Do it, 200 credits at most:  batchbg run photos -b backgrounds --max-credits 200
     Go on after a power cut:     batchbg resume
     """
+    if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
+        ctx.color = False
 
 
 def main() -> NoReturn:
@@ -82,6 +85,9 @@ def main() -> NoReturn:
     for name, code in (("SIGTERM", ExitCode.TERMINATED), ("SIGHUP", ExitCode.HANGUP)):
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), _leave(code))
+    if hasattr(signal, "SIGUSR1"):
+        # A run says how it stands when it gets this; without a handler it would kill, early in a run as elsewhere.
+        signal.signal(signal.SIGUSR1, signal.SIG_IGN)
     try:
         code = group(standalone_mode=False)
     except click.ClickException as error:

@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 import batchbg
-from batchbg.cli import output
+from batchbg.cli import closing, output
 from batchbg.cli.options import COMMON, with_settings
 from batchbg.cli.run import process
 from batchbg.errors import ConfigError
@@ -50,7 +50,7 @@ def command(ctx: click.Context, settings: Settings) -> None:
     """
     FOLDER.mkdir(exist_ok=True)
     summary = process(settings, "demo")
-    output.print_summary(summary, settings)
+    closing.print_summary(summary, settings)
     if not settings.json:
         output.note(f"results: {settings.output}\nreport:  {settings.report}", settings)
     ctx.exit(summary.exit_code)

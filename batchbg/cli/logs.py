@@ -47,3 +47,4 @@ def set_up_logging(settings: Settings) -> None:
     else:
         root.setLevel({0: logging.WARNING, 1: logging.INFO}.get(settings.verbose, logging.DEBUG))
     silence_libraries()
+    logging.getLogger("uvicorn").setLevel(logging.WARNING)  # the sandbox's; that it serves is no news to a run

@@ -11,6 +11,7 @@ from tqdm import tqdm
 
 from batchbg.cli import output
 from batchbg.cli.options import COMMON, SCAN, settings_keys, with_settings
+from batchbg.cli.progress import Progress
 from batchbg.errors import ConfigError, ExitCode
 from batchbg.folder_plan import Line
 from batchbg.ledger.engine import Ledger
@@ -63,12 +64,12 @@ def show_plan(settings: Settings, save: Path | None = None) -> ExitCode:
 
 
 def _plan(settings: Settings, save: Path | None) -> tuple[Tally, Outlook]:
-    progress = output.Progress(settings)
+    progress = Progress(settings)
     with contextlib.ExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="batchbg-plan-"))
         ledger = open_snapshot(settings.ledger, Path(folder))
         stack.callback(ledger.close)
-        bar = stack.enter_context(tqdm(desc="looking", unit="file", disable=True if settings.quiet else None))
+        bar = stack.enter_context(tqdm(desc="looking", unit="file", disable=settings.quiet or not output.is_animated()))
         file = _open(stack, save) if save else None
         planner = Planner(settings, ledger, "plan", bar.update, tells_all=bool(settings.verbose))
         price = _outlook(ledger, settings).price
@@ -163,15 +164,9 @@ def _lines(tally: Tally, found: Outlook, settings: Settings) -> list[str]:
         lines.append(f"{tally.enlarged} of these crops enlarge their background, which blurs it")
     lines += [f"background {path} is left out: {reason}" for path, reason in tally.bad_backgrounds.items()]
     if found.jobs:
-        about = _duration(_seconds(found, settings))
+        about = output.duration(_seconds(found, settings))
         lines.append(f"about {about}, with {settings.max_in_flight} jobs in flight at {MEDIAN_S:g} s each")
     return lines + [f"warning: {warning}" for warning in _warnings(found)]
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
 def _warnings(found: Outlook) -> list[str]:

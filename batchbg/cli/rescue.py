@@ -5,8 +5,9 @@ import os
 import click
 
 from batchbg import mend, pipeline
-from batchbg.cli import output
+from batchbg.cli import closing, output
 from batchbg.cli.options import COMMON, with_settings
+from batchbg.cli.progress import Progress
 from batchbg.ledger.engine import Ledger, Tx, open_ledger
 from batchbg.settings import Settings, api_key
 
@@ -27,9 +28,9 @@ def command(ctx: click.Context, settings: Settings) -> None:
         found = mend.look_for_results(tx, ledger)
 
     key = api_key(settings, os.environ)
-    summary = pipeline.run(settings, key, "rescue", output.ask(settings), output.Progress(settings), prepare)
+    summary = pipeline.run(settings, key, "rescue", output.ask(settings), Progress(settings), prepare)
     for path in found.changed:
         output.note(f"{path}: is not the file that was saved; left as it is", settings)
     output.note(f"{found.missing} results were missing, {len(found.changed)} files have changed", settings)
-    output.print_summary(summary, settings)
+    closing.print_summary(summary, settings)
     ctx.exit(summary.exit_code)

@@ -4,7 +4,7 @@ import dataclasses
 
 import click
 
-from batchbg.cli import output
+from batchbg.cli import closing
 from batchbg.cli.options import ASKING, COMMON, LIMITS, settings_keys, with_settings
 from batchbg.cli.run import process
 from batchbg.settings import Settings
@@ -20,5 +20,5 @@ def command(ctx: click.Context, settings: Settings) -> None:
     """
     settings = dataclasses.replace(settings, photos=None)
     summary = process(settings, "resume")
-    output.print_summary(summary, settings)
+    closing.print_summary(summary, settings)
     ctx.exit(summary.exit_code)

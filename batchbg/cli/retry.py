@@ -5,8 +5,9 @@ import os
 import click
 
 from batchbg import mend, pipeline
-from batchbg.cli import output
+from batchbg.cli import closing, output
 from batchbg.cli.options import COMMON, with_settings
+from batchbg.cli.progress import Progress
 from batchbg.errors import ExitCode
 from batchbg.ledger.engine import Ledger, Tx, held, open_ledger
 from batchbg.settings import Settings, api_key
@@ -38,13 +39,13 @@ def command(ctx: click.Context, settings: Settings, job: tuple[str, ...], pay_ag
         _print(done, done.planned)
         return
     key = api_key(settings, os.environ)
-    summary = pipeline.run(settings, key, "retry", output.ask(settings), output.Progress(settings), prepare)
+    summary = pipeline.run(settings, key, "retry", output.ask(settings), Progress(settings), prepare)
     ledger = open_ledger(settings.ledger, create=False)
     with held(settings.ledger, "retry", settings.retry_lock), ledger.transaction("retry") as tx:
         refunded = mend.plan_refunded(tx, done.asked)
     ledger.close()
     _print(done, (*done.planned, *refunded))
-    output.print_summary(summary, settings)
+    closing.print_summary(summary, settings)
     only_refunded = summary.exit_code is ExitCode.INCOMPLETE and set(refunded) == set(done.asked)
     ctx.exit(ExitCode.OK if only_refunded else summary.exit_code)
 

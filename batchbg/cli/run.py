@@ -8,9 +8,10 @@ from pathlib import Path
 import click
 
 from batchbg import pipeline
-from batchbg.cli import output
+from batchbg.cli import closing, output
 from batchbg.cli.options import ASKING, COMMON, LIMITS, SCAN, settings_keys, with_settings
 from batchbg.cli.plan import show_plan
+from batchbg.cli.progress import Progress
 from batchbg.errors import BatchbgError, ConfigError
 from batchbg.report.summary import Summary
 from batchbg.settings import Settings, api_key
@@ -35,7 +36,7 @@ def command(ctx: click.Context, settings: Settings) -> None:
     if settings.dry_run:
         ctx.exit(show_plan(settings))
     summary = process(settings, "run")
-    output.print_summary(summary, settings)
+    closing.print_summary(summary, settings)
     ctx.exit(summary.exit_code)
 
 
@@ -46,7 +47,7 @@ def process(settings: Settings, name: str) -> Summary:
 
         check_name(settings.report)
     key = api_key(settings, os.environ)
-    progress = output.Progress(settings)
+    progress = Progress(settings)
     with contextlib.ExitStack() as stack:
         stack.callback(progress.close)
         if settings.sandbox:

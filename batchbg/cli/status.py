@@ -5,7 +5,7 @@ import time
 
 import click
 
-from batchbg.cli import output
+from batchbg.cli import closing, output
 from batchbg.cli.options import COMMON, with_settings
 from batchbg.ledger import runs
 from batchbg.ledger.engine import open_ledger
@@ -25,7 +25,7 @@ def command(settings: Settings) -> None:
     if settings.json:
         output.print_json(summary.as_json())
         return
-    for line in output.summary_lines(summary, settings):
+    for line in closing.summary_lines(summary, settings):
         click.echo(line)
     for one in past:
         began = datetime.datetime.fromtimestamp(one.started_at, settings.zone).strftime("%Y-%m-%d %H:%M:%S")
