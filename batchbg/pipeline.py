@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator
 from types import FrameType
 from urllib.parse import urlsplit
 
+from batchbg import log_context
 from batchbg.api.again import ask_again
 from batchbg.api.client import MagicHour
 from batchbg.api.limiter import RateLimiter
@@ -205,7 +206,7 @@ class _Run:
 
     def go(self) -> Summary:
         """Plan, ask, work, sum up; the run's end is in the ledger whatever happens, short of a kill."""
-        with self._told_when_asked():
+        with self._told_when_asked(), log_context.in_run(self._run.id):
             return self._go()
 
     def _go(self) -> Summary:

@@ -309,6 +309,12 @@ SETTINGS: Final[tuple[Setting, ...]] = (
     ),
     Setting("max_blur", _number(0, or_equal=True), 0.4, "Similar enough: ln(enlargement) at most."),
     Setting("api_key_file", PATH, None, "File that holds the API key and that others cannot read."),
+    Setting(
+        "ping_url",
+        TEXT,
+        None,
+        "Address of a check as healthchecks.io has them, told of the start (/start) and of the exit code (/<code>).",
+    ),
 )
 
 BY_KEY: Final = {setting.key: setting for setting in SETTINGS}
@@ -362,6 +368,7 @@ class Settings:
     max_distortion: float
     max_blur: float
     api_key_file: Path | None
+    ping_url: str | None = dataclasses.field(repr=False)
 
     @property
     def caps(self) -> Caps:
@@ -520,6 +527,9 @@ def _check(settings: Settings) -> None:
     if settings.background_map and not settings.backgrounds and not settings.plan:
         raise ConfigError("background_map: it names files of the background folder; give --backgrounds too")
     check_host(settings.base_url, "base_url")
+    if settings.ping_url is not None and not re.match(r"https?://[^/?#\s]+[^\s]*$", settings.ping_url):
+        # It may hold a secret, so that it is not shown.
+        raise ConfigError("ping_url: it is not an address such as https://hc-ping.com/your-check")
     if settings.timezone:
         try:
             zoneinfo.ZoneInfo(settings.timezone)

@@ -390,9 +390,3 @@ def chunks_of(data: bytes) -> Body:
             yield data[start : start + (1 << 18)]
 
     return body
-
-
-def silence_libraries() -> None:
-    """Keep httpx from logging addresses: signed ones are credentials."""
-    for name in ("httpx", "httpcore", "alembic", "PIL", "asyncio"):
-        logging.getLogger(name).setLevel(logging.WARNING)

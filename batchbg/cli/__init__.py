@@ -5,6 +5,7 @@ Commands are imported when they are called: a second run over a known folder spe
 
 import difflib
 import importlib
+import logging
 import os
 import signal
 import sys
@@ -119,4 +120,6 @@ def _leave(code: ExitCode):  # type: ignore[no-untyped-def]  # a signal handler'
 
 
 def _say(text: str) -> None:
-    click.echo(text, err=True)
+    from batchbg.cli.logs import say
+
+    say(text, logging.ERROR)

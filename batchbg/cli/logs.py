@@ -7,7 +7,8 @@ import sys
 
 from tqdm import tqdm
 
-from batchbg.api.client import silence_libraries
+from batchbg import log_context
+from batchbg.api.quiet import silence_libraries
 from batchbg.settings import Settings
 
 
@@ -25,6 +26,7 @@ class _JsonFormatter(logging.Formatter):
             "time": at.isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
             "logger": record.name,
+            **log_context.current(),
             "message": record.getMessage(),
         }
         if record.exc_info:
@@ -48,3 +50,12 @@ def set_up_logging(settings: Settings) -> None:
         root.setLevel({0: logging.WARNING, 1: logging.INFO}.get(settings.verbose, logging.DEBUG))
     silence_libraries()
     logging.getLogger("uvicorn").setLevel(logging.WARNING)  # the sandbox's; that it serves is no news to a run
+
+
+def say(text: str, level: int = logging.INFO) -> None:
+    """Write a line to stderr that no level holds back: as it is, or as a line of the log where that is JSON."""
+    for handler in logging.getLogger().handlers:
+        if isinstance(handler.formatter, _JsonFormatter):
+            handler.handle(logging.getLogger("batchbg").makeRecord("batchbg", level, "", 0, text, (), None))
+            return
+    tqdm.write(text, file=sys.stderr)

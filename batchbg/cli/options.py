@@ -1,6 +1,7 @@
 """Turning the table of settings into click options, and what click parsed into Settings."""
 
 import functools
+import logging
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import Any, Final, TypeVar
 
 import click
 
-from batchbg.cli.logs import set_up_logging
+from batchbg.cli.logs import say, set_up_logging
 from batchbg.settings import BY_KEY, Setting, load, misspelt_variables
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -67,7 +68,7 @@ def with_settings(
             settings = load(flags, os.environ, config, changed)
             set_up_logging(settings)
             for warning in misspelt_variables(os.environ):
-                click.echo(f"batchbg: {warning}", err=True)
+                say(f"batchbg: {warning}", logging.WARNING)
             return command(settings=settings, **parameters)
 
         wrapped: Any = wrapper

@@ -6,8 +6,8 @@ import sys
 from typing import Any
 
 import click
-from tqdm import tqdm
 
+from batchbg.cli.logs import say
 from batchbg.core.model import PRICE_CREDITS
 from batchbg.errors import ConfigError
 from batchbg.planner import Tally
@@ -17,7 +17,7 @@ from batchbg.settings import Settings
 def note(text: str, settings: Settings) -> None:
     """Say something on stderr, unless nothing is to be said."""
     if not settings.quiet:
-        tqdm.write(text, file=sys.stderr)
+        say(text)
 
 
 def print_json(value: Any) -> None:

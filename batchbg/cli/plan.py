@@ -46,13 +46,17 @@ def command(ctx: click.Context, settings: Settings, save: Path | None) -> None:
     rejected_backgrounds (reason by background), enlarged, credits, price, seconds, cap_left and balance (null where
     not known), warnings (sentences).
     """
-    if settings.photos is None:
-        raise ConfigError("name the folder of photos: `batchbg plan PHOTOS`, or `photos` in config.toml")
     ctx.exit(show_plan(settings, save))
 
 
 def show_plan(settings: Settings, save: Path | None = None) -> ExitCode:
-    """Print the plan; 3 where a photo is rejected that no run has told of yet."""
+    """Print the plan; 3 where a photo is rejected that no run has told of yet.
+
+    Raises:
+        ConfigError: no folder of photos is named.
+    """
+    if settings.photos is None:
+        raise ConfigError("name the folder of photos: `batchbg plan PHOTOS`, or `photos` in config.toml")
     tally, found = _plan(settings, save)
     if settings.json:
         output.print_json(_as_json(tally, found, settings))

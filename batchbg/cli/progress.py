@@ -7,6 +7,7 @@ from typing import Any
 import click
 from tqdm import tqdm
 
+from batchbg.cli.logs import say
 from batchbg.cli.output import duration, is_animated, money, note
 from batchbg.core.model import PRICE_CREDITS
 from batchbg.core.standing import Standing
@@ -73,7 +74,7 @@ class Progress(Reporter):
         text = status_line(standing, self._settings) if standing else self._before_the_pool()
         # The signal may have come in the middle of another line's writing; then that one has to do.
         with contextlib.suppress(RuntimeError):
-            tqdm.write(text, file=sys.stderr)
+            say(text)
 
     def _before_the_pool(self) -> str:
         if self._bar is not None:

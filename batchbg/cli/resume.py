@@ -5,6 +5,7 @@ import dataclasses
 import click
 
 from batchbg.cli import closing
+from batchbg.cli.heartbeat import heartbeat
 from batchbg.cli.options import ASKING, COMMON, LIMITS, settings_keys, with_settings
 from batchbg.cli.run import process
 from batchbg.settings import Settings
@@ -19,6 +20,8 @@ def command(ctx: click.Context, settings: Settings) -> None:
     After a power cut or an interrupt this collects all that is paid for and goes on with what was planned.
     """
     settings = dataclasses.replace(settings, photos=None)
-    summary = process(settings, "resume")
-    closing.print_summary(summary, settings)
-    ctx.exit(summary.exit_code)
+    with heartbeat(settings) as told:
+        summary = process(settings, "resume")
+        told += closing.summary_lines(summary, settings)
+        closing.print_summary(summary, settings)
+        ctx.exit(summary.exit_code)

@@ -9,6 +9,7 @@ import click
 
 from batchbg import pipeline
 from batchbg.cli import closing, output
+from batchbg.cli.heartbeat import heartbeat
 from batchbg.cli.options import ASKING, COMMON, LIMITS, SCAN, settings_keys, with_settings
 from batchbg.cli.plan import show_plan
 from batchbg.cli.progress import Progress
@@ -31,13 +32,15 @@ def command(ctx: click.Context, settings: Settings) -> None:
     batchbg run photos --sandbox          a rehearsal: no key, nothing charged
     batchbg run photos -n                 what would be done
     """
-    if settings.photos is None:
-        raise ConfigError("name the folder of photos: `batchbg run PHOTOS`, or `photos` in config.toml")
     if settings.dry_run:
         ctx.exit(show_plan(settings))
-    summary = process(settings, "run")
-    closing.print_summary(summary, settings)
-    ctx.exit(summary.exit_code)
+    with heartbeat(settings) as told:
+        if settings.photos is None:
+            raise ConfigError("name the folder of photos: `batchbg run PHOTOS`, or `photos` in config.toml")
+        summary = process(settings, "run")
+        told += closing.summary_lines(summary, settings)
+        closing.print_summary(summary, settings)
+        ctx.exit(summary.exit_code)
 
 
 def process(settings: Settings, name: str) -> Summary:
