@@ -6,15 +6,17 @@ import click
 
 from batchbg import mend, pipeline
 from batchbg.cli import closing, output
+from batchbg.cli.completing import job_ids
 from batchbg.cli.options import COMMON, with_settings
 from batchbg.cli.progress import Progress
+from batchbg.core.lifecycle import JobState
 from batchbg.errors import ExitCode
 from batchbg.ledger.engine import Ledger, Tx, held, open_ledger
 from batchbg.settings import Settings, api_key
 
 
 @click.command()
-@click.argument("job", nargs=-1)
+@click.argument("job", nargs=-1, shell_complete=job_ids(JobState.FAILED, JobState.CANCELED))
 @click.option("--pay-again", is_flag=True, help="Plan again also what is still charged: it is then paid for twice.")
 @with_settings("base_url", "requests_per_second", "json", "retry_lock", *COMMON)
 @click.pass_context
