@@ -10,6 +10,7 @@ from typing import Any, Final, TypeVar
 import click
 
 from batchbg.cli.logs import say, set_up_logging
+from batchbg.errors import ConfigError
 from batchbg.settings import BY_KEY, Setting, load, misspelt_variables
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -50,13 +51,16 @@ ASKING: Final = ("yes", "confirm_batch_over", "json", "retry_lock", "strict", "r
 
 
 def with_settings(
-    *keys: str, overrides: Callable[[dict[str, Any]], dict[str, Any]] | None = None
+    *keys: str,
+    overrides: Callable[[dict[str, Any]], dict[str, Any]] | None = None,
+    refused: Callable[[ConfigError, dict[str, Any]], Any] | None = None,
 ) -> Callable[[F], Callable[..., Any]]:
     """Give a command the options of these settings and pass it the merged ``settings``.
 
     Args:
         keys: of settings that have a flag, in the order of --help.
         overrides: returns defaults of this command's own, given the parameters.
+        refused: called, with the flags, in the command's place where there are no settings to be had.
     """
 
     def decorate(command: F) -> Callable[..., Any]:
@@ -65,7 +69,12 @@ def with_settings(
             fields = {BY_KEY[key].field for key in (*keys, "photos")}
             flags = {name: parameters.pop(name) for name in list(parameters) if name in fields}
             changed = overrides(parameters) if overrides else None
-            settings = load(flags, os.environ, config, changed)
+            try:
+                settings = load(flags, os.environ, config, changed)
+            except ConfigError as error:
+                if refused is None:
+                    raise
+                return refused(error, flags)
             set_up_logging(settings)
             for warning in misspelt_variables(os.environ):
                 say(f"batchbg: {warning}", logging.WARNING)
