@@ -24,7 +24,7 @@ def _without_settings(error: ConfigError, flags: dict[str, Any]) -> None:
 
 
 @click.command()
-@with_settings("backgrounds", "output", "base_url", "sandbox", "json", *COMMON, refused=_without_settings)
+@with_settings("backgrounds", "output", "base_url", "sandbox", "json", *COMMON, refused=_without_settings, reading=True)
 @click.argument("photos", required=False, type=click.Path(path_type=Path))
 @click.pass_context
 def command(ctx: click.Context, settings: Settings) -> None:

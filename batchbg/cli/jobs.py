@@ -17,7 +17,7 @@ REJECTED = "rejected"
 
 @click.command()
 @click.option("--state", type=click.Choice([*(one.value for one in JobState), REJECTED]), help="Only these.")
-@with_settings("json", "sandbox", *COMMON)
+@with_settings("json", "sandbox", *COMMON, reading=True)
 def command(settings: Settings, state: str | None) -> None:
     """List jobs, one line each; with --json one object a line.
 

@@ -1,5 +1,6 @@
 """Turning the table of settings into click options, and what click parsed into Settings."""
 
+import dataclasses
 import functools
 import logging
 import os
@@ -50,10 +51,15 @@ ASKING: Final = ("yes", "confirm_batch_over", "json", "retry_lock", "strict", "r
 """Question and output."""
 
 
+REHEARSALS: Final = "Those of rehearsals: ledger batchbg-sandbox.db, output folder output-sandbox, no key."
+"""Of --sandbox, where a command starts none."""
+
+
 def with_settings(
     *keys: str,
     overrides: Callable[[dict[str, Any]], dict[str, Any]] | None = None,
     refused: Callable[[ConfigError, dict[str, Any]], Any] | None = None,
+    reading: bool = False,
 ) -> Callable[[F], Callable[..., Any]]:
     """Give a command the options of these settings and pass it the merged ``settings``.
 
@@ -61,6 +67,7 @@ def with_settings(
         keys: of settings that have a flag, in the order of --help.
         overrides: returns defaults of this command's own, given the parameters.
         refused: called, with the flags, in the command's place where there are no settings to be had.
+        reading: the command only looks, so that --sandbox means where.
     """
 
     def decorate(command: F) -> Callable[..., Any]:
@@ -82,7 +89,10 @@ def with_settings(
 
         wrapped: Any = wrapper
         for key in reversed(keys):
-            wrapped = _option(BY_KEY[key])(wrapped)
+            setting = BY_KEY[key]
+            if reading and key == "sandbox":
+                setting = dataclasses.replace(setting, help=REHEARSALS)
+            wrapped = _option(setting)(wrapped)
         where = click.Path(path_type=Path)
         return click.option("--config", type=where, metavar="FILE", help="Settings [default: ./config.toml].")(wrapped)  # type: ignore[no-any-return]
 

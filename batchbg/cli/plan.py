@@ -30,7 +30,9 @@ MEDIAN_S: Final = 4.0
 @click.option(
     "--save", type=click.Path(path_type=Path), metavar="FILE", help="Write the plan, for `batchbg run --plan`."
 )
-@with_settings(*settings_keys(SCAN, ("sandbox", "max_credits", "max_in_flight", "json", "strict"), COMMON))
+@with_settings(
+    *settings_keys(SCAN, ("sandbox", "max_credits", "max_in_flight", "json", "strict"), COMMON), reading=True
+)
 @click.pass_context
 def command(ctx: click.Context, settings: Settings, save: Path | None) -> None:
     """Show what would be done with the photos in PHOTOS, why, and what it costs.

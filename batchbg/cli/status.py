@@ -14,7 +14,7 @@ from batchbg.settings import Settings
 
 
 @click.command()
-@with_settings("json", "sandbox", *COMMON)
+@with_settings("json", "sandbox", *COMMON, reading=True)
 def command(settings: Settings) -> None:
     """Show the whole ledger: jobs by state, credits, the last runs."""
     ledger = open_ledger(settings.ledger, create=False)
