@@ -67,9 +67,6 @@ OPEN = frozenset(JobState) - FINAL
 
 Prepare = Callable[[Tx, Ledger], None]
 
-Ask = Callable[[Tally, int], bool]
-"""Asks a person whether to go on, given the scan's tally and the number of new jobs."""
-
 
 class Reporter:
     """What a run tells while it goes; silent by default.
@@ -89,6 +86,10 @@ class Reporter:
     def looked(self, number: int) -> None:
         """So many more files were opened."""
 
+    def ask(self, new: int) -> bool:
+        """So many new jobs are more than may start unasked; return whether to go on."""
+        return False
+
     def settled(self, total: int) -> None:
         """The pool is set up and will now start on so many jobs."""
 
@@ -103,16 +104,13 @@ class Reporter:
         return False
 
 
-def run(
-    settings: Settings, key: str, command: str, ask: Ask, reporter: Reporter, prepare: Prepare | None = None
-) -> Summary:
+def run(settings: Settings, key: str, command: str, reporter: Reporter, prepare: Prepare | None = None) -> Summary:
     """Do everything: plan ``settings.photos`` where it is set, then finish every job taken up.
 
     Args:
         settings: checked.
         key: the API key.
         command: its name, for the ledger.
-        ask: called before more new jobs than may start unasked.
         reporter: hears what happens.
         prepare: changes jobs before the work begins. With it, planned jobs are left alone: only what is paid for
             is collected.
@@ -129,7 +127,7 @@ def run(
             if made:
                 reporter.ledger_made(str(ledger.path))
             _check_kind(ledger, settings)
-            return _Run(settings, key, command, ledger, ask, reporter, prepare).go()
+            return _Run(settings, key, command, ledger, reporter, prepare).go()
         finally:
             ledger.close()
 
@@ -180,14 +178,12 @@ class _Run:
         key: str,
         command: str,
         ledger: Ledger,
-        ask: Ask,
         reporter: Reporter,
         prepare: Prepare | None,
     ) -> None:
         self._settings = settings
         self._key = key
         self._ledger = ledger
-        self._ask = ask
         self._reporter = reporter
         self._prepare = prepare
         self._stop = Stop()
@@ -290,7 +286,7 @@ class _Run:
         unasked = self._settings.sandbox or self._settings.yes or self._settings.pilot is not None
         if unasked or limit < 0 or new <= limit:
             return True
-        return self._ask(self._planner.tally if self._planner else Tally(), new)
+        return self._reporter.ask(new)
 
     def _try_outputs(self) -> None:
         """Pay for nothing that cannot be saved; a scan has tried its own output folder before it began."""

@@ -8,9 +8,6 @@ from typing import Any
 import click
 
 from batchbg.cli.logs import say
-from batchbg.core.model import PRICE_CREDITS
-from batchbg.errors import ConfigError
-from batchbg.planner import Tally
 from batchbg.settings import Settings
 
 
@@ -41,19 +38,3 @@ def duration(seconds: float) -> str:
 def is_animated() -> bool:
     """Tell whether stderr is a terminal on which a line can be drawn anew."""
     return sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
-
-
-def ask(settings: Settings) -> Any:
-    """Return the function that asks before a large batch."""
-
-    def question(tally: Tally, new: int) -> bool:
-        cost = f"{new} new jobs, about {money(new * PRICE_CREDITS, settings)}"
-        if not (sys.stdin.isatty() and sys.stderr.isatty()):
-            if settings.is_capped:
-                return True
-            raise ConfigError(
-                f"{cost}, and nobody to ask: give --yes, or a cap such as --max-credits {new * PRICE_CREDITS}"
-            )
-        return click.confirm(f"{cost}. Go on?", err=True)
-
-    return question

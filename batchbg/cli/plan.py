@@ -75,7 +75,9 @@ def _plan(settings: Settings, save: Path | None) -> tuple[Tally, Outlook]:
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="batchbg-plan-"))
         ledger = open_snapshot(settings.ledger, Path(folder))
         stack.callback(ledger.close)
-        bar = stack.enter_context(tqdm(desc="looking", unit="file", disable=settings.quiet or not output.is_animated()))
+        bar = stack.enter_context(
+            tqdm(desc="looking", unit=" files", disable=settings.quiet or not output.is_animated())
+        )
         file = _open(stack, save) if save else None
         planner = Planner(settings, ledger, "plan", bar.update, tells_all=bool(settings.verbose))
         price = _outlook(ledger, settings).price

@@ -11,6 +11,7 @@ from batchbg.cli.logs import say
 from batchbg.cli.output import duration, is_animated, money, note
 from batchbg.core.model import PRICE_CREDITS
 from batchbg.core.standing import Standing
+from batchbg.errors import ConfigError
 from batchbg.folder_plan import Line
 from batchbg.pipeline import Reporter
 from batchbg.settings import Settings
@@ -29,6 +30,7 @@ class Progress(Reporter):
         self._looking: tqdm[Any] | None = None
         self._opened = 0
         self._planned = 0
+        self._asking = False
 
     def line(self, line: Line) -> None:
         """Print one photo of the plan with -v; rejects always."""
@@ -47,7 +49,7 @@ class Progress(Reporter):
         """Show how the scan goes, on a terminal."""
         self._opened += number
         if self._looking is None:
-            self._looking = tqdm(desc="looking", unit="file", disable=not self.live, file=sys.stderr, leave=False)
+            self._looking = tqdm(desc="looking", unit=" files", disable=not self.live, file=sys.stderr, leave=False)
         self._looking.update(number)
 
     def settled(self, total: int) -> None:
@@ -64,7 +66,7 @@ class Progress(Reporter):
 
     def tick(self, standing: Standing) -> None:
         """Draw the bar as the run stands now."""
-        if self._bar is not None and not self._bar.disable:
+        if self._bar is not None and not self._bar.disable and not self._asking:
             self._bar.total = standing.total
             self._bar.n = standing.ended
             self._bar.set_postfix_str(", ".join(_beside_the_bar(standing)), refresh=True)
@@ -87,21 +89,32 @@ class Progress(Reporter):
 
         page = write_report(self._settings.ledger, self._settings.report)
         note(f"pilot: {number} photos tried; {page} shows them", self._settings)
-        if self._settings.yes or not (sys.stdin.isatty() and sys.stderr.isatty()):
+        if self._settings.yes or not _somebody_there():
             return False
         cost = money(left * PRICE_CREDITS, self._settings)
-        if self._bar is None:
-            return self._asked(left, cost)
-        live, self._bar.disable = self._bar.disable, True
-        self._bar.clear()
+        self._asking = True  # this is another thread than the one that draws
         try:
-            return self._asked(left, cost)
+            if self._bar is not None:
+                self._bar.clear()
+            return click.confirm(f"Go on with the other {left}, about {cost}?", err=True)
         finally:
-            self._bar.disable = live
+            self._asking = False
 
-    @staticmethod
-    def _asked(left: int, cost: str) -> bool:
-        return click.confirm(f"Go on with the other {left}, about {cost}?", err=True)
+    def ask(self, new: int) -> bool:
+        """Ask before a large batch.
+
+        Raises:
+            ConfigError: there is nobody to ask.
+        """
+        cost = f"{new} new jobs, about {money(new * PRICE_CREDITS, self._settings)}"
+        if _somebody_there():
+            self._close_looking()
+            return click.confirm(f"{cost}. Go on?", err=True)
+        if self._settings.is_capped:
+            return True
+        raise ConfigError(
+            f"{cost}, and nobody to ask: give --yes, or a cap such as --max-credits {new * PRICE_CREDITS}"
+        )
 
     def _close_looking(self) -> None:
         if self._looking is not None:
@@ -113,6 +126,10 @@ class Progress(Reporter):
         self._close_looking()
         if self._bar is not None:
             self._bar.close()
+
+
+def _somebody_there() -> bool:
+    return sys.stdin.isatty() and sys.stderr.isatty()
 
 
 def _beside_the_bar(standing: Standing) -> list[str]:

@@ -28,7 +28,7 @@ def command(ctx: click.Context, settings: Settings) -> None:
         found = mend.look_for_results(tx, ledger)
 
     key = api_key(settings, os.environ)
-    summary = pipeline.run(settings, key, "rescue", output.ask(settings), Progress(settings), prepare)
+    summary = pipeline.run(settings, key, "rescue", Progress(settings), prepare)
     for path in found.changed:
         output.note(f"{path}: is not the file that was saved; left as it is", settings)
     output.note(f"{found.missing} results were missing, {len(found.changed)} files have changed", settings)

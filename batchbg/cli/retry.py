@@ -5,7 +5,7 @@ import os
 import click
 
 from batchbg import mend, pipeline
-from batchbg.cli import closing, output
+from batchbg.cli import closing
 from batchbg.cli.completing import job_ids
 from batchbg.cli.options import COMMON, with_settings
 from batchbg.cli.progress import Progress
@@ -41,7 +41,7 @@ def command(ctx: click.Context, settings: Settings, job: tuple[str, ...], pay_ag
         _print(done, done.planned)
         return
     key = api_key(settings, os.environ)
-    summary = pipeline.run(settings, key, "retry", output.ask(settings), Progress(settings), prepare)
+    summary = pipeline.run(settings, key, "retry", Progress(settings), prepare)
     ledger = open_ledger(settings.ledger, create=False)
     with held(settings.ledger, "retry", settings.retry_lock), ledger.transaction("retry") as tx:
         refunded = mend.plan_refunded(tx, done.asked)

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from batchbg import pipeline
-from batchbg.cli import closing, output
+from batchbg.cli import closing
 from batchbg.cli.heartbeat import heartbeat
 from batchbg.cli.options import ASKING, COMMON, LIMITS, SCAN, settings_keys, with_settings
 from batchbg.cli.plan import show_plan
@@ -59,7 +59,7 @@ def process(settings: Settings, name: str) -> Summary:
 
             server = stack.enter_context(SandboxServer(SandboxConfig()))
             settings = dataclasses.replace(settings, base_url=server.url)
-        summary = pipeline.run(settings, key, name, output.ask(settings), progress)
+        summary = pipeline.run(settings, key, name, progress)
     return _with_report(summary, settings) if settings.report else summary
 
 
