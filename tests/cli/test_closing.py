@@ -98,12 +98,14 @@ def test_off_a_terminal_it_is_one_line_and_with_q_none_on_success(shop: Shop):
     assert shop.run("-q") == type(capped)(0, "", "")
 
 
+@pytest.mark.slow
 def test_a_bad_photo_is_news_once(shop: Shop):
     """Night after night the same one is no alarm."""
     (shop.photos / "bad.jpg").write_text("no picture")
     assert [shop.run("-q").code for _ in range(3)] == [3, 0, 0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "value", "coloured"), [("NO_COLOR", "1", False), ("NO_COLOR", "", True)])
 def test_no_color_is_obeyed(shop: Shop, terminal: Terminal, name: str, value: str, coloured: bool):
     """An empty one is as if it were not set: https://no-color.org."""
@@ -113,6 +115,7 @@ def test_no_color_is_obeyed(shop: Shop, terminal: Terminal, name: str, value: st
     assert ("\x1b[" in result.out) is coloured
 
 
+@pytest.mark.slow
 def test_a_dumb_terminal_gets_neither_colours_nor_a_bar(shop: Shop, terminal: Terminal):
     """It cannot draw a line anew either."""
     shop.some_photos(1)

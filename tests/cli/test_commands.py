@@ -79,6 +79,7 @@ def test_an_internal_error_is_one_sentence(shop: Shop, monkeypatch: pytest.Monke
     assert ("Traceback" in result.err) is (loud in (["-vv"], ["-v", "-v"]))
 
 
+@pytest.mark.slow
 def test_completion_knows_commands_options_states_and_jobs(shop: Shop, monkeypatch: pytest.MonkeyPatch):
     assert completed("batchbg", "re") == [
         f"plain,{name}" for name in ("resume", "retry", "resolve", "rescue", "report")

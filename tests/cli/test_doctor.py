@@ -89,6 +89,7 @@ def test_folders_that_are_not_there_or_not_writable(shop: Shop, monkeypatch: pyt
     assert found["output"]["mend"].startswith(f"chmod u+rwx {shop.folder}")
 
 
+@pytest.mark.slow
 def test_space_is_held_against_what_is_planned(shop: Shop, monkeypatch: pytest.MonkeyPatch):
     shop.some_photos(2)
     usage = namedtuple("usage", "total used free")
@@ -99,6 +100,7 @@ def test_space_is_held_against_what_is_planned(shop: Shop, monkeypatch: pytest.M
     assert doctor(shop, "--sandbox", code=2)["space"]["verdict"] == "fail"
 
 
+@pytest.mark.slow
 def test_a_ledger_that_is_held_broken_or_not_ours(shop: Shop):
     shop.some_photos(1)
     shop.run()
@@ -113,6 +115,7 @@ def test_a_ledger_that_is_held_broken_or_not_ours(shop: Shop):
     assert doctor(shop, code=2)["ledger"]["verdict"] == "fail"
 
 
+@pytest.mark.slow
 def test_the_service_is_asked_and_its_clock_compared(shop: Shop, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("batchbg.doctor.PATIENCE_S", 0.0)
     monkeypatch.setattr("batchbg.doctor.SKEW_S", -1.0)  # no two clocks agree better than exactly

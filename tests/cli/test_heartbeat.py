@@ -86,7 +86,7 @@ def test_a_dry_run_and_other_commands_ping_nobody(shop: Shop, monitor: Monitor):
     assert not monitor.heard
 
 
-@pytest.mark.parametrize("mood", [500, "hang", "refuse"])
+@pytest.mark.parametrize("mood", ["hang", *(pytest.param(mood, marks=pytest.mark.slow) for mood in (500, "refuse"))])
 def test_a_monitor_in_trouble_changes_nothing(
     shop: Shop, monitor: Monitor, mood: int | str, monkeypatch: pytest.MonkeyPatch
 ):
@@ -107,6 +107,7 @@ def test_a_monitor_in_trouble_changes_nothing(
     assert shop.run("-q").err == ""
 
 
+@pytest.mark.slow
 def test_neither_key_nor_signed_address_is_told(shop: Shop, monitor: Monitor):
     shop.setting("PING_URL", monitor.url)
     shop.photo(f"{KEY}.png")  # the log names it

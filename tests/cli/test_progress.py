@@ -13,6 +13,7 @@ from tests.cli.conftest import Terminal
 from tests.e2e.conftest import Shop
 
 
+@pytest.mark.slow
 def test_the_bar_shows_places_credits_rate_and_time_left(
     shop: Shop, terminal: Terminal, monkeypatch: pytest.MonkeyPatch
 ):
@@ -47,6 +48,7 @@ def test_sigusr1_tells_how_the_run_stands_and_disturbs_nothing(shop: Shop):
     assert " of 50 of the cap" in line
 
 
+@pytest.mark.slow
 def test_sigusr1_while_it_plans_tells_that_it_plans(shop: Shop, monkeypatch: pytest.MonkeyPatch):
     shop.some_photos(2)
     from batchbg.planner import Planner
