@@ -4,6 +4,7 @@ import datetime
 import json
 import logging
 import sys
+from typing import Any
 
 from tqdm import tqdm
 
@@ -17,6 +18,12 @@ class _TqdmHandler(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         tqdm.write(self.format(record), file=sys.stderr)
+
+
+class _TextFormatter(logging.Formatter):
+    def formatException(self, ei: Any) -> str:  # the base class's name
+        """Return where it happened, for those who ask for everything; what happened is in the message."""
+        return super().formatException(ei) if logging.getLogger().level <= logging.DEBUG else ""
 
 
 class _JsonFormatter(logging.Formatter):
@@ -41,7 +48,7 @@ def set_up_logging(settings: Settings) -> None:
         root.removeHandler(handler)
     handler = _TqdmHandler()
     handler.setFormatter(
-        _JsonFormatter() if settings.log_format == "json" else logging.Formatter("%(levelname)s: %(message)s")
+        _JsonFormatter() if settings.log_format == "json" else _TextFormatter("%(levelname)s: %(message)s")
     )
     root.addHandler(handler)
     if settings.quiet:

@@ -19,6 +19,9 @@ def command(ctx: click.Context, settings: Settings) -> None:
     """Download again every paid result that is missing on disk. It costs nothing.
 
     A file that is there, but is not what was saved, is named and left as it is.
+
+    \b
+    batchbg rescue
     """
     open_ledger(settings.ledger, create=False).close()
     found = mend.Missing()

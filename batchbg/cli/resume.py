@@ -18,6 +18,10 @@ def command(ctx: click.Context, settings: Settings) -> None:
     """Finish the ledger's unfinished jobs, without looking for new photos.
 
     After a power cut or an interrupt this collects all that is paid for and goes on with what was planned.
+
+    \b
+    batchbg resume
+    batchbg resume --max-credits 500
     """
     settings = dataclasses.replace(settings, photos=None)
     with heartbeat(settings) as told:

@@ -25,6 +25,10 @@ def command(ctx: click.Context, settings: Settings, job: tuple[str, ...], pay_ag
 
     One that was never created, or whose refund was seen, is planned again for the next run. One that is still
     charged is asked for and downloaded again, which is free.
+
+    \b
+    batchbg retry                 all of them
+    batchbg retry JOB --pay-again
     """
     done = mend.Retried((), (), ())
 

@@ -16,7 +16,12 @@ from batchbg.settings import Settings
 @click.command()
 @with_settings("json", "sandbox", *COMMON, reading=True)
 def command(settings: Settings) -> None:
-    """Show the whole ledger: jobs by state, credits, the last runs."""
+    """Show the whole ledger: jobs by state, credits, the last runs.
+
+    \b
+    batchbg status
+    batchbg status --json | jq .credits.remaining
+    """
     ledger = open_ledger(settings.ledger, create=False)
     with ledger.reading() as connection:
         summary = of_ledger(connection, settings.caps, time.time(), settings.zone)

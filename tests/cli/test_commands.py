@@ -79,6 +79,21 @@ def test_an_internal_error_is_one_sentence(shop: Shop, monkeypatch: pytest.Monke
     assert ("Traceback" in result.err) is (loud in (["-vv"], ["-v", "-v"]))
 
 
+def test_an_error_in_the_middle_of_a_job_is_one_line_too(shop: Shop, monkeypatch: pytest.MonkeyPatch):
+    """The photo it happened to is named; the traceback is for -vv."""
+
+    async def broken(*_: object) -> None:
+        raise RuntimeError("out of the blue")
+
+    monkeypatch.setattr("batchbg.pool.worker.Worker.step", broken)
+    shop.some_photos(1)
+    result = shop.run()
+    assert result.code == 1
+    assert "photo-000.png: RuntimeError: out of the blue" in result.out
+    assert "Traceback" not in result.err
+    assert "Traceback" in shop.run("-vv").err
+
+
 @pytest.mark.slow
 def test_completion_knows_commands_options_states_and_jobs(shop: Shop, monkeypatch: pytest.MonkeyPatch):
     assert completed("batchbg", "re") == [
