@@ -35,6 +35,7 @@ _EXAMPLES: Final[dict[str, Any]] = {
     "budget.price_per_credit": 0.0025,
     "timezone": "Europe/Berlin",
     "api_key_file": "/etc/batchbg/key",
+    "ping_url": "https://hc-ping.com/your-check",
 }
 """Values to show where the default is "none"."""
 

@@ -13,8 +13,10 @@ import logging
 import signal
 import time
 from collections.abc import Callable, Iterator
+from types import FrameType
 from urllib.parse import urlsplit
 
+from batchbg import log_context
 from batchbg.api.again import ask_again
 from batchbg.api.client import MagicHour
 from batchbg.api.limiter import RateLimiter
@@ -22,6 +24,7 @@ from batchbg.api.wire import Account
 from batchbg.core import pilot
 from batchbg.core.lifecycle import FINAL, PAID, JobState
 from batchbg.core.planning import FAILED_BEFORE
+from batchbg.core.standing import Standing
 from batchbg.disk.results import try_out
 from batchbg.errors import (
     AccountRefused,
@@ -40,11 +43,11 @@ from batchbg.ledger.writer import Writer
 from batchbg.planner import Planner, Tally
 from batchbg.pool.deliver import Saving, sweep
 from batchbg.pool.drain import Limits, Pool, read_account
-from batchbg.pool.observer import Observer
 from batchbg.pool.refunds import ASKED_FOR_S
 from batchbg.pool.stop import Stop
 from batchbg.report.summary import Summary, of_run
 from batchbg.settings import Settings, is_loopback
+from batchbg.watch import Watch
 
 log = logging.getLogger(__name__)
 
@@ -57,16 +60,22 @@ SIGNALS = {
     signal.SIGHUP: ExitCode.HANGUP,
 }
 
+TICK_S = 0.5
+"""Seconds between two looks of somebody who watches."""
+
 OPEN = frozenset(JobState) - FINAL
 
 Prepare = Callable[[Tx, Ledger], None]
 
-Ask = Callable[[Tally, int], bool]
-"""Asks a person whether to go on, given the scan's tally and the number of new jobs."""
 
+class Reporter:
+    """What a run tells while it goes; silent by default.
 
-class Reporter(Observer):
-    """What a run tells while it goes; silent by default."""
+    Attributes:
+        live: whether ``tick`` is wanted.
+    """
+
+    live = False
 
     def line(self, line: Line) -> None:
         """One photo was planned."""
@@ -77,24 +86,31 @@ class Reporter(Observer):
     def looked(self, number: int) -> None:
         """So many more files were opened."""
 
-    def settled(self, pool: Pool) -> None:
-        """The pool is set up and will now start."""
+    def ask(self, new: int) -> bool:
+        """So many new jobs are more than may start unasked; return whether to go on."""
+        return False
+
+    def settled(self, total: int) -> None:
+        """The pool is set up and will now start on so many jobs."""
+
+    def tick(self, standing: Standing) -> None:
+        """Some time has passed."""
+
+    def status(self, standing: Standing | None) -> None:
+        """Somebody asks how the run stands; None while the pool is not at work."""
 
     def pilot_done(self, number: int, left: int) -> bool:
         """``number`` photos were tried and ``left`` remain; return whether to go on with them."""
         return False
 
 
-def run(
-    settings: Settings, key: str, command: str, ask: Ask, reporter: Reporter, prepare: Prepare | None = None
-) -> Summary:
+def run(settings: Settings, key: str, command: str, reporter: Reporter, prepare: Prepare | None = None) -> Summary:
     """Do everything: plan ``settings.photos`` where it is set, then finish every job taken up.
 
     Args:
         settings: checked.
         key: the API key.
         command: its name, for the ledger.
-        ask: called before more new jobs than may start unasked.
         reporter: hears what happens.
         prepare: changes jobs before the work begins. With it, planned jobs are left alone: only what is paid for
             is collected.
@@ -111,7 +127,7 @@ def run(
             if made:
                 reporter.ledger_made(str(ledger.path))
             _check_kind(ledger, settings)
-            return _Run(settings, key, command, ledger, ask, reporter, prepare).go()
+            return _Run(settings, key, command, ledger, reporter, prepare).go()
         finally:
             ledger.close()
 
@@ -162,14 +178,12 @@ class _Run:
         key: str,
         command: str,
         ledger: Ledger,
-        ask: Ask,
         reporter: Reporter,
         prepare: Prepare | None,
     ) -> None:
         self._settings = settings
         self._key = key
         self._ledger = ledger
-        self._ask = ask
         self._reporter = reporter
         self._prepare = prepare
         self._stop = Stop()
@@ -177,6 +191,8 @@ class _Run:
             self._stop.collect_only()
         self._planner: Planner | None = None
         self._pool: Pool | None = None
+        self._watch: Watch | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
         with ledger.transaction() as tx:
             self._run = runs.begin(tx, command, settings.base_url, settings.max_credits, spends=not prepare)
         if self._run.continued:
@@ -186,6 +202,10 @@ class _Run:
 
     def go(self) -> Summary:
         """Plan, ask, work, sum up; the run's end is in the ledger whatever happens, short of a kill."""
+        with self._told_when_asked(), log_context.in_run(self._run.id):
+            return self._go()
+
+    def _go(self) -> Summary:
         code: ExitCode | None = None
         try:
             with self._ledger.transaction(self._run.id) as tx:
@@ -250,19 +270,23 @@ class _Run:
         """Count what this run will work on: all that is paid for, and without a scan all that is planned."""
         jobs.take_up_all(tx, PAID if self._planner or self._prepare else PAID | {JobState.PLANNED})
 
+    def _planned(self) -> int:
+        """Return how many of this run's jobs are yet to be created."""
+        with self._ledger.reading() as connection:
+            return jobs.counts(connection, self._run.id)[JobState.PLANNED]
+
     def _may_start(self) -> bool:
         """Ask where a person has to be asked.
 
         Raises:
             ConfigError: there is nobody to ask.
         """
-        with self._ledger.reading() as connection:
-            new = jobs.counts(connection, self._run.id)[JobState.PLANNED]
+        new = self._planned()
         limit = self._settings.confirm_batch_over
         unasked = self._settings.sandbox or self._settings.yes or self._settings.pilot is not None
         if unasked or limit < 0 or new <= limit:
             return True
-        return self._ask(self._planner.tally if self._planner else Tally(), new)
+        return self._reporter.ask(new)
 
     def _try_outputs(self) -> None:
         """Pay for nothing that cannot be saved; a scan has tried its own output folder before it began."""
@@ -282,7 +306,7 @@ class _Run:
         with self._ledger.reading() as connection:
             states = jobs.counts(connection)
             idle = not any(states[state] for state in PAID) and not catalog.undelivered(connection)
-            idle = idle and not jobs.counts(connection, self._run.id)[JobState.PLANNED]
+            idle = idle and not self._planned()
             idle = idle and next(jobs.charged_in_vain(connection, time.time() - ASKED_FOR_S), None) is None
         if not idle:
             asyncio.run(self._work_async())
@@ -298,7 +322,8 @@ class _Run:
                     if accounts is None:
                         return
                     self._budget = dataclasses.replace(self._budget, account=accounts[0])
-                    self._pool = Pool(
+                    watch = self._new_watch()
+                    self._pool = watch.pool = Pool(
                         api,
                         limiter,
                         self._ledger,
@@ -307,12 +332,14 @@ class _Run:
                         self._limits(),
                         accounts,
                         self._run.id,
-                        self._reporter,
+                        watch,
                         Saving(settings.quality, settings.flatten, settings.keep_received),
                     )
-                    self._reporter.settled(self._pool)
-                    with contextlib.suppress(asyncio.CancelledError):
+                    with contextlib.suppress(asyncio.CancelledError), self._watched(watch):
                         first = self._pick_pilot()
+                        if first is not None:
+                            watch.total -= self._planned() - len(first)
+                        self._reporter.settled(watch.total)
                         await self._pool.drain(first)
                         if first is not None and not self._stop.no_creates:
                             await self._after_pilot(self._pool, len(first))
@@ -331,15 +358,73 @@ class _Run:
 
     async def _after_pilot(self, pool: Pool, number: int) -> None:
         """Show what the pilot made, and go on with the rest where a person says so."""
-        with self._ledger.reading() as connection:
-            left = jobs.counts(connection, self._run.id)[JobState.PLANNED]
+        left = self._planned()
         if await asyncio.to_thread(self._reporter.pilot_done, number, left):
+            if self._watch is not None:
+                self._watch.total += left
             await pool.drain()
         else:
             why = (
                 f"pilot: {number} photos were tried, {left} remain; look at the results, then run again without --pilot"
             )
             self._stop.creates(ExitCode.CAP, why)
+
+    def _new_watch(self) -> Watch:
+        with self._ledger.reading() as connection:
+            states = jobs.counts(connection, self._run.id)
+        total = sum(number for state, number in states.items() if state in OPEN)
+        settings = self._settings
+        return Watch(
+            self._ledger,
+            self._budget,
+            self._stop,
+            total,
+            max_files=settings.max_files,
+            requests_per_second=settings.requests_per_second,
+        )
+
+    @contextlib.contextmanager
+    def _watched(self, watch: Watch) -> Iterator[None]:
+        """Let the reporter look at the run now and then, and whoever asks by signal at any time."""
+        self._watch, self._loop = watch, asyncio.get_running_loop()
+        ticking = asyncio.create_task(self._tick(watch)) if self._reporter.live else None
+        try:
+            yield
+        finally:
+            self._watch = self._loop = None
+            if ticking is not None:
+                ticking.cancel()
+
+    async def _tick(self, watch: Watch) -> None:
+        while True:
+            await asyncio.sleep(TICK_S)
+            with contextlib.suppress(LedgerError):
+                self._reporter.tick(watch.standing())
+
+    def _tell(self) -> None:
+        """Tell how the run stands."""
+        with contextlib.suppress(LedgerError):
+            self._reporter.status(self._watch.standing() if self._watch else None)
+
+    @contextlib.contextmanager
+    def _told_when_asked(self) -> Iterator[None]:
+        """Tell how the run stands at every SIGUSR1; one handler all the time, for without one the signal kills."""
+        if not hasattr(signal, "SIGUSR1"):
+            yield
+            return
+
+        def handler(_number: int, _frame: FrameType | None) -> None:
+            # What the event loop is in the middle of must not be entered a second time from here.
+            if self._loop is not None:
+                self._loop.call_soon_threadsafe(self._tell)
+            else:
+                self._reporter.status(None)
+
+        before = signal.signal(signal.SIGUSR1, handler)
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGUSR1, before)
 
     def _limits(self) -> Limits:
         settings = self._settings

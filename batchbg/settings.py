@@ -366,6 +366,12 @@ SETTINGS: Final[tuple[Setting, ...]] = (
         " Business. Larger photos are rejected.",
     ),
     Setting("api_key_file", PATH, None, "File that holds the API key and that others cannot read."),
+    Setting(
+        "ping_url",
+        TEXT,
+        None,
+        "Address of a check as healthchecks.io has them, told of the start (/start) and of the exit code (/<code>).",
+    ),
 )
 
 BY_KEY: Final = {setting.key: setting for setting in SETTINGS}
@@ -425,6 +431,7 @@ class Settings:
     max_blur: float
     max_upload_bytes: int
     api_key_file: Path | None
+    ping_url: str | None = dataclasses.field(repr=False)
 
     @property
     def caps(self) -> Caps:
@@ -588,6 +595,9 @@ def _check(settings: Settings) -> None:
         if not features.check(settings.format):
             raise ConfigError(f"format: this Pillow cannot write {settings.format}; install it from a wheel")
     check_host(settings.base_url, "base_url")
+    if settings.ping_url is not None and not re.match(r"https?://[^/?#\s]+[^\s]*$", settings.ping_url):
+        # It may hold a secret, so that it is not shown.
+        raise ConfigError("ping_url: it is not an address such as https://hc-ping.com/your-check")
     if settings.timezone:
         try:
             zoneinfo.ZoneInfo(settings.timezone)

@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import dataclasses
 import datetime
+import email.utils
 import functools
 import json
 import logging
@@ -77,6 +78,7 @@ class MagicHour:
         """Talk to ``base_url`` with ``key``, with up to ``width`` exchanges and as many transfers at once."""
         self.base_url = base_url.rstrip("/")
         self.rehearsal: bool | None = None
+        self._dated = ("", 0.0)
         self._key = key
         self._limiter = limiter
         self._refused_in_a_row = 0
@@ -96,6 +98,15 @@ class MagicHour:
     async def __aexit__(self, *_: object) -> None:
         await self._api.aclose()
         await self._storage.aclose()
+
+    @property
+    def skew_s(self) -> float | None:
+        """Seconds by which this machine's clock was ahead of the service's at the last answer; None if none was dated."""
+        date, here = self._dated
+        try:
+            return here - email.utils.parsedate_to_datetime(date).timestamp()
+        except (ValueError, TypeError, OverflowError):
+            return None
 
     # -- operations ------------------------------------------------------------------------------------------------
 
@@ -263,6 +274,7 @@ class MagicHour:
             ):
                 exchange.begin_answer(response.status_code, response.headers)
                 self.rehearsal = exchange.headers.get("server") == "batchbg-sandbox"
+                self._dated = (exchange.headers.get("date", ""), time.time())
                 async for chunk in response.aiter_bytes():
                     exchange.received += chunk
                     if len(exchange.received) > MAX_ANSWER_BYTES:
@@ -390,9 +402,3 @@ def chunks_of(data: bytes) -> Body:
             yield data[start : start + (1 << 18)]
 
     return body
-
-
-def silence_libraries() -> None:
-    """Keep httpx from logging addresses: signed ones are credentials."""
-    for name in ("httpx", "httpcore", "alembic", "PIL", "asyncio"):
-        logging.getLogger(name).setLevel(logging.WARNING)

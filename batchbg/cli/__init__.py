@@ -5,6 +5,7 @@ Commands are imported when they are called: a second run over a known folder spe
 
 import difflib
 import importlib
+import logging
 import os
 import signal
 import sys
@@ -13,29 +14,30 @@ from types import FrameType
 from typing import Final, NoReturn
 
 import click
+from click.shell_completion import CompletionItem
 
 from batchbg import __version__
 from batchbg.errors import BatchbgError, ExitCode
 
-COMMANDS: Final = (
-    "init",
-    "plan",
-    "run",
-    "resume",
-    "status",
-    "jobs",
-    "retry",
-    "resolve",
-    "rescue",
-    "audit",
-    "report",
-    "account",
-    "doctor",
-    "sandbox",
-    "demo",
-    "ledger",
-)
-"""In the order of --help: the order in which a person meets them."""
+COMMANDS: Final = {
+    "init": "Write a commented config.toml; print files for cron and systemd.",
+    "plan": "Show what would be done, why, and what it costs.",
+    "run": "Put every photo of a folder on a new background.",
+    "resume": "Finish what earlier runs began, without looking for photos.",
+    "status": "Show the whole ledger: jobs by state, credits, the last runs.",
+    "jobs": "List jobs, one line each.",
+    "retry": "Open failed and canceled jobs again.",
+    "resolve": "Settle creates whose answer was lost.",
+    "rescue": "Fetch paid results that are missing on disk, free.",
+    "audit": "Compare the ledger with the account, credit by credit.",
+    "report": "Write one HTML page that shows every photo before and after.",
+    "account": "Show the balance of the key.",
+    "doctor": "Check everything a run depends on, and say how to mend it.",
+    "sandbox": "Serve a stand-in for the API, to rehearse against.",
+    "demo": "Run the sample photos through the sandbox, for nothing.",
+    "ledger": "Upgrade, check and export the ledger.",
+}
+"""In the order of --help, in which a person meets them; here, so that a list of them imports none."""
 
 
 class LazyGroup(click.Group):
@@ -53,6 +55,16 @@ class LazyGroup(click.Group):
         command: click.Command = module.command
         return command
 
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the list of commands."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Complete a command's name, or an option of the group."""
+        names = [CompletionItem(name, help=text) for name, text in COMMANDS.items() if name.startswith(incomplete)]
+        return names + click.Command.shell_complete(self, ctx, incomplete)
+
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
@@ -66,15 +78,18 @@ class LazyGroup(click.Group):
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(__version__, prog_name="batchbg")
-def group() -> None:
+@click.pass_context
+def group(ctx: click.Context) -> None:
     """New backgrounds for a folder of product photos, paid for once each.
 
     \b
-    Try it for nothing:          batchbg demo
-    See what would be done:      batchbg plan photos -b backgrounds
-    Do it, 200 credits at most:  batchbg run photos -b backgrounds --max-credits 200
-    Go on after a power cut:     batchbg resume
+    Try it for nothing:        batchbg demo
+    See what would be done:    batchbg plan photos -b backgrounds
+    Do it, under a cap:        batchbg run photos -b backgrounds --max-credits 200
+    Go on after a power cut:   batchbg resume
     """
+    if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
+        ctx.color = False
 
 
 def main() -> NoReturn:
@@ -82,6 +97,9 @@ def main() -> NoReturn:
     for name, code in (("SIGTERM", ExitCode.TERMINATED), ("SIGHUP", ExitCode.HANGUP)):
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), _leave(code))
+    if hasattr(signal, "SIGUSR1"):
+        # A run says how it stands when it gets this; without a handler it would kill, early in a run as elsewhere.
+        signal.signal(signal.SIGUSR1, signal.SIG_IGN)
     try:
         code = group(standalone_mode=False)
     except click.ClickException as error:
@@ -98,8 +116,9 @@ def main() -> NoReturn:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(ExitCode.OK)
     except Exception as error:
-        _say(f"batchbg: internal error: {type(error).__name__}: {error}; `-vv` shows where")
-        if {"-vv", "-vvv"} & set(sys.argv) or os.environ.get("BATCHBG_VERBOSE", "0") >= "2":
+        said = " ".join(f"{type(error).__name__}: {error}".split())
+        _say(f"batchbg: internal error: {said}; `-vv` shows where")
+        if "-vv" in sys.argv or logging.getLogger().level == logging.DEBUG:
             traceback.print_exc()
         sys.exit(ExitCode.INTERNAL)
     sys.exit(code if isinstance(code, int) else ExitCode.OK)
@@ -113,4 +132,6 @@ def _leave(code: ExitCode):  # type: ignore[no-untyped-def]  # a signal handler'
 
 
 def _say(text: str) -> None:
-    click.echo(text, err=True)
+    from batchbg.cli.logs import say
+
+    say(text, logging.ERROR)

@@ -21,9 +21,9 @@ def command(settings: Settings) -> None:
     found = asyncio.run(read(settings, api_key(settings, os.environ)))
     if found is None:
         click.echo("the service has no account operation", err=True)
-    elif settings.json:
-        output.print_json({"id": found.id, "tier": found.tier, "credits": found.credits})
-    else:
+    if settings.json:
+        output.print_json({name: getattr(found, name, None) for name in ("id", "tier", "credits")})
+    elif found is not None:
         click.echo(f"account {found.id}, {found.tier or 'unknown'} plan: {found.credits} credits")
 
 

@@ -28,6 +28,10 @@ def command(ctx: click.Context, settings: Settings) -> None:
 
     The balance is evidence, no more: other programs, purchases and daily credits move it too. Ends with 0 where
     both agree, with 3 where they differ.
+
+    \b
+    batchbg audit
+    batchbg audit -q              the sums alone
     """
     ledger = open_ledger(settings.ledger, create=False)
     account_id, balance, trouble = _balance(settings)

@@ -1,12 +1,13 @@
 """``batchbg demo``: the sample photos through the sandbox, end to end."""
 
+import sys
 from pathlib import Path
 from typing import Any
 
 import click
 
 import batchbg
-from batchbg.cli import output
+from batchbg.cli import closing, output
 from batchbg.cli.options import COMMON, with_settings
 from batchbg.cli.run import process
 from batchbg.errors import ConfigError
@@ -50,7 +51,7 @@ def command(ctx: click.Context, settings: Settings) -> None:
     """
     FOLDER.mkdir(exist_ok=True)
     summary = process(settings, "demo")
-    output.print_summary(summary, settings)
-    if not settings.json:
+    closing.print_summary(summary, settings, then="batchbg plan photos -b backgrounds")
+    if not settings.json and not sys.stdout.isatty():  # the table at a terminal says so itself
         output.note(f"results: {settings.output}\nreport:  {settings.report}", settings)
     ctx.exit(summary.exit_code)

@@ -1,18 +1,37 @@
-"""``batchbg init``: write a commented config.toml."""
+"""``batchbg init``: write a commented config.toml, print what starts a run every night."""
 
 from pathlib import Path
 
 import click
 
 from batchbg.errors import ConfigError
-from batchbg.example import example_toml
 
 
 @click.command()
 @click.argument("folder", metavar="[DIR]", default=".", type=click.Path(path_type=Path))
-def command(folder: Path) -> None:
-    """Write a commented config.toml into DIR, by default the current folder."""
+@click.option("--systemd", is_flag=True, help="Print a service, a timer and a logrotate snippet instead.")
+@click.option("--cron", is_flag=True, help="Print a line for crontab and a logrotate snippet instead.")
+def command(folder: Path, systemd: bool, cron: bool) -> None:
+    """Write a commented config.toml into DIR, by default the current folder.
+
+    With --systemd or --cron nothing is written: what would run DIR's config.toml every night is printed, with absolute
+    paths, ready to be put where its comments say.
+
+    \b
+    batchbg init shop
+    batchbg init shop --cron
+    batchbg init shop --systemd
+    """
+    if systemd or cron:
+        from batchbg.cli import schedules
+
+        for wanted, text in ((systemd, schedules.systemd), (cron, schedules.cron)):
+            if wanted:
+                click.echo(text(folder).rstrip())
+        return
     path = folder / "config.toml"
+    from batchbg.example import example_toml
+
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with path.open("x", encoding="utf-8") as file:

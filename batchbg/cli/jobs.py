@@ -17,11 +17,16 @@ REJECTED = "rejected"
 
 @click.command()
 @click.option("--state", type=click.Choice([*(one.value for one in JobState), REJECTED]), help="Only these.")
-@with_settings("json", "sandbox", *COMMON)
+@with_settings("json", "sandbox", *COMMON, reading=True)
 def command(settings: Settings, state: str | None) -> None:
     """List jobs, one line each; with --json one object a line.
 
     --state rejected lists the photos that cannot be sent, with the reason; they are no jobs.
+
+    \b
+    batchbg jobs --state failed
+    batchbg jobs --state rejected
+    batchbg jobs --json | jq -r 'select(.state == "done") | .output'
     """
     ledger = open_ledger(settings.ledger, create=False)
     with ledger.reading() as connection:

@@ -1,6 +1,8 @@
 """Turning the table of settings into click options, and what click parsed into Settings."""
 
+import dataclasses
 import functools
+import logging
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -8,7 +10,8 @@ from typing import Any, Final, TypeVar
 
 import click
 
-from batchbg.cli.logs import set_up_logging
+from batchbg.cli.logs import say, set_up_logging
+from batchbg.errors import ConfigError
 from batchbg.settings import BY_KEY, Setting, load, misspelt_variables
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -52,14 +55,23 @@ ASKING: Final = ("yes", "confirm_batch_over", "json", "retry_lock", "strict", "r
 """Question and output."""
 
 
+REHEARSALS: Final = "Those of rehearsals: ledger batchbg-sandbox.db, output folder output-sandbox, no key."
+"""Of --sandbox, where a command starts none."""
+
+
 def with_settings(
-    *keys: str, overrides: Callable[[dict[str, Any]], dict[str, Any]] | None = None
+    *keys: str,
+    overrides: Callable[[dict[str, Any]], dict[str, Any]] | None = None,
+    refused: Callable[[ConfigError, dict[str, Any]], Any] | None = None,
+    reading: bool = False,
 ) -> Callable[[F], Callable[..., Any]]:
     """Give a command the options of these settings and pass it the merged ``settings``.
 
     Args:
         keys: of settings that have a flag, in the order of --help.
         overrides: returns defaults of this command's own, given the parameters.
+        refused: called, with the flags, in the command's place where there are no settings to be had.
+        reading: the command only looks, so that --sandbox means where.
     """
 
     def decorate(command: F) -> Callable[..., Any]:
@@ -68,15 +80,23 @@ def with_settings(
             fields = {BY_KEY[key].field for key in (*keys, "photos")}
             flags = {name: parameters.pop(name) for name in list(parameters) if name in fields}
             changed = overrides(parameters) if overrides else None
-            settings = load(flags, os.environ, config, changed)
+            try:
+                settings = load(flags, os.environ, config, changed)
+            except ConfigError as error:
+                if refused is None:
+                    raise
+                return refused(error, flags)
             set_up_logging(settings)
             for warning in misspelt_variables(os.environ):
-                click.echo(f"batchbg: {warning}", err=True)
+                say(f"batchbg: {warning}", logging.WARNING)
             return command(settings=settings, **parameters)
 
         wrapped: Any = wrapper
         for key in reversed(keys):
-            wrapped = _option(BY_KEY[key])(wrapped)
+            setting = BY_KEY[key]
+            if reading and key == "sandbox":
+                setting = dataclasses.replace(setting, help=REHEARSALS)
+            wrapped = _option(setting)(wrapped)
         where = click.Path(path_type=Path)
         return click.option("--config", type=where, metavar="FILE", help="Settings [default: ./config.toml].")(wrapped)  # type: ignore[no-any-return]
 

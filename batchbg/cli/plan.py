@@ -11,6 +11,7 @@ from tqdm import tqdm
 
 from batchbg.cli import output
 from batchbg.cli.options import COMMON, RESULTS, SCAN, settings_keys, with_settings
+from batchbg.cli.progress import Progress
 from batchbg.errors import ConfigError, ExitCode
 from batchbg.folder_plan import Line
 from batchbg.ledger.engine import Ledger
@@ -29,7 +30,9 @@ MEDIAN_S: Final = 4.0
 @click.option(
     "--save", type=click.Path(path_type=Path), metavar="FILE", help="Write the plan, for `batchbg run --plan`."
 )
-@with_settings(*settings_keys(SCAN, RESULTS, ("sandbox", "max_credits", "max_in_flight", "json", "strict"), COMMON))
+@with_settings(
+    *settings_keys(SCAN, RESULTS, ("sandbox", "max_credits", "max_in_flight", "json", "strict"), COMMON), reading=True
+)
 @click.pass_context
 def command(ctx: click.Context, settings: Settings, save: Path | None) -> None:
     """Show what would be done with the photos in PHOTOS, why, and what it costs.
@@ -45,13 +48,17 @@ def command(ctx: click.Context, settings: Settings, save: Path | None) -> None:
     rejected_backgrounds (reason by background), enlarged, credits, price, seconds, cap_left and balance (null where
     not known), warnings (sentences).
     """
-    if settings.photos is None:
-        raise ConfigError("name the folder of photos: `batchbg plan PHOTOS`, or `photos` in config.toml")
     ctx.exit(show_plan(settings, save))
 
 
 def show_plan(settings: Settings, save: Path | None = None) -> ExitCode:
-    """Print the plan; 3 where a photo is rejected that no run has told of yet."""
+    """Print the plan; 3 where a photo is rejected that no run has told of yet.
+
+    Raises:
+        ConfigError: no folder of photos is named.
+    """
+    if settings.photos is None:
+        raise ConfigError("name the folder of photos: `batchbg plan PHOTOS`, or `photos` in config.toml")
     tally, found = _plan(settings, save)
     if settings.json:
         output.print_json(_as_json(tally, found, settings))
@@ -63,12 +70,14 @@ def show_plan(settings: Settings, save: Path | None = None) -> ExitCode:
 
 
 def _plan(settings: Settings, save: Path | None) -> tuple[Tally, Outlook]:
-    progress = output.Progress(settings)
+    progress = Progress(settings)
     with contextlib.ExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="batchbg-plan-"))
         ledger = open_snapshot(settings.ledger, Path(folder))
         stack.callback(ledger.close)
-        bar = stack.enter_context(tqdm(desc="looking", unit="file", disable=True if settings.quiet else None))
+        bar = stack.enter_context(
+            tqdm(desc="looking", unit=" files", disable=settings.quiet or not output.is_animated())
+        )
         file = _open(stack, save) if save else None
         planner = Planner(settings, ledger, "plan", bar.update, tells_all=bool(settings.verbose))
         price = _outlook(ledger, settings).price
@@ -163,15 +172,9 @@ def _lines(tally: Tally, found: Outlook, settings: Settings) -> list[str]:
         lines.append(f"{tally.enlarged} of these crops enlarge their background, which blurs it")
     lines += [f"background {path} is left out: {reason}" for path, reason in tally.bad_backgrounds.items()]
     if found.jobs:
-        about = _duration(_seconds(found, settings))
+        about = output.duration(_seconds(found, settings))
         lines.append(f"about {about}, with {settings.max_in_flight} jobs in flight at {MEDIAN_S:g} s each")
     return lines + [f"warning: {warning}" for warning in _warnings(found)]
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
 def _warnings(found: Outlook) -> list[str]:

@@ -17,7 +17,7 @@ from batchbg.settings import Settings
     metavar="FILE",
     help="The page, ending in .html [default: report.html in the last run's output folder].",
 )
-@with_settings("sandbox", *COMMON)
+@with_settings("sandbox", *COMMON, reading=True)
 def command(settings: Settings, target: Path | None) -> None:
     """Write one HTML page that shows every photo before and after, and what needs you; a CSV goes beside it.
 

@@ -5,12 +5,14 @@ import os
 import click
 
 from batchbg import mend
+from batchbg.cli.completing import job_ids
 from batchbg.cli.options import COMMON, with_settings
+from batchbg.core.lifecycle import JobState
 from batchbg.settings import Settings, api_key
 
 
 @click.command()
-@click.argument("job", nargs=-1)
+@click.argument("job", nargs=-1, shell_complete=job_ids(JobState.UNRESOLVED))
 @click.option("--all", "every", is_flag=True, help="All unresolved jobs.")
 @click.option("--project-id", metavar="ID", help="The project that the create made; the service is asked first.")
 @click.option("--charged", is_flag=True, help="It was charged and its result cannot be had: count it as failed.")

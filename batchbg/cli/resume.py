@@ -4,7 +4,8 @@ import dataclasses
 
 import click
 
-from batchbg.cli import output
+from batchbg.cli import closing
+from batchbg.cli.heartbeat import heartbeat
 from batchbg.cli.options import ASKING, COMMON, LIMITS, RESULTS, settings_keys, with_settings
 from batchbg.cli.run import process
 from batchbg.settings import Settings
@@ -17,8 +18,14 @@ def command(ctx: click.Context, settings: Settings) -> None:
     """Finish the ledger's unfinished jobs, without looking for new photos.
 
     After a power cut or an interrupt this collects all that is paid for and goes on with what was planned.
+
+    \b
+    batchbg resume
+    batchbg resume --max-credits 500
     """
     settings = dataclasses.replace(settings, photos=None)
-    summary = process(settings, "resume")
-    output.print_summary(summary, settings)
-    ctx.exit(summary.exit_code)
+    with heartbeat(settings) as told:
+        summary = process(settings, "resume")
+        told += closing.summary_lines(summary, settings)
+        closing.print_summary(summary, settings)
+        ctx.exit(summary.exit_code)

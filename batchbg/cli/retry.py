@@ -5,15 +5,18 @@ import os
 import click
 
 from batchbg import mend, pipeline
-from batchbg.cli import output
+from batchbg.cli import closing
+from batchbg.cli.completing import job_ids
 from batchbg.cli.options import COMMON, RESULTS, with_settings
+from batchbg.cli.progress import Progress
+from batchbg.core.lifecycle import JobState
 from batchbg.errors import ExitCode
 from batchbg.ledger.engine import Ledger, Tx, held, open_ledger
 from batchbg.settings import Settings, api_key
 
 
 @click.command()
-@click.argument("job", nargs=-1)
+@click.argument("job", nargs=-1, shell_complete=job_ids(JobState.FAILED, JobState.CANCELED))
 @click.option("--pay-again", is_flag=True, help="Plan again also what is still charged: it is then paid for twice.")
 @with_settings(*RESULTS[1:], "base_url", "requests_per_second", "json", "retry_lock", *COMMON)
 @click.pass_context
@@ -22,6 +25,10 @@ def command(ctx: click.Context, settings: Settings, job: tuple[str, ...], pay_ag
 
     One that was never created, or whose refund was seen, is planned again for the next run. One that is still
     charged is asked for and downloaded again, which is free.
+
+    \b
+    batchbg retry                 all of them
+    batchbg retry JOB --pay-again
     """
     done = mend.Retried((), (), ())
 
@@ -38,13 +45,13 @@ def command(ctx: click.Context, settings: Settings, job: tuple[str, ...], pay_ag
         _print(done, done.planned)
         return
     key = api_key(settings, os.environ)
-    summary = pipeline.run(settings, key, "retry", output.ask(settings), output.Progress(settings), prepare)
+    summary = pipeline.run(settings, key, "retry", Progress(settings), prepare)
     ledger = open_ledger(settings.ledger, create=False)
     with held(settings.ledger, "retry", settings.retry_lock), ledger.transaction("retry") as tx:
         refunded = mend.plan_refunded(tx, done.asked)
     ledger.close()
     _print(done, (*done.planned, *refunded))
-    output.print_summary(summary, settings)
+    closing.print_summary(summary, settings)
     only_refunded = summary.exit_code is ExitCode.INCOMPLETE and set(refunded) == set(done.asked)
     ctx.exit(ExitCode.OK if only_refunded else summary.exit_code)
 

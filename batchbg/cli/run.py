@@ -8,9 +8,11 @@ from pathlib import Path
 import click
 
 from batchbg import pipeline
-from batchbg.cli import output
+from batchbg.cli import closing
+from batchbg.cli.heartbeat import heartbeat
 from batchbg.cli.options import ASKING, COMMON, LIMITS, RESULTS, SCAN, settings_keys, with_settings
 from batchbg.cli.plan import show_plan
+from batchbg.cli.progress import Progress
 from batchbg.errors import BatchbgError, ConfigError
 from batchbg.report.summary import Summary
 from batchbg.settings import Settings, api_key
@@ -30,13 +32,15 @@ def command(ctx: click.Context, settings: Settings) -> None:
     batchbg run photos --sandbox          a rehearsal: no key, nothing charged
     batchbg run photos -n                 what would be done
     """
-    if settings.photos is None:
-        raise ConfigError("name the folder of photos: `batchbg run PHOTOS`, or `photos` in config.toml")
     if settings.dry_run:
         ctx.exit(show_plan(settings))
-    summary = process(settings, "run")
-    output.print_summary(summary, settings)
-    ctx.exit(summary.exit_code)
+    with heartbeat(settings) as told:
+        if settings.photos is None:
+            raise ConfigError("name the folder of photos: `batchbg run PHOTOS`, or `photos` in config.toml")
+        summary = process(settings, "run")
+        told += closing.summary_lines(summary, settings)
+        closing.print_summary(summary, settings)
+        ctx.exit(summary.exit_code)
 
 
 def process(settings: Settings, name: str) -> Summary:
@@ -46,7 +50,7 @@ def process(settings: Settings, name: str) -> Summary:
 
         check_name(settings.report)
     key = api_key(settings, os.environ)
-    progress = output.Progress(settings)
+    progress = Progress(settings)
     with contextlib.ExitStack() as stack:
         stack.callback(progress.close)
         if settings.sandbox:
@@ -55,7 +59,7 @@ def process(settings: Settings, name: str) -> Summary:
 
             server = stack.enter_context(SandboxServer(SandboxConfig()))
             settings = dataclasses.replace(settings, base_url=server.url)
-        summary = pipeline.run(settings, key, name, output.ask(settings), progress)
+        summary = pipeline.run(settings, key, name, progress)
     return _with_report(summary, settings) if settings.report else summary
 
 

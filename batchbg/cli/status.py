@@ -5,7 +5,7 @@ import time
 
 import click
 
-from batchbg.cli import output
+from batchbg.cli import closing, output
 from batchbg.cli.options import COMMON, with_settings
 from batchbg.ledger import runs
 from batchbg.ledger.engine import open_ledger
@@ -14,9 +14,14 @@ from batchbg.settings import Settings
 
 
 @click.command()
-@with_settings("json", "sandbox", *COMMON)
+@with_settings("json", "sandbox", *COMMON, reading=True)
 def command(settings: Settings) -> None:
-    """Show the whole ledger: jobs by state, credits, the last runs."""
+    """Show the whole ledger: jobs by state, credits, the last runs.
+
+    \b
+    batchbg status
+    batchbg status --json | jq .credits.remaining
+    """
     ledger = open_ledger(settings.ledger, create=False)
     with ledger.reading() as connection:
         summary = of_ledger(connection, settings.caps, time.time(), settings.zone)
@@ -25,7 +30,7 @@ def command(settings: Settings) -> None:
     if settings.json:
         output.print_json(summary.as_json())
         return
-    for line in output.summary_lines(summary, settings):
+    for line in closing.summary_lines(summary, settings):
         click.echo(line)
     for one in past:
         began = datetime.datetime.fromtimestamp(one.started_at, settings.zone).strftime("%Y-%m-%d %H:%M:%S")

@@ -22,16 +22,21 @@ def refuse_network(path: Path) -> None:
     Raises:
         ConfigError: it lies on one.
     """
-    try:
-        mounts = _MOUNTS.read_text(encoding="utf-8", errors="surrogateescape")
-    except OSError:
-        return
-    kind = type_of(path, mounts)
+    kind = file_system(path)
     if kind in NETWORK_TYPES:
         raise ConfigError(
             f"ledger: {path} lies on a network file system ({kind}), where SQLite can lose what is paid for;"
             " name a local disk with --ledger"
         )
+
+
+def file_system(path: Path) -> str:
+    """Return the type of the file system that holds ``path``; "" where this system does not tell."""
+    try:
+        mounts = _MOUNTS.read_text(encoding="utf-8", errors="surrogateescape")
+    except OSError:
+        return ""
+    return type_of(path, mounts)
 
 
 def type_of(path: Path, mounts: str) -> str:

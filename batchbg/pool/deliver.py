@@ -168,7 +168,8 @@ class Deliverer:
             # A crash may come between the name and its record, and the next run may convert otherwise.
             await self._writer.do(catalog.saving, job.id, result.sha256)
         replace = job.replace
-        if not replace and (present := await asyncio.to_thread(results.digest, target)):
+        if not replace and os.path.lexists(target):
+            present = await asyncio.to_thread(results.digest, target)
             with self._ledger.reading() as connection:
                 replace = present in {slot.saved_sha256, *catalog.saved_ever(connection, job.id)}
         return await asyncio.to_thread(results.put, part, target, replace=replace, sha256=result.sha256)
@@ -189,7 +190,7 @@ class Deliverer:
             await asyncio.to_thread(results.copy, source, part)
             if kind == form.kind:
                 return results.Result(other.saved_sha256, other.saved_bytes or 0, job.pixels, "")
-            async with self._decoding:
+            async with self._pictures.open(job.pixels):
                 return await asyncio.to_thread(results.check, part, job.pixels, None, form)
         return await self._fetch(job, None, part, form)
 

@@ -75,6 +75,11 @@ class Tracker:
         self._asking: set[asyncio.Task[None]] = set()
         self.polls = 0
 
+    @property
+    def render_s(self) -> float | None:
+        """Seconds a render takes, by those seen lately; None before the first."""
+        return self._cadence.median_s
+
     async def ending(self, job: Job) -> Ending | None:
         """Follow a rendering job's project; None where this run waits for it no longer.
 

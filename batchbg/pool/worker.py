@@ -5,6 +5,7 @@ import logging
 from collections.abc import Iterator
 from typing import assert_never
 
+from batchbg import log_context
 from batchbg.api.wire import Progress, Project
 from batchbg.core.lifecycle import JobState
 from batchbg.core.model import Job
@@ -70,6 +71,7 @@ class Worker:
 
     async def carry(self, job: Job) -> None:
         """Take ``job`` as far as it gets."""
+        log_context.JOB.set(job.id)
         try:
             with self._contained(job):
                 while True:

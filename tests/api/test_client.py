@@ -12,6 +12,7 @@ from PIL import Image
 
 from batchbg.api import client as client_module
 from batchbg.api.client import MagicHour, chunks_of
+from batchbg.api.quiet import silence_libraries
 from batchbg.api.wire import Progress, Project, UploadTarget
 from batchbg.core.outcome import Ambiguous, Created, NotCreated, Outcome, Refusal
 from batchbg.errors import AccountRefused, ApiError, ApiUnreachable, DiskError, RequestRefused
@@ -496,7 +497,7 @@ async def test_no_message_repeats_the_key(connect, sandbox):
 async def test_nothing_secret_is_logged(api, sandbox, tmp_path, caplog):
     """At the loudest level: neither the key nor a signature."""
     caplog.set_level(logging.DEBUG)
-    client_module.silence_libraries()
+    silence_libraries()
     sandbox.faults.add("download", "reset", nth=1)
     url = await completed(api)
     with contextlib.suppress(ApiError):

@@ -74,6 +74,7 @@ class Shop:
         self.ledger = f"sqlite:///{folder / 'batchbg.db'}"
         self.photos.mkdir()
         self.base_url = sandbox.url
+        self.stream: type[io.StringIO] = io.StringIO
         self._settings: dict[str, str] = {}
         self._colours = iter(range(1, 1 << 24, 65537))
         self._spawned: list[subprocess.Popen[str]] = []
@@ -116,9 +117,9 @@ class Shop:
         )
         self.ledger = f"sqlite:///{folder / 'batchbg.db'}"
 
-    def setting(self, name: str, value: str) -> None:
+    def setting(self, name: str, value: str, prefix: str = "BATCHBG_") -> None:
         """Set what is set by the environment only, for every command from now on."""
-        self._settings[f"BATCHBG_{name}"] = value
+        self._settings[prefix + name] = value
 
     def meanwhile(self, operation: str, action: Callable[[], object], nth: int = 1) -> Planted:
         """Let something happen while the nth call of an operation waits for its answer."""
@@ -142,12 +143,13 @@ class Shop:
 
     def environ(self) -> dict[str, str]:
         kept = {name: value for name, value in os.environ.items() if not name.startswith("BATCHBG_")}
+        kept.pop("NO_COLOR", None)
         return kept | {"MAGIC_HOUR_API_KEY": KEY} | self._settings
 
     def batchbg(self, *arguments: str) -> Result:
         """Run a command in this process, as the entry point does."""
-        out, err = io.StringIO(), io.StringIO()
-        handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
+        out, err = self.stream(), self.stream()
+        handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1)}
         code: Any = 0
         with (
             contextlib.chdir(self.folder),

@@ -1,0 +1,42 @@
+"""What a shell completes beyond what click knows by itself."""
+
+import os
+from collections.abc import Callable
+from typing import Any, Final
+
+import click
+from click.shell_completion import CompletionItem
+
+from batchbg.core.lifecycle import JobState
+from batchbg.errors import BatchbgError
+from batchbg.settings import load
+
+MOST: Final = 200
+"""Job ids to offer: more are no help to anybody."""
+
+Complete = Callable[[click.Context, click.Parameter, str], list[CompletionItem]]
+
+
+def job_ids(*states: JobState) -> Complete:
+    """Return what completes the ids of jobs in these states, each with its photo."""
+
+    def complete(ctx: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        from batchbg.ledger import jobs
+        from batchbg.ledger.engine import open_ledger
+
+        flags: dict[str, Any] = {name: ctx.params.get(name) for name in ("ledger", "sandbox")}
+        items: list[CompletionItem] = []
+        try:
+            ledger = open_ledger(load(flags, os.environ, ctx.params.get("config")).ledger, create=False)
+            with ledger.reading() as connection:
+                for job in jobs.in_states(connection, set(states)):
+                    if job.id.startswith(incomplete):
+                        items.append(CompletionItem(job.id, help=job.photo_path))
+                    if len(items) == MOST:
+                        break
+            ledger.close()
+        except BatchbgError:
+            pass  # a shell that asks has no place for the reason
+        return items
+
+    return complete

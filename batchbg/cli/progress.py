@@ -1,0 +1,167 @@
+"""How a run shows itself while it goes: a bar on a terminal, a line a photo with -v, one line when asked."""
+
+import contextlib
+import sys
+from typing import Any
+
+import click
+from tqdm import tqdm
+
+from batchbg.cli.logs import say
+from batchbg.cli.output import duration, is_animated, money, note
+from batchbg.core.model import PRICE_CREDITS
+from batchbg.core.standing import Standing
+from batchbg.errors import ConfigError
+from batchbg.folder_plan import Line
+from batchbg.pipeline import Reporter
+from batchbg.settings import Settings
+
+BAR = "{percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt}{postfix}"
+"""The figures that tqdm would add are those of its own clock; ours know of places and of caps."""
+
+
+class Progress(Reporter):
+    """Tells a person how a run goes."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.live = is_animated() and not settings.quiet
+        self._settings = settings
+        self._bar: tqdm[Any] | None = None
+        self._looking: tqdm[Any] | None = None
+        self._opened = 0
+        self._planned = 0
+        self._asking = False
+
+    def line(self, line: Line) -> None:
+        """Print one photo of the plan with -v; rejects always."""
+        self._planned += 1
+        if line.action == "reject":
+            note(f"rejected {line.path}: {line.detail}", self._settings)
+        elif self._settings.verbose:
+            parts = [line.action, line.path, line.background and f"on {line.background}", line.detail]
+            note("  ".join(part for part in parts if part), self._settings)
+
+    def ledger_made(self, path: str) -> None:
+        """Say that a ledger was made, and where: the next run has to find it."""
+        note(f"new ledger: {path}", self._settings)
+
+    def looked(self, number: int) -> None:
+        """Show how the scan goes, on a terminal."""
+        self._opened += number
+        if self._looking is None:
+            self._looking = tqdm(desc="looking", unit=" files", disable=not self.live, file=sys.stderr, leave=False)
+        self._looking.update(number)
+
+    def settled(self, total: int) -> None:
+        """Show the bar, on a terminal."""
+        self._close_looking()
+        self._bar = tqdm(
+            total=total,
+            disable=not self.live or not total,
+            file=sys.stderr,
+            dynamic_ncols=True,
+            bar_format=BAR,
+            leave=False,
+        )
+
+    def tick(self, standing: Standing) -> None:
+        """Draw the bar as the run stands now."""
+        if self._bar is not None and not self._bar.disable and not self._asking:
+            self._bar.total = standing.total
+            self._bar.n = standing.ended
+            self._bar.set_postfix_str(", ".join(_beside_the_bar(standing)), refresh=True)
+
+    def status(self, standing: Standing | None) -> None:
+        """Print one line, as somebody asked, with -q too."""
+        text = status_line(standing, self._settings) if standing else self._before_the_pool()
+        # The signal may have come in the middle of another line's writing; then that one has to do.
+        with contextlib.suppress(RuntimeError):
+            say(text)
+
+    def _before_the_pool(self) -> str:
+        if self._bar is not None:
+            return "batchbg: finishing"
+        return f"batchbg: planning: {self._planned} photos so far, {self._opened} files opened"
+
+    def pilot_done(self, number: int, left: int) -> bool:
+        """Write the report and, on a terminal, ask whether to go on with the rest."""
+        from batchbg.report.page import write_report
+
+        page = write_report(self._settings.ledger, self._settings.report)
+        note(f"pilot: {number} photos tried; {page} shows them", self._settings)
+        if self._settings.yes or not _somebody_there():
+            return False
+        cost = money(left * PRICE_CREDITS, self._settings)
+        self._asking = True  # this is another thread than the one that draws
+        try:
+            if self._bar is not None:
+                self._bar.clear()
+            return click.confirm(f"Go on with the other {left}, about {cost}?", err=True)
+        finally:
+            self._asking = False
+
+    def ask(self, new: int) -> bool:
+        """Ask before a large batch.
+
+        Raises:
+            ConfigError: there is nobody to ask.
+        """
+        cost = f"{new} new jobs, about {money(new * PRICE_CREDITS, self._settings)}"
+        if _somebody_there():
+            self._close_looking()
+            return click.confirm(f"{cost}. Go on?", err=True)
+        if self._settings.is_capped:
+            return True
+        raise ConfigError(
+            f"{cost}, and nobody to ask: give --yes, or a cap such as --max-credits {new * PRICE_CREDITS}"
+        )
+
+    def _close_looking(self) -> None:
+        if self._looking is not None:
+            self._looking.close()
+            self._looking = None
+
+    def close(self) -> None:
+        """Take the bars away."""
+        self._close_looking()
+        if self._bar is not None:
+            self._bar.close()
+
+
+def _somebody_there() -> bool:
+    return sys.stdin.isatty() and sys.stderr.isatty()
+
+
+def _beside_the_bar(standing: Standing) -> list[str]:
+    """Return the figures beside the bar, short enough for 80 columns."""
+    parts = [f"{standing.in_flight}{_of_width(standing)} in flight"]
+    parts.append(f"{standing.cap[0]}/{standing.cap[1]} credits" if standing.cap else f"{standing.spent} credits")
+    if standing.per_minute is not None:
+        parts.append(f"{standing.per_minute:.0f}/min")
+    if standing.stopping:
+        parts.append("stopping")
+    elif standing.left_s is not None:
+        parts.append(f"{duration(standing.left_s)} left")
+    return parts
+
+
+def _of_width(standing: Standing) -> str:
+    """Return the learnt width where the service takes no more than that."""
+    return f" of {standing.width} (asked {standing.widest})" if standing.width < standing.widest else ""
+
+
+def status_line(standing: Standing, settings: Settings) -> str:
+    """Return how a run stands as one line."""
+    parts = [f"{standing.ended} of {standing.total} jobs"]
+    narrowed = standing.width < standing.widest
+    width = f" (the service takes {standing.width}, asked for {standing.widest})" if narrowed else ""
+    parts.append(f"{standing.in_flight} in flight{width}")
+    spent = f"{money(standing.spent, settings)} spent"
+    parts.append(f"{spent}, {standing.cap[0]} of {standing.cap[1]} of the cap" if standing.cap else spent)
+    if standing.per_minute is not None:
+        parts.append(f"{standing.per_minute:.0f} images a minute")
+    if standing.stopping:
+        parts.append("stopping")
+    elif standing.left_s is not None:
+        parts.append(f"about {duration(standing.left_s)} left")
+    return "batchbg: " + ", ".join(parts)

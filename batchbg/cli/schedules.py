@@ -1,0 +1,167 @@
+"""Ready files for those who start batchbg every night: cron, systemd, logrotate."""
+
+import os
+import shlex
+import shutil
+import sys
+from pathlib import Path
+from typing import Final
+
+from batchbg.errors import ConfigError
+from batchbg.settings import load
+
+NO_ALARM: Final = (8, 10, 11)
+"""Exit codes that are no alarm at night: a cap or the time is reached, or another run is still at it."""
+
+SHOWN_CAP: Final = 250
+"""Credits, where config.toml has no cap: without one a large batch would ask, and nobody is there."""
+
+
+def systemd(folder: Path) -> str:
+    """Return a service, a timer and a logrotate snippet, each under the path where it belongs."""
+    home, log = folder.resolve(), _log(folder)
+    command = " ".join(_quoted_for_systemd(part) for part in _command(folder))
+    service = f"""\
+[Unit]
+Description=New backgrounds for the photos of {_unspecified(str(home))}
+Wants=network-online.target
+After=network-online.target
+
+[Service]
+Type=oneshot
+{_user()}WorkingDirectory={_unspecified(str(home))}
+ExecStart={command}
+# A cap or the time is reached, another run holds the ledger, or the service was stopped: no alarm.
+SuccessExitStatus={" ".join(map(str, NO_ALARM))} 143
+StandardOutput=append:{_unspecified(str(log))}
+StandardError=append:{_unspecified(str(log))}
+# The first SIGTERM ends a run in order, within 10 seconds.
+TimeoutStopSec=30
+Nice=10
+"""
+    timer = """\
+[Unit]
+Description=batchbg every night
+
+[Timer]
+OnCalendar=*-*-* 02:30:00
+RandomizedDelaySec=5min
+Persistent=true
+
+[Install]
+WantedBy=timers.target
+"""
+    return "\n".join(
+        (
+            *_remarks(folder),
+            "# systemctl daemon-reload && systemctl enable --now batchbg.timer",
+            "",
+            "# --- /etc/systemd/system/batchbg.service",
+            service,
+            "# --- /etc/systemd/system/batchbg.timer",
+            timer,
+            "# --- /etc/logrotate.d/batchbg",
+            _logrotate(log),
+        )
+    )
+
+
+def cron(folder: Path) -> str:
+    """Return a line for `crontab -e`, and a logrotate snippet. Cron mails what is printed: nothing without alarm."""
+    home, log = folder.resolve(), _log(folder)
+    codes = "|".join(map(str, (0, *NO_ALARM)))
+    told = f"batchbg ended with $code, see {log}"
+    line = (
+        f"cd {shlex.quote(str(home))} && {shlex.join(_command(folder))} >> {shlex.quote(str(log))} 2>&1;"
+        f" code=$?; case $code in {codes}) ;; *) echo {_double_quoted(told)} ;; esac"
+    )
+    return "\n".join(
+        (
+            *_remarks(folder),
+            "# A line for `crontab -e`: every night at 2:30, a mail only where something needs you.",
+            "30 2 * * * " + line.replace("%", r"\%"),
+            "",
+            "# --- /etc/logrotate.d/batchbg",
+            _logrotate(log),
+        )
+    )
+
+
+def _command(folder: Path) -> list[str]:
+    """Return the command with absolute paths; its log is JSON, and so is its summary."""
+    parts = [*_executable(), "run", "--config", str(folder.resolve() / "config.toml"), "-v", "--log-format", "json"]
+    return [*parts, "--json", *([] if _is_capped(folder) else ["--max-credits", str(SHOWN_CAP)])]
+
+
+def _executable() -> list[str]:
+    beside = Path(sys.executable).parent / "batchbg"
+    if beside.exists():
+        return [str(beside.absolute())]
+    found = shutil.which("batchbg")
+    return [found] if found else [sys.executable, "-m", "batchbg"]
+
+
+def _log(folder: Path) -> Path:
+    return folder.resolve() / "batchbg.log"
+
+
+def _is_capped(folder: Path) -> bool:
+    try:
+        settings = load({}, {}, folder / "config.toml")
+    except ConfigError:
+        return False
+    return settings.is_capped or settings.yes
+
+
+def _remarks(folder: Path) -> list[str]:
+    """Return comments on what is still missing for a run without a person."""
+    path = folder.resolve() / "config.toml"
+    remarks = []
+    try:
+        settings = load({}, {}, path)
+    except ConfigError as error:
+        return [f"# To do: {error}"]
+    if settings.photos is None:
+        remarks.append(f"# To do: name the folder of photos in {path}: photos = ...")
+    if settings.api_key_file is None:
+        remarks.append(f"# To do: name a file that holds the API key in {path}: api_key_file = ...")
+    if not settings.is_capped and not settings.yes:
+        remarks.append(f"# {SHOWN_CAP} credits a night at most; [budget] per_day in {path} would be better.")
+    return remarks
+
+
+def _user() -> str:
+    """Return the line that names who runs it; root is what a service runs as without one."""
+    if os.name != "posix" or os.getuid() == 0:
+        return ""
+    import pwd
+
+    return f"User={pwd.getpwuid(os.getuid()).pw_name}\n"
+
+
+def _logrotate(log: Path) -> str:
+    return f"""\
+"{log}" {{
+    monthly
+    rotate 12
+    compress
+    missingok
+    notifempty
+}}
+"""
+
+
+def _unspecified(text: str) -> str:
+    """Return text in which systemd sees no specifiers."""
+    return text.replace("%", "%%")
+
+
+def _quoted_for_systemd(part: str) -> str:
+    text = _unspecified(part).replace("\\", "\\\\").replace('"', '\\"').replace("$", "$$")
+    return f'"{text}"' if any(letter in part for letter in " \t\"'\\;") else text
+
+
+def _double_quoted(text: str) -> str:
+    """Return text for a shell that is to fill in ``$code``; a path's own letters stay what they are."""
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("`", "\\`").replace("$", "\\$")
+    return '"' + escaped.replace("\\$code", "$code", 1) + '"'

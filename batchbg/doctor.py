@@ -1,0 +1,239 @@
+"""Checking everything a run depends on; each finding says what mends it."""
+
+import asyncio
+import dataclasses
+import importlib
+import os
+import shlex
+import shutil
+import sys
+from collections.abc import Iterator
+from importlib import metadata
+from pathlib import Path
+from typing import Final
+
+from batchbg import __version__
+from batchbg.api.again import ask_again
+from batchbg.api.client import MagicHour
+from batchbg.api.limiter import RateLimiter
+from batchbg.api.wire import Account
+from batchbg.core.lifecycle import FINAL, JobState
+from batchbg.core.model import PRICE_CREDITS
+from batchbg.disk.results import try_out
+from batchbg.errors import ApiError, BatchbgError, ConfigError, ExitCode, LedgerBusy
+from batchbg.ledger import integrity
+from batchbg.ledger.engine import HEAD, exists, held, open_ledger, sqlite_path
+from batchbg.ledger.place import file_system
+from batchbg.settings import Settings, api_key, misspelt_variables
+
+ROOMY_BYTES: Final = 1_000_000_000
+"""Free space under which a warning is given, whatever is planned: some hundred results."""
+
+RESULT_BYTES_PER_PIXEL: Final = 3
+"""Of a result, at most: RGB that does not compress at all. The results of the sample photos take 0.4 to 0.9."""
+
+RESULT_BYTES_PER_BYTE: Final = 12
+"""Of a result for one of its photo, where only the photos' files are known; of the sample JPEGs it is 8 to 18."""
+
+SKEW_S: Final = 60.0
+"""Seconds by which clocks may differ: signed addresses and days of a budget are minutes and hours."""
+
+PATIENCE_S: Final = 5.0
+"""Seconds for which the service is asked."""
+
+OPEN: Final = frozenset(JobState) - FINAL
+
+LIBRARIES: Final = ("click", "httpx", "pillow", "pillow-heif", "sqlalchemy", "tqdm")
+
+
+@dataclasses.dataclass(frozen=True)
+class Finding:
+    """One thing that was checked: ``verdict`` is "ok", "warn" or "fail"; ``mend`` says what to do."""
+
+    name: str
+    verdict: str
+    text: str
+    mend: str = ""
+
+
+def examine(settings: Settings, config: Path | None) -> Iterator[Finding]:
+    """Yield what is found, in the order in which a person would mend it; ``config`` is the file in use."""
+    yield from programs()
+    yield from _settings(config)
+    yield from _sources(settings)
+    yield from _output(settings)
+    yield from _ledger(settings)
+    yield from _service(settings)
+
+
+def programs() -> Iterator[Finding]:
+    """Yield what is found about Python, the libraries and the sandbox's parts."""
+    versions = ", ".join(f"{name} {metadata.version(name)}" for name in LIBRARIES)
+    yield Finding("versions", "ok", f"batchbg {__version__}, Python {sys.version.split()[0]}, {versions}")
+    try:
+        for name in ("cv2", "numpy", "starlette", "uvicorn", "batchbg.sandbox"):
+            importlib.import_module(name)
+    except ImportError as error:
+        # OpenCV is there and yet cannot be imported where a system library of its is missing.
+        yield Finding("sandbox", "warn", f"its parts are incomplete: {error}", "pip install 'batchbg[sandbox]'")
+    else:
+        yield Finding("sandbox", "ok", "its parts are installed")
+
+
+def _settings(config: Path | None) -> Iterator[Finding]:
+    found = f"{config.absolute()}" if config else "no config.toml here: defaults, environment and flags"
+    yield Finding("config", "ok", found)
+    for warning in misspelt_variables(os.environ):
+        name = warning.partition(" ")[0]
+        yield Finding("environment", "warn", warning, f"unset {name}")
+
+
+def _sources(settings: Settings) -> Iterator[Finding]:
+    for name, folder in (("photos", settings.photos), ("backgrounds", settings.backgrounds)):
+        if folder is None:
+            continue
+        quoted = shlex.quote(str(folder))
+        if not folder.is_dir():
+            yield Finding(name, "fail", f"there is no folder {folder}", f"name another, or `mkdir -p {quoted}`")
+        elif not os.access(folder, os.R_OK | os.X_OK):
+            yield Finding(name, "fail", f"{folder} cannot be read", f"chmod u+rx {quoted}")
+        else:
+            yield Finding(name, "ok", str(folder))
+
+
+def _output(settings: Settings) -> Iterator[Finding]:
+    existing = _existing(settings.output)
+    try:
+        if settings.output.exists():
+            try_out(settings.output)
+        elif not os.access(existing, os.W_OK | os.X_OK):
+            raise ConfigError(f"{existing} cannot be written")
+    except BatchbgError as error:
+        yield Finding("output", "fail", str(error), f"chmod u+rwx {shlex.quote(str(existing))}, or name another folder")
+        return
+    yield Finding("output", "ok", f"{settings.output}{_beside(settings, existing)}")
+    free, needed = shutil.disk_usage(existing).free, _needed(settings)
+    text = f"{free / 1e9:.1f} GB free, about {needed / 1e9:.1f} GB needed for what is planned"
+    if free < needed:
+        yield Finding("space", "fail", text, "make room, or name a folder on another disk with --output")
+    elif free < max(ROOMY_BYTES, 2 * needed):
+        yield Finding("space", "warn", text, "make room, or name a folder on another disk with --output")
+    else:
+        yield Finding("space", "ok", text)
+
+
+def _existing(folder: Path) -> Path:
+    """Return the folder, or the nearest above it that is there."""
+    return next(one for one in (folder.absolute(), *folder.absolute().parents) if one.exists())
+
+
+def _beside(settings: Settings, existing: Path) -> str:
+    """Say what else lies on the output's disk: it fills up together with these."""
+    disk = existing.stat().st_dev
+    others = [("the photos", settings.photos), ("the ledger", sqlite_path(settings.ledger).parent)]
+    same = [name for name, folder in others if folder and folder.is_dir() and folder.stat().st_dev == disk]
+    return f", on the disk of {' and '.join(same)}" if same else ", on a disk of its own"
+
+
+def _needed(settings: Settings) -> int:
+    """Return the bytes that the results to come may take, as far as that can be told without opening photos."""
+    if not exists(settings.ledger):
+        return RESULT_BYTES_PER_BYTE * _bytes_below(settings.photos) if settings.photos else 0
+    try:
+        ledger = open_ledger(settings.ledger, create=False)
+    except BatchbgError:
+        return 0  # which the ledger's own check tells
+    with ledger.reading() as connection:
+        pixels = integrity.pixels_to_come(connection, frozenset(OPEN))
+    ledger.close()
+    return RESULT_BYTES_PER_PIXEL * pixels
+
+
+def _bytes_below(folder: Path) -> int:
+    return sum(
+        entry.stat().st_size
+        for path, _, names in os.walk(folder)
+        for entry in (Path(path, name) for name in names)
+        if entry.is_file()
+    )
+
+
+def _ledger(settings: Settings) -> Iterator[Finding]:
+    try:
+        path = sqlite_path(settings.ledger)
+        if not exists(settings.ledger):
+            yield Finding("ledger", "ok", f"{path} will be made by the first run{_on(path)}")
+            return
+        ledger = open_ledger(settings.ledger, create=False)
+    except BatchbgError as error:
+        yield Finding("ledger", "fail", str(error), "name another with --ledger, or see the message")
+        return
+    try:
+        with ledger.reading() as connection:
+            wrong = integrity.damage(connection)
+    except BatchbgError as error:
+        wrong = [str(error)]
+    finally:
+        ledger.close()
+    for line in wrong:
+        yield Finding("ledger", "fail", line, "keep a copy of it; `batchbg ledger check` shows what does not add up")
+    if not wrong:
+        yield Finding("ledger", "ok", f"{path}, schema {HEAD}{_on(path)}: whole, and adds up")
+    try:
+        with held(settings.ledger, "doctor"):
+            pass
+    except LedgerBusy as error:
+        yield Finding("lock", "warn", str(error), "wait for it, or give --retry-lock 5m")
+    except BatchbgError as error:
+        yield Finding("lock", "fail", str(error), f"chmod u+rwx {shlex.quote(str(path.parent))}")
+    else:
+        yield Finding("lock", "ok", "nobody holds the ledger")
+
+
+def _on(path: Path) -> str:
+    kind = file_system(path)
+    return f", on {kind}" if kind else ""
+
+
+def _service(settings: Settings) -> Iterator[Finding]:
+    if settings.sandbox:
+        return
+    try:
+        key = api_key(settings, os.environ)
+    except ConfigError as error:
+        file = settings.api_key_file
+        chmod = f"chmod 600 {shlex.quote(str(file))}" if file and "can be read by others" in str(error) else ""
+        yield Finding("key", "fail", str(error), chmod or "export MAGIC_HOUR_API_KEY=...")
+        return
+    try:
+        account, skew_s = asyncio.run(_ask(settings, key))
+    except ApiError as error:
+        if error.exit_code is ExitCode.ACCOUNT:
+            mend = "make a new key in the service's developer hub, then export MAGIC_HOUR_API_KEY=..."
+            yield Finding("key", "fail", str(error), mend)
+        else:
+            yield Finding("API", "fail", str(error), f"is the network up? curl -sI {shlex.quote(settings.base_url)}")
+        return
+    yield from _account(settings, account)
+    if skew_s is not None and abs(skew_s) > SKEW_S:
+        off = f"this machine's clock is {abs(skew_s):.0f} s {'ahead of' if skew_s > 0 else 'behind'} the service's"
+        yield Finding("clock", "warn", off, "timedatectl set-ntp true")
+    elif skew_s is not None:
+        yield Finding("clock", "ok", "agrees with the service's, to a few seconds")
+
+
+def _account(settings: Settings, account: Account | None) -> Iterator[Finding]:
+    if account is None:
+        yield Finding("API", "warn", f"{settings.base_url} answers, but has no account operation: no balance is known")
+        return
+    yield Finding("API", "ok", f"{settings.base_url} takes the key: account {account.id}, {account.credits} credits")
+    if account.credits is not None and account.credits < PRICE_CREDITS:
+        yield Finding("credits", "warn", "not enough for one image", "buy some at the service")
+    if account.tier == "free":
+        yield Finding("plan", "warn", "a free account: results may carry a watermark", "take a plan at the service")
+
+
+async def _ask(settings: Settings, key: str) -> tuple[Account | None, float | None]:
+    """Return the account, and by how many seconds this machine's clock is ahead of the service's."""
+    async with MagicHour(settings.base_url, key, RateLimiter(settings.requests_per_second), width=4) as api:
+        return await ask_again(api.account, PATIENCE_S), api.skew_s

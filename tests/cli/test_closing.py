@@ -1,0 +1,128 @@
+"""What a run says at its end, on a terminal and elsewhere."""
+
+import io
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from batchbg.cli.closing import next_command
+from batchbg.core.budget import Credits
+from batchbg.core.lifecycle import JobState
+from batchbg.errors import ExitCode
+from batchbg.report.summary import PHOTO_COUNTS, Summary
+from batchbg.settings import load
+from tests.cli.conftest import Terminal
+from tests.e2e.conftest import Shop
+
+
+def rows(text: str) -> dict[str, str]:
+    """Return the closing table by its first column."""
+    pairs = (line.partition(" ") for line in Terminal.plain(text).splitlines())
+    return {name: rest.strip() for name, _, rest in pairs}
+
+
+def summary(code: int = 0, rejected: int = 0, **states: int) -> Summary:
+    jobs = {state: states.get(state.value, 0) for state in JobState}
+    photos = dict.fromkeys(PHOTO_COUNTS, 0) | {"rejected": rejected}
+    return Summary(jobs, photos, Credits(), None, ExitCode(code))
+
+
+def test_the_table_tells_all_counts_the_money_the_places_and_the_next_command(shop: Shop, terminal: Terminal):
+    shop.setting("PRICE_PER_CREDIT", "0.5")
+    shop.photo("a.png", colour=7)
+    shop.photo("b.png", colour=7)
+    shop.photo("c.png")
+    (shop.photos / "bad.jpg").write_text("no picture")
+    result = shop.run("--max-credits", "40", "--report", str(shop.folder / "page.html"))
+    assert "\x1b[" in result.out
+    found = rows(result.out)
+    counts = ("done", "reused", "skipped", "rejected", "failed", "unresolved")
+    assert [found[name] for name in counts] == ["2", "1", "0", "1", "0", "0"]
+    assert found["credits"] == "10 = 5.00; max_credits of this run: 30 of 40 credits left"
+    assert found["results"] == str(shop.output)
+    assert found["report"] == str(shop.folder / "page.html")
+    assert found["why"] == "1 photos rejected"
+    # The shop's ledger is named by a flag, so that the next command has to name it too.
+    assert found["next"] == f"batchbg jobs --state rejected --ledger {shop.ledger}"
+
+
+@pytest.mark.parametrize(
+    ("ended", "command"),
+    [
+        (summary(done=1), "report"),
+        (summary(3, rejected=1, done=1), "jobs --state rejected"),
+        (summary(3, failed=1, rejected=1), "retry"),
+        (summary(3, canceled=1), "retry"),
+        (summary(8, planned=1, failed=1), "resume"),
+        (summary(130, rendering=1), "resume"),
+        (summary(7, planned=1), "doctor"),
+        (summary(3, unresolved=1, planned=1, failed=1), "jobs --state unresolved"),
+    ],
+)
+def test_the_next_command_is_the_most_pressing_one(ended: Summary, command: str):
+    assert next_command(ended, load({}, {})) == f"batchbg {command}"
+
+
+@pytest.mark.parametrize(
+    ("flags", "options"),
+    [
+        ({}, ""),
+        ({"sandbox": True}, " --sandbox"),
+        ({"ledger": "sqlite:///my shop.db"}, " --ledger 'sqlite:///my shop.db'"),
+        ({"base_url": "http://127.0.0.1:8787"}, " --base-url http://127.0.0.1:8787"),
+        ({"sandbox": True, "ledger": "x.db"}, " --sandbox --ledger sqlite:///x.db"),
+    ],
+)
+def test_the_next_command_says_what_it_must_and_no_more(flags: dict[str, Any], options: str):
+    assert next_command(summary(5, planned=1), load(flags, {})) == f"batchbg resume{options}"
+
+
+def test_what_config_toml_says_need_not_be_typed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(tmp_path)
+    Path("config.toml").write_text('ledger = "shop.db"\nbase_url = "http://127.0.0.1:8787"\n')
+    assert next_command(summary(5, planned=1), load({}, {})) == "batchbg resume"
+
+
+def test_off_a_terminal_it_is_one_line_and_with_q_none_on_success(shop: Shop):
+    shop.some_photos(2)
+    result = shop.run()
+    assert result.out.splitlines() == [
+        "2 of 2 jobs done; photos: 2 seen, 0 reused, 0 skipped, 0 rejected, 0 ignored; credits: 10 credits spent"
+    ]
+    assert result.err.splitlines() == [f"new ledger: {shop.folder / 'batchbg.db'}"]
+    shop.some_photos_more(1)
+    capped = shop.run("-q", "--max-credits", "0")
+    assert capped.code == 8
+    assert len(capped.out.splitlines()) == 1
+    assert shop.run("-q") == type(capped)(0, "", "")
+
+
+@pytest.mark.slow
+def test_a_bad_photo_is_news_once(shop: Shop):
+    """Night after night the same one is no alarm."""
+    (shop.photos / "bad.jpg").write_text("no picture")
+    assert [shop.run("-q").code for _ in range(3)] == [3, 0, 0]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "value", "coloured"), [("NO_COLOR", "1", False), ("NO_COLOR", "", True)])
+def test_no_color_is_obeyed(shop: Shop, terminal: Terminal, name: str, value: str, coloured: bool):
+    """An empty one is as if it were not set: https://no-color.org."""
+    shop.setting(name, value, prefix="")
+    (shop.photos / "bad.jpg").write_text("no picture")
+    result = shop.run()
+    assert ("\x1b[" in result.out) is coloured
+
+
+@pytest.mark.slow
+def test_a_dumb_terminal_gets_neither_colours_nor_a_bar(shop: Shop, terminal: Terminal):
+    """It cannot draw a line anew either."""
+    shop.some_photos(1)
+    shop.setting("TERM", "dumb", prefix="")
+    result = shop.run()
+    assert rows(result.out)["done"] == "1"
+    assert "\x1b[" not in result.out + result.err
+    assert "\r" not in result.err
+    shop.stream = io.StringIO
+    assert "\r" not in shop.run("--force").err

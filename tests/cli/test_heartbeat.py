@@ -1,0 +1,159 @@
+"""The ping around a run: heard where somebody listens, and never in the way where nobody does."""
+
+import http.server
+import json
+import socket
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from batchbg.api import ping
+from batchbg.settings import load
+from tests.e2e.conftest import KEY, Shop
+
+
+class Monitor:
+    """A check, as healthchecks.io has them; ``mood`` is the status it answers with, or how else it behaves."""
+
+    def __init__(self) -> None:
+        self.heard: list[tuple[str, str]] = []
+        self.headers: list[str] = []
+        self.mood: int | str = 200
+        self.over = threading.Event()
+        monitor = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers["content-length"])).decode()
+                monitor.heard.append((self.path, body))
+                monitor.headers.append(str(self.headers))
+                if monitor.mood == "hang":
+                    monitor.over.wait(30)
+                else:
+                    self.send_response(int(monitor.mood))
+                    self.end_headers()
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server.daemon_threads = True
+        self.url = f"http://127.0.0.1:{self._server.server_address[1]}/secret-check"
+        threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+
+    def close(self) -> None:
+        self.over.set()
+        self._server.shutdown()
+        self._server.server_close()
+
+    @property
+    def paths(self) -> list[str]:
+        return [path for path, _ in self.heard]
+
+
+@pytest.fixture
+def monitor() -> Iterator[Monitor]:
+    made = Monitor()
+    yield made
+    made.close()
+
+
+def test_start_and_exit_code_are_told_with_the_summary(shop: Shop, monitor: Monitor):
+    shop.setting("PING_URL", monitor.url)
+    shop.some_photos(1)
+    (shop.photos / "bad.jpg").write_text("no picture")
+    assert shop.run("-q").code == 3
+    assert monitor.paths == ["/secret-check/start", "/secret-check/3"]
+    assert monitor.heard[0][1] == ""
+    assert "1 of 1 jobs done" in monitor.heard[1][1]
+    assert "1 photos rejected" in monitor.heard[1][1]
+
+
+def test_what_keeps_a_run_from_beginning_is_told_too(shop: Shop, monitor: Monitor):
+    shop.setting("PING_URL", monitor.url)
+    arguments = [one for one in shop.arguments("run") if one != str(shop.photos)]
+    assert shop.batchbg(*arguments).code == 2
+    assert monitor.heard[1][0] == "/secret-check/2"
+    assert "name the folder of photos" in monitor.heard[1][1]
+
+
+def test_a_dry_run_and_other_commands_ping_nobody(shop: Shop, monitor: Monitor):
+    shop.setting("PING_URL", monitor.url)
+    (shop.photos / "bad.jpg").write_text("no picture")
+    shop.run("-n")
+    shop.do("plan")
+    assert not monitor.heard
+
+
+@pytest.mark.parametrize("mood", ["hang", *(pytest.param(mood, marks=pytest.mark.slow) for mood in (500, "refuse"))])
+def test_a_monitor_in_trouble_changes_nothing(
+    shop: Shop, monitor: Monitor, mood: int | str, monkeypatch: pytest.MonkeyPatch
+):
+    """The run ends as it would have; only with -vv is anything said, and never the address."""
+    monkeypatch.setattr(ping, "TIMEOUT_S", 0.1)
+    monkeypatch.setattr(ping, "PATIENCE_S", 0.3)
+    monitor.mood = mood
+    url = monitor.url
+    if mood == "refuse":
+        with socket.create_server(("127.0.0.1", 0)) as gone:
+            url = f"http://127.0.0.1:{gone.getsockname()[1]}/secret-check"
+    shop.setting("PING_URL", url)
+    (shop.photos / "bad.jpg").write_text("no picture")
+    first = shop.run("-vv")
+    assert first.code == 3
+    assert "ping 3: 127.0.0.1" in first.err
+    assert "secret-check" not in first.out + first.err
+    assert shop.run("-q").err == ""
+
+
+@pytest.mark.slow
+def test_neither_key_nor_signed_address_is_told(shop: Shop, monitor: Monitor):
+    shop.setting("PING_URL", monitor.url)
+    shop.photo(f"{KEY}.png")  # the log names it
+    shop.faults.add("create", "hang_up")
+    assert shop.run("-vv").code == 3
+    told = "\n".join(body for _, body in monitor.heard)
+    assert "unresolved" in told
+    assert "***.png" in told
+    assert KEY not in told + "".join(monitor.headers)
+    assert "X-Amz" not in told
+    signed = ping.without_secrets("GET https://storage.example/a.png?X-Amz-Signature=abc failed", ())
+    assert signed == "GET https://storage.example/a.png?*** failed"
+
+
+def test_the_address_is_shown_nowhere():
+    """Whoever knows it can call the alarm off."""
+    settings = load({}, {"BATCHBG_PING_URL": "https://hc-ping.com/secret"})
+    assert "secret" not in repr(settings)
+    with pytest.raises(Exception, match="ping_url") as caught:
+        load({}, {"BATCHBG_PING_URL": "hc-ping.com/secret"})
+    assert "secret" not in str(caught.value)
+
+
+def test_the_body_is_cut_from_its_beginning(monitor: Monitor):
+    """The last lines are those that tell."""
+    one = ping.Ping(monitor.url + "?create=1")
+    one.end(0, "x" * ping.MOST_BYTES + "last words")
+    assert monitor.paths == ["/secret-check/0?create=1"]
+    assert monitor.heard[0][1].endswith("last words")
+    assert len(monitor.heard[0][1]) == ping.MOST_BYTES
+
+
+def test_json_lines_tell_run_job_and_time(shop: Shop):
+    """What is said otherwise than by logging is a line of the log too."""
+    shop.some_photos(2)
+    (shop.photos / "bad.jpg").write_text("no picture")
+    shop.faults.add("create", "hang_up", nth=1)
+    result = shop.run("-v", "--log-format", "json", "--json")
+    lines = [json.loads(line) for line in result.err.splitlines()]
+    (lost,) = [line for line in lines if "is unresolved" in line["message"]]
+    assert lost["level"] == "warning"
+    assert lost["time"].endswith("+00:00")
+    (unresolved,) = shop.jobs("--state", "unresolved")
+    assert lost["job"] == unresolved["id"]
+    (export,) = [json.loads(line) for line in shop.do("ledger export", "--table", "runs").out.splitlines()]
+    assert lost["run"] == export["id"]
+    assert any(line["message"].startswith("rejected bad.jpg") and line["run"] == lost["run"] for line in lines)
+    refused = shop.batchbg("run", str(shop.photos), "--ledger", "nonsense://", "--log-format", "json")
+    assert json.loads(refused.err.splitlines()[-1])["level"] == "error"

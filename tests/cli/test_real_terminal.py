@@ -1,0 +1,108 @@
+"""batchbg in a pseudo-terminal: what a person would have on the screen."""
+
+import os
+import pty
+import re
+import signal
+import subprocess
+import sys
+import termios
+import threading
+from collections.abc import Callable
+
+import pytest
+
+from tests.e2e.conftest import Shop
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
+
+COLUMNS = 80
+
+
+def screen(text: str) -> list[str]:
+    """Return the lines as they end up on a screen: a carriage return goes back, what comes then covers what was."""
+    lines = []
+    for line in re.sub(r"\x1b\[[0-9;]*[A-Za-z]", "", text).split("\n"):
+        cells: list[str] = []
+        for part in line.split("\r"):
+            cells[: len(part)] = part
+        lines.append("".join(cells).rstrip())
+    return lines
+
+
+class Session:
+    """A command at a terminal of its own."""
+
+    def __init__(self, shop: Shop, *arguments: str) -> None:
+        self._ours, theirs = pty.openpty()
+        termios.tcsetwinsize(theirs, (24, COLUMNS))
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "batchbg", *arguments],
+            cwd=shop.folder,
+            env=shop.environ() | {"TERM": "xterm"},
+            stdin=theirs,
+            stdout=theirs,
+            stderr=theirs,
+            start_new_session=True,
+        )
+        os.close(theirs)
+        self.text = ""
+        self._reading = threading.Thread(target=self._read)
+        self._reading.start()
+
+    def _read(self) -> None:
+        while True:
+            try:
+                data = os.read(self._ours, 65536)
+            except OSError:  # on Linux this is how the other side's end is told
+                return
+            if not data:
+                return
+            self.text += data.decode("utf-8", "replace")
+
+    def shows(self, pattern: str) -> Callable[[], bool]:
+        return lambda: re.search(pattern, self.text) is not None
+
+    def type(self, text: str) -> None:
+        os.write(self._ours, text.encode())
+
+    def end(self) -> int:
+        code = self.process.wait(60)
+        self._reading.join()
+        os.close(self._ours)
+        return code
+
+
+def test_bar_logs_question_and_table_share_a_screen(shop: Shop):
+    """The question stands on a line of its own, no line of the log is torn, the table closes it."""
+    shop.some_photos(8)
+    shop.sandbox.configure(render_s=0.6)
+    shop.faults.add("create", "status", status=429, commit=False, nth=3)
+    shop.faults.add("create", "hang_up", nth=5)
+    session = Session(shop, *shop.arguments("run", "--confirm-batch-over", "4", "-v", "--max-in-flight", "2"))
+    shop.wait_for(session.shows(r"Go on\? \[y/N\]: $"), 30)
+    session.type("y\n")
+    shop.wait_for(session.shows(r"in flight, .* left"), 30)
+    os.kill(session.process.pid, signal.SIGUSR1)
+    shop.wait_for(session.shows(r"batchbg: \d of 8 jobs"), 30)
+    assert session.end() == 3
+    lines = screen(session.text)
+    assert "8 new jobs, about 40 credits. Go on? [y/N]: y" in lines
+    assert "done              7" in lines
+    assert "unresolved        1" in lines
+    assert lines[-2].startswith("next         batchbg jobs --state unresolved")
+    assert not [line for line in lines if "%|" in line], "the bar is taken away at the end"
+    assert "\x1b[32m\x1b[1mdone" in session.text
+
+
+def test_ctrl_c_ends_in_order_and_a_second_one_at_once(shop: Shop):
+    shop.some_photos(3)
+    shop.faults.add("create", "hang", seconds=60)
+    session = Session(shop, *shop.arguments("run"))
+    shop.wait_for(lambda: len(shop.creates()) >= 1, 30)
+    session.process.send_signal(signal.SIGINT)
+    shop.wait_for(session.shows("again to stop at once"), 30)
+    session.process.send_signal(signal.SIGINT)
+    assert session.end() == 130
+    assert "next         batchbg jobs --state unresolved" in "\n".join(screen(session.text))
+    assert "Traceback" not in session.text

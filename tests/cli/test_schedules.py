@@ -1,0 +1,96 @@
+"""Ready files for cron and systemd: absolute, quoted, and understood by those who read them."""
+
+import configparser
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from batchbg.cli import group
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder whose name needs quoting everywhere."""
+    home = tmp_path / 'my "50%" shop'
+    home.mkdir()
+    (home / "config.toml").write_text('photos = "photos"\napi_key_file = "key"\n[budget]\nper_day = 100\n')
+    return home
+
+
+def printed(*arguments: str) -> str:
+    result = CliRunner().invoke(group, ["init", *arguments])
+    assert result.exit_code == 0
+    return result.output
+
+
+def files_of(text: str) -> dict[str, str]:
+    """Return what is printed for each file, by its path."""
+    parts = text.split("# --- ")[1:]
+    return {path: content for path, _, content in (part.partition("\n") for part in parts)}
+
+
+def test_the_systemd_files_are_whole(folder: Path):
+    files = files_of(printed(str(folder), "--systemd"))
+    service = configparser.RawConfigParser(strict=False)
+    service.optionxform = str  # type: ignore[assignment,method-assign]
+    service.read_string(files["/etc/systemd/system/batchbg.service"])
+    home = str(folder).replace("%", "%%")
+    assert service["Service"]["Type"] == "oneshot"
+    assert service["Service"]["WorkingDirectory"] == home
+    assert service["Service"]["SuccessExitStatus"] == "8 10 11 143"
+    assert service["Service"]["StandardError"] == f"append:{home}/batchbg.log"
+    started = service["Service"]["ExecStart"]
+    assert started.startswith("/")
+    config = home.replace('"', '\\"') + "/config.toml"
+    assert started.endswith(f' run --config "{config}" -v --log-format json --json')
+    timer = configparser.RawConfigParser()
+    timer.read_string(files["/etc/systemd/system/batchbg.timer"])
+    assert timer["Timer"]["Persistent"] == "true"
+    assert f'"{folder}/batchbg.log" {{' in files["/etc/logrotate.d/batchbg"]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd is not installed")
+def test_systemd_itself_finds_nothing_wrong_with_them(folder: Path, tmp_path: Path):
+    paths = []
+    for path, content in files_of(printed(str(folder), "--systemd")).items():
+        if "systemd" in path:
+            paths.append(tmp_path / Path(path).name)
+            paths[-1].write_text(content)
+    checked = subprocess.run(["systemd-analyze", "verify", *paths], capture_output=True, text=True)
+    ours = [line for line in checked.stderr.splitlines() if "batchbg" in line]
+    assert not ours
+    assert checked.returncode == 0
+
+
+@pytest.mark.parametrize(("code", "mails"), [(0, False), (8, False), (10, False), (11, False), (3, True), (5, True)])
+def test_cron_mails_where_something_needs_a_person(folder: Path, code: int, mails: bool):
+    """The line is run by a shell, as cron does, with a batchbg that ends as told."""
+    (line,) = [one for one in printed(str(folder), "--cron").splitlines() if one.startswith("30 2")]
+    command = line.removeprefix("30 2 * * * ").replace(r"\%", "%")
+    program = command.partition(" && ")[2].partition(" run ")[0]
+    stub = folder / "stub"
+    stub.write_text(f'#!/bin/sh\necho "$@" "in $PWD"\nexit {code}\n')
+    stub.chmod(0o755)
+    ran = subprocess.run(["sh", "-c", command.replace(program, "./stub", 1)], capture_output=True, text=True, cwd="/")
+    assert ran.returncode == 0
+    assert bool(ran.stdout) is mails
+    if mails:
+        assert ran.stdout == f"batchbg ended with {code}, see {folder}/batchbg.log\n"
+    log = (folder / "batchbg.log").read_text()
+    assert log == f"run --config {folder}/config.toml -v --log-format json --json in {folder}\n"
+
+
+def test_what_is_missing_for_a_run_without_a_person_is_said(tmp_path: Path):
+    """And where config.toml has no cap, the line has one: nobody could be asked."""
+    nothing = printed(str(tmp_path), "--cron")
+    assert "# To do: " in nothing
+    assert "`batchbg init` writes one" in nothing
+    (tmp_path / "config.toml").write_text("")
+    text = printed(str(tmp_path), "--systemd", "--cron")
+    assert "name the folder of photos" in text
+    assert "api_key_file = ..." in text
+    assert text.count("--json --max-credits 250") == 2
