@@ -122,6 +122,12 @@ class PhotoChanged(BatchbgError):
     """A photo or background is not the file that was looked at; nothing was paid for it."""
 
 
+class PlanLeft(BatchbgError):
+    """A plan was left before its end: the run is being left."""
+
+    exit_code = ExitCode.INTERRUPT
+
+
 class ResultUnusable(BatchbgError):
     """What was downloaded is not a whole picture."""
 

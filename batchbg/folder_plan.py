@@ -64,6 +64,11 @@ class Line:
     other_background: bool = False
     missing: bool = False
 
+    @property
+    def is_job(self) -> bool:
+        """Whether a job that is not created yet stands behind it."""
+        return self.action == "new" or (self.action == "go on" and self.entry is not None)
+
 
 def name_outputs(
     tx: Tx, roots: Roots, listing: Listing, photos: Sequence[str], settings: Settings, saved: Mapping[str, Entry]

@@ -9,6 +9,7 @@ puts them in order, holds the ledger's lock around them, and decides the exit co
 import asyncio
 import contextlib
 import dataclasses
+import functools
 import logging
 import signal
 import time
@@ -34,6 +35,7 @@ from batchbg.errors import (
     DiskError,
     ExitCode,
     LedgerError,
+    PlanLeft,
 )
 from batchbg.folder_plan import Line
 from batchbg.ledger import catalog, credits, jobs, plans, runs
@@ -41,6 +43,7 @@ from batchbg.ledger.engine import Ledger, Tx, enter, exists, held, open_ledger
 from batchbg.ledger.jobs import Budget
 from batchbg.ledger.writer import Writer
 from batchbg.planner import Planner, Tally
+from batchbg.pool.coming import Coming
 from batchbg.pool.deliver import Saving, sweep
 from batchbg.pool.drain import Limits, Pool, read_account
 from batchbg.pool.refunds import ASKED_FOR_S
@@ -73,9 +76,11 @@ class Reporter:
 
     Attributes:
         live: whether ``tick`` is wanted.
+        never_asks: whether a batch of any size may start without a word from anybody.
     """
 
     live = False
+    never_asks = False
 
     def line(self, line: Line) -> None:
         """One photo was planned."""
@@ -192,6 +197,8 @@ class _Run:
         self._planner: Planner | None = None
         self._pool: Pool | None = None
         self._watch: Watch | None = None
+        self._coming: Coming | None = None
+        self._carried_over = 0
         self._loop: asyncio.AbstractEventLoop | None = None
         with ledger.transaction() as tx:
             self._run = runs.begin(tx, command, settings.base_url, settings.max_credits, spends=not prepare)
@@ -214,15 +221,10 @@ class _Run:
                     _replan_rehearsed(tx)
                 if self._prepare:
                     self._prepare(tx, self._ledger)
-            if self._settings.photos:
-                self._plan()
-            with self._ledger.transaction(self._run.id) as tx:
-                self._take_up(tx)
-            if self._may_start():
-                self._try_outputs()
-                self._work()
+            if self._settings.photos and self._may_start_unasked():
+                self._plan_and_work()
             else:
-                self._stop.note(ExitCode.INTERRUPT, "not begun, as you said: nothing was sent")
+                self._plan_then_work()
             summary = self._summary()
             code = summary.exit_code
             return summary
@@ -247,13 +249,63 @@ class _Run:
             jobs.take_up(tx, job.id)
             jobs.lost(tx, job, "the process ended between the create and its answer")
 
-    def _plan(self) -> None:
-        self._planner = Planner(self._settings, self._ledger, self._run.id, self._reporter.looked)
-        try_out(self._planner.output)
-        sweep(self._planner.output)
-        for line in self._planner.plan():
-            self._reporter.line(line)
-        planner, tally = self._planner, self._planner.tally
+    def _plan_then_work(self) -> None:
+        """Plan everything, ask where a person has to be asked, and only then begin."""
+        if self._settings.photos:
+            self._plan(self._new_planner())
+        with self._ledger.transaction(self._run.id) as tx:
+            self._take_up(tx)
+        if not self._may_start():
+            self._stop.note(ExitCode.INTERRUPT, "not begun, as you said: nothing was sent")
+            return
+        self._try_outputs()
+        if not self._is_idle():
+            asyncio.run(self._work())
+
+    def _plan_and_work(self) -> None:
+        """Begin with the first job that is planned, while the scan goes on: nothing can forbid it any more."""
+        planner = self._new_planner()
+        with self._ledger.transaction(self._run.id) as tx:
+            self._take_up(tx)
+        self._carried_over = self._open_jobs()
+        asyncio.run(self._plan_and_work_async(planner))
+
+    async def _plan_and_work_async(self, planner: Planner) -> None:
+        self._coming = coming = Coming()
+        with self._signals(), contextlib.suppress(asyncio.CancelledError):
+            planning = asyncio.create_task(asyncio.to_thread(self._plan, planner, coming))
+            planning.add_done_callback(functools.partial(self._planned_all, coming))
+            if self._is_idle():
+                await self._stop.before_leaving(coming.news())
+            if not (coming.over and self._is_idle()) and not self._stop.leaving:
+                await self._work(coming)
+            await planning
+
+    def _planned_all(self, coming: Coming, planning: "asyncio.Task[None]") -> None:
+        if not planning.cancelled() and (error := planning.exception()):
+            code = error.exit_code if isinstance(error, BatchbgError) else ExitCode.INTERNAL
+            self._stop.creates(code, str(error))
+        coming.end()
+
+    def _new_planner(self) -> Planner:
+        """Prepare a plan and its output folder: nothing may be at work there yet."""
+        self._planner = planner = Planner(
+            self._settings, self._ledger, self._run.id, self._reporter.looked, left=lambda: self._stop.leaving
+        )
+        try_out(planner.output)
+        sweep(planner.output)
+        return planner
+
+    def _plan(self, planner: Planner, coming: Coming | None = None) -> None:
+        """Plan every photo; in a thread where the pool is at work on what is planned already."""
+        try:
+            for line in planner.plan():
+                self._reporter.line(line)
+                if coming is not None and line.is_job:
+                    coming.more()
+        except PlanLeft:
+            return
+        tally = planner.tally
         with self._ledger.transaction(self._run.id) as tx:
             runs.describe(
                 tx,
@@ -274,6 +326,12 @@ class _Run:
         """Return how many of this run's jobs are yet to be created."""
         with self._ledger.reading() as connection:
             return jobs.counts(connection, self._run.id)[JobState.PLANNED]
+
+    def _may_start_unasked(self) -> bool:
+        """Tell whether a batch of any size may start, so that it need not be known how large it is."""
+        settings = self._settings
+        unasked = settings.sandbox or settings.yes or settings.confirm_batch_over < 0 or self._reporter.never_asks
+        return unasked and settings.pilot is None
 
     def _may_start(self) -> bool:
         """Ask where a person has to be asked.
@@ -302,16 +360,15 @@ class _Run:
 
     # -- working ---------------------------------------------------------------------------------------------------
 
-    def _work(self) -> None:
+    def _is_idle(self) -> bool:
+        """Tell whether there is nothing to do, so that nobody need be asked for anything."""
         with self._ledger.reading() as connection:
             states = jobs.counts(connection)
             idle = not any(states[state] for state in PAID) and not catalog.undelivered(connection)
             idle = idle and not self._planned()
-            idle = idle and next(jobs.charged_in_vain(connection, time.time() - ASKED_FOR_S), None) is None
-        if not idle:
-            asyncio.run(self._work_async())
+            return idle and next(jobs.charged_in_vain(connection, time.time() - ASKED_FOR_S), None) is None
 
-    async def _work_async(self) -> None:
+    async def _work(self, coming: Coming | None = None) -> None:
         settings = self._settings
         limiter = RateLimiter(settings.requests_per_second)
         width = settings.max_in_flight + 16
@@ -340,7 +397,7 @@ class _Run:
                         if first is not None:
                             watch.total -= self._planned() - len(first)
                         self._reporter.settled(watch.total)
-                        await self._pool.drain(first)
+                        await self._pool.drain(first, coming)
                         if first is not None and not self._stop.no_creates:
                             await self._after_pilot(self._pool, len(first))
                         with contextlib.suppress(LedgerError):
@@ -369,16 +426,19 @@ class _Run:
             )
             self._stop.creates(ExitCode.CAP, why)
 
-    def _new_watch(self) -> Watch:
+    def _open_jobs(self) -> int:
+        """Return the number of this run's jobs that are not at their end."""
         with self._ledger.reading() as connection:
             states = jobs.counts(connection, self._run.id)
-        total = sum(number for state, number in states.items() if state in OPEN)
+        return sum(number for state, number in states.items() if state in OPEN)
+
+    def _new_watch(self) -> Watch:
         settings = self._settings
         return Watch(
             self._ledger,
             self._budget,
             self._stop,
-            total,
+            self._open_jobs(),
             max_files=settings.max_files,
             requests_per_second=settings.requests_per_second,
         )
@@ -399,12 +459,17 @@ class _Run:
         while True:
             await asyncio.sleep(TICK_S)
             with contextlib.suppress(LedgerError):
-                self._reporter.tick(watch.standing())
+                self._reporter.tick(self._standing(watch))
+
+    def _standing(self, watch: Watch) -> Standing:
+        if self._coming is not None:
+            watch.total = self._carried_over + self._coming.jobs
+        return watch.standing()
 
     def _tell(self) -> None:
         """Tell how the run stands."""
         with contextlib.suppress(LedgerError):
-            self._reporter.status(self._watch.standing() if self._watch else None)
+            self._reporter.status(self._standing(self._watch) if self._watch else None)
 
     @contextlib.contextmanager
     def _told_when_asked(self) -> Iterator[None]:

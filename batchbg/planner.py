@@ -17,7 +17,7 @@ from batchbg.core.pairing import Background, Pairing
 from batchbg.core.planning import DONE_BEFORE
 from batchbg.disk.look import UNREADABLE, Terms, look
 from batchbg.disk.scan import Listing, Rules, listed, walk
-from batchbg.errors import ConfigError, PhotoChanged
+from batchbg.errors import ConfigError, PhotoChanged, PlanLeft
 from batchbg.folder_plan import FolderPlan, Line, Roots, name_outputs
 from batchbg.ledger import catalog, plans
 from batchbg.ledger.engine import Connection, Ledger
@@ -107,6 +107,7 @@ class Planner:
         looked: Callable[[int], object] = int,
         *,
         tells_all: bool = False,
+        left: Callable[[], bool] = bool,
     ) -> None:
         """Prepare a plan.
 
@@ -116,6 +117,7 @@ class Planner:
             run_id: of the run that plans.
             looked: told how many files were opened, each time that some more were.
             tells_all: photos that are done and unchanged have their lines, too.
+            left: whether nobody waits for the plan any more; it ends soon after.
 
         Raises:
             ConfigError: the folders contradict each other.
@@ -139,6 +141,7 @@ class Planner:
         self._terms = Terms(settings.first_page, settings.max_upload_bytes)
         self._looked = looked
         self._tells_all = tells_all
+        self._left = left
         self._paired: bool | None = None
         self._saved: dict[str, Entry] = {}
         self.tally = Tally()
@@ -148,6 +151,7 @@ class Planner:
 
         Raises:
             ConfigError: a folder is missing, or no background can be used.
+            PlanLeft: nobody waits for it any more.
         """
         saved = read_plan(self._settings.plan) if self._settings.plan else None
         self._saved = saved or {}
@@ -333,7 +337,7 @@ class Planner:
             with self._ledger.reading() as connection:
                 known = catalog.looks_of(connection, root_id, list(stamps))
             todo = [one for one in stamps.items() if self._is_news(known.get(one[0]), one[1])]
-            seen = dict(zip(todo, lookers.map(lambda one: _look_at(root, self._terms, *one), todo), strict=True))
+            seen = dict(zip(todo, lookers.map(lambda one: self._look_at(root, *one), todo), strict=True))
             # What is as bad as it was is not told again.
             fresh = {path: now for (path, _), now in seen.items() if now is not None and now != known.get(path)}
             if fresh:
@@ -348,6 +352,14 @@ class Planner:
         if known is None or known.stamp != stamp:
             return True
         return known.rejected.startswith(UNREADABLE) or self._terms.may_change(known)
+
+    def _look_at(self, root: Path, path: str, stamp: Stamp) -> Look | None:
+        if self._left():
+            raise PlanLeft("the scan was left before its end")
+        try:
+            return look(root / path, stamp, self._terms)
+        except PhotoChanged:
+            return None
 
     def _forget(self, unlisted: Iterable[str]) -> None:
         """Drop what is known of photos that are gone, and of folders that can be read again.
@@ -388,13 +400,6 @@ def _names_from(source: str, *, null: bool) -> Iterable[str]:
     data = data if null else data.removeprefix(b"\xef\xbb\xbf")
     ending = b"\0" if null else b"\n"
     return [os.fsdecode(name.removesuffix(b"\r")) for name in data.split(ending) if name.strip()]
-
-
-def _look_at(root: Path, terms: Terms, path: str, stamp: Stamp) -> Look | None:
-    try:
-        return look(root / path, stamp, terms)
-    except PhotoChanged:
-        return None
 
 
 def _join(folder: str, name: str) -> str:

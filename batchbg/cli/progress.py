@@ -25,6 +25,7 @@ class Progress(Reporter):
 
     def __init__(self, settings: Settings) -> None:
         self.live = is_animated() and not settings.quiet
+        self.never_asks = settings.is_capped and not _somebody_there()
         self._settings = settings
         self._bar: tqdm[Any] | None = None
         self._looking: tqdm[Any] | None = None
@@ -48,6 +49,8 @@ class Progress(Reporter):
     def looked(self, number: int) -> None:
         """Show how the scan goes, on a terminal."""
         self._opened += number
+        if self._bar is not None:
+            return  # the work has begun, and has the one line there is
         if self._looking is None:
             self._looking = tqdm(desc="looking", unit=" files", disable=not self.live, file=sys.stderr, leave=False)
         self._looking.update(number)

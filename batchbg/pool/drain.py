@@ -5,7 +5,7 @@ import dataclasses
 import datetime
 import logging
 import time
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Coroutine, Sequence
 from typing import Any, Final
 
 from batchbg.api.client import MagicHour
@@ -20,6 +20,7 @@ from batchbg.ledger import catalog, credits, jobs
 from batchbg.ledger.engine import Ledger
 from batchbg.ledger.jobs import Budget
 from batchbg.ledger.writer import Writer
+from batchbg.pool.coming import Coming
 from batchbg.pool.deliver import Deliverer, Saving
 from batchbg.pool.gate import Gate
 from batchbg.pool.observer import Observer
@@ -128,10 +129,16 @@ class Pool:
             observer,
         )
         self._places = asyncio.Semaphore(2 * limits.max_in_flight + AHEAD + TRANSFERS)
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._given: set[str] = set()
 
-    async def drain(self, only: frozenset[str] | None = None) -> None:
-        """Carry every job that this run took up as far as it gets; of the planned ones those in ``only``, if given."""
+    async def drain(self, only: frozenset[str] | None = None, coming: Coming | None = None) -> None:
+        """Carry every job that this run took up as far as it gets.
+
+        Args:
+            only: of the planned jobs carry these alone.
+            coming: tells of jobs that are planned meanwhile; None where all are.
+        """
         helpers = [asyncio.create_task(self.tracker.run())]
         if self._limits.max_duration_s is not None:
             helpers.append(asyncio.create_task(self._watch_time(self._limits.max_duration_s)))
@@ -139,11 +146,16 @@ class Pool:
             helpers.append(asyncio.create_task(self._watch_balance()))
         try:
             await self._settle_old()
-            async for job in self._planned(only):
+            async for job in self._planned(only, coming):
                 if not await self._place():
                     break
-                self._start(self._worker.carry(job))
+                self._start(self._carry_planned(job))
+            if coming is not None:
+                await self._stop.before_leaving(coming.ended())
             await self._join()
+            if coming is not None:
+                await self._copy_wanted()  # by photos that were planned after the result had come
+                await self._join()
             await self._refunds.settle()
         finally:
             await _end([*helpers, *self._tasks])
@@ -161,13 +173,13 @@ class Pool:
         if self._tasks:
             await asyncio.wait(set(self._tasks), timeout=GRACE_S)
 
-    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+    def _start(self, work: Coroutine[Any, Any, object]) -> None:
         """Let work that has a place go its way."""
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._ended)
 
-    def _ended(self, task: asyncio.Task[None]) -> None:
+    def _ended(self, task: asyncio.Task[Any]) -> None:
         self._tasks.discard(task)
         self._places.release()
 
@@ -178,7 +190,6 @@ class Pool:
                 if self._is_ours(job):
                     self._refunds.ask_once(job)
             paid = [job for job in jobs.in_states(connection, PAID) if self._is_ours(job)]
-            undelivered = catalog.undelivered(connection)
         for job in paid:
             if job.state is JobState.RENDERING:
                 self.slots.occupy(job.id)
@@ -188,6 +199,12 @@ class Pool:
             if self._stop.leaving:
                 return
             self._start(self._worker.carry(job))
+        await self._copy_wanted()
+
+    async def _copy_wanted(self) -> None:
+        """Give results that are there to the outputs that still want them."""
+        with self._ledger.reading() as connection:
+            undelivered = catalog.undelivered(connection)
         for job_id in undelivered:
             await self._stop.before_leaving(self._places.acquire())
             if self._stop.leaving:
@@ -204,17 +221,32 @@ class Pool:
         log.warning("job %s belongs to another account (%s); left alone", job.id, job.account)
         return False
 
-    async def _planned(self, only: frozenset[str] | None) -> AsyncIterator[Job]:
-        after = (0.0, "")
+    async def _planned(self, only: frozenset[str] | None, coming: Coming | None) -> AsyncIterator[Job]:
+        """Yield every planned job once, the oldest first; while more are coming, in several passes."""
         while True:
-            with self._ledger.reading() as connection:
-                batch = jobs.next_planned(connection, self._run_id, after, FETCHED_AT_ONCE)
-            for job in batch:
-                if only is None or job.id in only:
-                    yield job
-                after = (job.created_at, job.id)
-            if not batch:
+            is_last = coming is None or coming.over
+            after = (0.0, "")
+            while batch := self._next_planned(after):
+                for job in batch:
+                    if job.id not in self._given and (only is None or job.id in only):
+                        self._given.add(job.id)
+                        yield job
+                after = (batch[-1].created_at, batch[-1].id)
+            if coming is None or is_last:
                 return
+            await self._stop.before_creates_stop(coming.news())
+            if self._stop.no_creates:
+                return
+
+    def _next_planned(self, after: tuple[float, str]) -> Sequence[Job]:
+        with self._ledger.reading() as connection:
+            return jobs.next_planned(connection, self._run_id, after, FETCHED_AT_ONCE)
+
+    async def _carry_planned(self, job: Job) -> None:
+        """Carry a job; one that is still planned afterwards is not taken again in this run."""
+        job = await self._worker.carry(job)
+        if job.state is not JobState.PLANNED:
+            self._given.discard(job.id)
 
     @property
     def reused(self) -> int:
@@ -242,7 +274,7 @@ class Pool:
                 self._room.changed()
 
 
-async def _end(tasks: list[asyncio.Task[None]]) -> None:
+async def _end(tasks: list[asyncio.Task[Any]]) -> None:
     """Cancel tasks until they have ended: a library may swallow a cancellation, and a run must not hang for it."""
     pending = set(tasks)
     while pending:

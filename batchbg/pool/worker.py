@@ -69,8 +69,8 @@ class Worker:
         self._projects: dict[str, Project] = {}
         self.dropped = 0
 
-    async def carry(self, job: Job) -> None:
-        """Take ``job`` as far as it gets."""
+    async def carry(self, job: Job) -> Job:
+        """Take ``job`` as far as it gets; return it as it is then."""
         log_context.JOB.set(job.id)
         try:
             with self._contained(job):
@@ -84,6 +84,7 @@ class Worker:
             self._slots.free(job.id)
             self._room.changed()
             self._observer.ended(job)
+        return job
 
     async def copy(self, job: Job) -> None:
         """Give a done job's result to the outputs that still want it."""

@@ -1,0 +1,117 @@
+"""Work begins while the scan goes on, where nothing can forbid it any more."""
+
+import signal
+import time
+from collections.abc import Callable
+
+import pytest
+
+from batchbg.disk.scan import Listing
+from batchbg.errors import LedgerError
+from batchbg.planner import Planner
+from tests.e2e.conftest import Shop
+
+
+@pytest.fixture
+def in_folder(monkeypatch: pytest.MonkeyPatch) -> Callable[[str, Callable[[], None]], None]:
+    """Do something when the scan comes to a folder."""
+
+    def hook(folder: str, work: Callable[[], None]) -> None:
+        plan = Planner._plan_folder
+
+        def planned(self: Planner, listing: Listing, *rest):
+            if listing.folder == folder:
+                work()
+            return plan(self, listing, *rest)
+
+        monkeypatch.setattr(Planner, "_plan_folder", planned)
+
+    return hook
+
+
+def test_the_first_create_leaves_while_the_scan_goes_on(shop: Shop, in_folder):
+    """The second folder is not looked into before something was created from the first."""
+    shop.photo("a/1.png")
+    shop.photo("b/2.png")
+    in_folder("b", lambda: Shop.wait_for(lambda: bool(shop.creates()), 60))
+    assert shop.run("-y").code == 0
+    assert shop.outputs() == ["a/1.png", "b/2.png"]
+    shop.assert_adds_up()
+
+
+@pytest.mark.parametrize("flags", [["--max-credits", "1000"], ["--confirm-batch-over", "-1"]])
+def test_a_cap_or_no_question_is_as_good_as_a_yes(shop: Shop, in_folder, flags):
+    """Off a terminal, where a capped run is never refused."""
+    shop.photo("a/1.png")
+    shop.photo("b/2.png")
+    in_folder("b", lambda: Shop.wait_for(lambda: bool(shop.creates()), 60))
+    assert shop.run(*flags).code == 0
+
+
+def test_a_batch_that_may_be_refused_sends_nothing_before_it_is_known_how_large_it_is(shop: Shop):
+    """The last photo is the one too many."""
+    shop.photo("a/1.png")
+    shop.photo("b/2.png")
+    assert shop.run("--confirm-batch-over", "1").code == 2
+    assert not shop.creates()
+
+
+def test_a_copy_wanted_after_its_result_has_come_is_made_in_the_same_run(shop: Shop, in_folder):
+    """The same photo in a folder that the scan reaches when the first one is done."""
+    shop.photo("a/1.png", colour=77)
+    shop.photo("b/2.png", colour=77)
+    shop.photo("c/3.png")
+    in_folder("b", lambda: Shop.wait_for(lambda: shop.outputs() == ["a/1.png"], 60))
+    ran = shop.run("-y", "--json")
+    assert ran.code == 0
+    assert (ran.json["photos"]["reused"], ran.json["jobs"]["done"], ran.json["photos"]["seen"]) == (1, 2, 3)
+    assert shop.outputs() == ["a/1.png", "b/2.png", "c/3.png"]
+    assert len(shop.creates()) == 2
+    shop.assert_adds_up()
+
+
+def test_jobs_of_an_earlier_run_are_found_however_late_the_scan_comes_to_them(shop: Shop, in_folder):
+    """They are older than those that are under way already."""
+    shop.photo("b/2.png")
+    shop.setting("BUDGET_TOTAL", "0")
+    assert shop.run().code == 8
+    shop.setting("BUDGET_TOTAL", "1000")
+    shop.photo("a/1.png")
+    in_folder("b", lambda: Shop.wait_for(lambda: bool(shop.creates()), 60))
+    assert shop.run("-y").code == 0
+    assert shop.outputs() == ["a/1.png", "b/2.png"]
+
+
+def test_an_error_late_in_the_scan_loses_nothing_of_what_is_under_way(shop: Shop, in_folder):
+    """No further create leaves; the next run goes on."""
+    shop.photo("a/1.png")
+    shop.photo("b/2.png")
+
+    def fail() -> None:
+        Shop.wait_for(lambda: bool(shop.creates()), 60)
+        raise LedgerError("ledger: no room")
+
+    in_folder("b", fail)
+    ran = shop.run("-y")
+    assert ran.code == 5
+    assert "no room" in ran.err
+    assert shop.outputs() == ["a/1.png"]
+
+
+@pytest.mark.slow
+def test_a_signal_during_the_scan_ends_both(shop: Shop):
+    """What is paid for is collected; the scan does not hold the end up."""
+    for index in range(3000):
+        shop.photo(f"{index // 100:02d}/{index:04d}.png", size=(8, 8), colour=index)
+    shop.sandbox.configure(render_s=0.2)
+    with shop.spawn("run", "-y", "--json") as process:
+        Shop.wait_for(lambda: bool(shop.creates()), 60)
+        process.send_signal(signal.SIGTERM)
+        began = time.monotonic()
+        process.communicate(timeout=60)
+    assert process.returncode == 143
+    assert time.monotonic() - began < 30
+    jobs = shop.status()["jobs"]
+    assert jobs["submitting"] == 0
+    assert jobs["done"] + jobs["unresolved"] + jobs["rendering"] + jobs["downloading"] == len(shop.creates())
+    shop.assert_adds_up()
