@@ -3,7 +3,8 @@
 import csv
 import dataclasses
 import fnmatch
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -59,18 +60,57 @@ class MapRule:
     background: str
 
 
+class BackgroundMap:
+    """The rules of a background map; the first one that matches a photo holds.
+
+    Nearly all are the names of single photos, of which there may be thousands: those are looked up, and only patterns
+    are tried one after the other.
+    """
+
+    def __init__(self, rules: Sequence[MapRule]) -> None:
+        self._rules = rules
+        self._by_path: dict[str, int] = {}
+        self._by_name: dict[str, int] = {}
+        self._patterns: list[tuple[int, bool, Callable[[str], object]]] = []
+        for number, rule in enumerate(rules):
+            pattern, is_path = rule.pattern.removeprefix("/"), "/" in rule.pattern
+            if _WILD.isdisjoint(pattern):
+                (self._by_path if is_path else self._by_name).setdefault(pattern, number)
+            else:
+                self._patterns.append((number, is_path, re.compile(fnmatch.translate(pattern)).match))
+
+    def __bool__(self) -> bool:
+        return bool(self._rules)
+
+    def rule_for(self, path: str) -> MapRule | None:
+        """Return the rule that holds for the photo at ``path``; a pattern without "/" goes by its bare name."""
+        name = path.rpartition("/")[2]
+        none = len(self._rules)
+        first = min(self._by_path.get(path, none), self._by_name.get(name, none))
+        for number, is_path, matches in self._patterns:
+            if number > first:
+                break
+            if matches(path if is_path else name):
+                first = number
+                break
+        return self._rules[first] if first < none else None
+
+
+_WILD: Final = frozenset("*?[")
+
+
 class ByPairing:
     """The background map where it has a rule for the photo, else the pairing's policy."""
 
     def __init__(self, pairing: Pairing, on_mismatch: str, rules: Sequence[MapRule] = ()) -> None:
         self._pairing = pairing
         self._on_mismatch = on_mismatch
-        self._rules = rules
+        self._map = BackgroundMap(rules)
         self.by_size = pairing.by_size and not rules
 
     def choose(self, path: str, pixels: Size, sha256: str) -> Chosen | str:
         """Return the choice, made to fit where it is not similar enough."""
-        rule = next((rule for rule in self._rules if _matches(path, rule.pattern)), None)
+        rule = self._map.rule_for(path)
         if rule is not None and not rule.background:
             return Chosen(None, Treatment.NONE)
         if rule is not None:
@@ -82,11 +122,6 @@ class ByPairing:
         if self._on_mismatch == "fit":
             return Chosen(choice, Treatment.FIT)
         return Chosen(None, Treatment.NONE) if self._on_mismatch == "transparent" else NOT_SIMILAR
-
-
-def _matches(path: str, pattern: str) -> bool:
-    name = path if "/" in pattern else path.rpartition("/")[2]
-    return fnmatch.fnmatchcase(name, pattern.removeprefix("/"))
 
 
 def read_map(file: Path, backgrounds: Mapping[str, object]) -> list[MapRule]:

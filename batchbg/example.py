@@ -26,6 +26,7 @@ _EXAMPLES: Final[dict[str, Any]] = {
     "include": ["*.jpg"],
     "exclude": ["drafts/*"],
     "max_depth": 3,
+    "flatten": "white",
     "report": "output/report.html",
     "budget.per_day": 500,
     "budget.per_month": 10000,

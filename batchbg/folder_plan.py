@@ -11,9 +11,10 @@ import pathvalidate
 from batchbg.choosing import Chooser, Chosen, background_of
 from batchbg.core.lifecycle import JobState
 from batchbg.core.model import NO_BACKGROUND, KnownJob, Look, Size, Slot, Treatment, new_id
-from batchbg.core.naming import output_names
+from batchbg.core.naming import SUFFIXES, output_names, promised_names
 from batchbg.core.pairing import Misfit
 from batchbg.core.planning import DONE_BEFORE, Action, Decision, Facts, decide
+from batchbg.disk.convert import too_large
 from batchbg.disk.scan import Listing
 from batchbg.ledger import catalog, jobs, plans
 from batchbg.ledger.engine import Tx
@@ -64,9 +65,14 @@ class Line:
     missing: bool = False
 
 
-def name_outputs(tx: Tx, roots: Roots, listing: Listing, photos: Sequence[str], *, portable: bool) -> dict[str, str]:
-    """Return the output paths of at least these photos; all of a folder's have to be known, for two could meet."""
-    make_valid = _portable if portable else str
+def name_outputs(
+    tx: Tx, roots: Roots, listing: Listing, photos: Sequence[str], settings: Settings, saved: Mapping[str, Entry]
+) -> dict[str, str]:
+    """Return the output paths of at least these photos; all of a folder's have to be known, for two could meet.
+
+    A name that a saved plan gives stands where it is still free.
+    """
+    make_valid = _portable if settings.portable_names else str
     folder = "/".join(make_valid(part) for part in listing.folder.split("/")) if listing.folder else ""
     plans.adopt_moved(tx, roots.output_root, roots.photo_root, listing.folder)
     mine = plans.names_of(tx.connection, roots.output_root, roots.photo_root, listing.folder)
@@ -74,9 +80,12 @@ def name_outputs(tx: Tx, roots: Roots, listing: Listing, photos: Sequence[str], 
         return mine
     own = set(mine.values())
     taken = [_name_of(path) for path in plans.paths_in(tx.connection, roots.output_root, folder) if path not in own]
+    taken += listing.subfolders
     kept = {_name_of(photo): _name_of(path) for photo, path in mine.items()}
+    promised = {_name_of(path): saved[path].output for path in photos if path in saved and path not in mine}
+    kept |= promised_names(folder, promised, [*kept.values(), *taken])
     names = output_names(
-        listing.folder, [_name_of(path) for path in photos], kept, [*taken, *listing.subfolders], make_valid
+        listing.folder, [_name_of(path) for path in photos], kept, taken, make_valid, SUFFIXES[settings.format]
     )
     return {path: mine.get(path) or _join(folder, names[_name_of(path)]) for path in photos}
 
@@ -173,8 +182,9 @@ class FolderPlan:
                 gone=self._gone(known),
             )
         )
-        if not isinstance(chosen, Chosen) and decision.action in (Action.NEW, Action.COPY):
-            decision = dataclasses.replace(decision, action=Action.SKIP, reason=chosen)
+        why_not = chosen if not isinstance(chosen, Chosen) else too_large(seen.pixels, Path(output))
+        if why_not and decision.action in (Action.NEW, Action.COPY):
+            decision = dataclasses.replace(decision, action=Action.SKIP, reason=why_not)
         for job_id in decision.drop:
             self._drop(job_id)
         match decision.action:

@@ -41,7 +41,7 @@ from batchbg.ledger.engine import Ledger, Tx, enter, exists, held, open_ledger
 from batchbg.ledger.jobs import Budget
 from batchbg.ledger.writer import Writer
 from batchbg.planner import Planner, Tally
-from batchbg.pool.deliver import sweep
+from batchbg.pool.deliver import Saving, sweep
 from batchbg.pool.drain import Limits, Pool, read_account
 from batchbg.pool.refunds import ASKED_FOR_S
 from batchbg.pool.stop import Stop
@@ -333,6 +333,7 @@ class _Run:
                         accounts,
                         self._run.id,
                         watch,
+                        Saving(settings.quality, settings.flatten, settings.keep_received),
                     )
                     with contextlib.suppress(asyncio.CancelledError), self._watched(watch):
                         first = self._pick_pilot()

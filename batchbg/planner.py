@@ -15,7 +15,7 @@ from batchbg.choosing import ByPairing, Chooser, Transparent, background_of, rea
 from batchbg.core.model import Look, Size, Stamp
 from batchbg.core.pairing import Background, Pairing
 from batchbg.core.planning import DONE_BEFORE
-from batchbg.disk.look import UNREADABLE, look
+from batchbg.disk.look import UNREADABLE, Terms, look
 from batchbg.disk.scan import Listing, Rules, listed, walk
 from batchbg.errors import ConfigError, PhotoChanged
 from batchbg.folder_plan import FolderPlan, Line, Roots, name_outputs
@@ -136,9 +136,11 @@ class Planner:
             )
             self._former_outputs = [ledger.absolute(path) for path in catalog.output_roots(tx.connection)]
         self._roots = Roots(self._photos, self.photo_root, self.output, self.output_root, self._background_root)
+        self._terms = Terms(settings.first_page, settings.max_upload_bytes)
         self._looked = looked
         self._tells_all = tells_all
         self._paired: bool | None = None
+        self._saved: dict[str, Entry] = {}
         self.tally = Tally()
 
     def plan(self) -> Iterator[Line]:
@@ -148,6 +150,7 @@ class Planner:
             ConfigError: a folder is missing, or no background can be used.
         """
         saved = read_plan(self._settings.plan) if self._settings.plan else None
+        self._saved = saved or {}
         with concurrent.futures.ThreadPoolExecutor(LOOKERS) as lookers:
             chooser = self._chooser(lookers, saved)
             for listing in self._listings(saved):
@@ -241,7 +244,7 @@ class Planner:
         """Name the results of all photos together, then decide some at a time: memory stays flat."""
         settings, roots = self._settings, self._roots
         with self._ledger.transaction(self._run_id) as tx:
-            names = name_outputs(tx, roots, listing, sendable, portable=settings.portable_names)
+            names = name_outputs(tx, roots, listing, sendable, settings, self._saved)
         for some in chunks(sendable, AT_ONCE):
             with self._ledger.transaction(self._run_id) as tx:
                 looks = catalog.looks_of(tx.connection, self.photo_root, some)
@@ -329,8 +332,8 @@ class Planner:
             stamps = {_join(listing.folder, name): stamp for name, stamp in some}
             with self._ledger.reading() as connection:
                 known = catalog.looks_of(connection, root_id, list(stamps))
-            todo = [one for one in stamps.items() if _is_news(known.get(one[0]), one[1])]
-            seen = dict(zip(todo, lookers.map(lambda one: _look_at(root, *one), todo), strict=True))
+            todo = [one for one in stamps.items() if self._is_news(known.get(one[0]), one[1])]
+            seen = dict(zip(todo, lookers.map(lambda one: _look_at(root, self._terms, *one), todo), strict=True))
             # What is as bad as it was is not told again.
             fresh = {path: now for (path, _), now in seen.items() if now is not None and now != known.get(path)}
             if fresh:
@@ -341,6 +344,11 @@ class Planner:
             known |= fresh
             yield {path: known[path] for path in stamps if path not in changing}, sorted(changing)
 
+    def _is_news(self, known: Look | None, stamp: Stamp) -> bool:
+        if known is None or known.stamp != stamp:
+            return True
+        return known.rejected.startswith(UNREADABLE) or self._terms.may_change(known)
+
     def _forget(self, unlisted: Iterable[str]) -> None:
         """Drop what is known of photos that are gone, and of folders that can be read again.
 
@@ -350,10 +358,6 @@ class Planner:
         if gone:
             with self._ledger.transaction(self._run_id) as tx:
                 catalog.forget(tx, self.photo_root, gone)
-
-
-def _is_news(known: Look | None, stamp: Stamp) -> bool:
-    return known is None or known.stamp != stamp or known.rejected.startswith(UNREADABLE)
 
 
 def chunks(values: Sequence[T], size: int) -> Iterator[Sequence[T]]:
@@ -386,9 +390,9 @@ def _names_from(source: str, *, null: bool) -> Iterable[str]:
     return [os.fsdecode(name.removesuffix(b"\r")) for name in data.split(ending) if name.strip()]
 
 
-def _look_at(root: Path, path: str, stamp: Stamp) -> Look | None:
+def _look_at(root: Path, terms: Terms, path: str, stamp: Stamp) -> Look | None:
     try:
-        return look(root / path, stamp)
+        return look(root / path, stamp, terms)
     except PhotoChanged:
         return None
 

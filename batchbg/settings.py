@@ -19,6 +19,8 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from batchbg.core.budget import Caps
+from batchbg.core.model import MAX_UPLOAD_BYTES
+from batchbg.core.naming import SUFFIXES
 from batchbg.core.pairing import Tolerance
 from batchbg.errors import ConfigError
 
@@ -93,16 +95,17 @@ def _text(value: Any) -> str:
     return value
 
 
-def _whole(least: int) -> Kind:
+def _whole(least: int, most: int = MOST) -> Kind:
     def read(value: Any) -> int:
         if isinstance(value, bool) or not isinstance(value, (int, str)):
             raise TypeError
         number = int(value)
-        if not least <= number <= MOST:
+        if not least <= number <= most:
             raise ValueError
         return number
 
-    return Kind(f"a whole number of at least {least}", read)
+    range_ = f"of at least {least}" if most == MOST else f"from {least} to {most}"
+    return Kind(f"a whole number {range_}", read)
 
 
 def _number(above: float, *, or_equal: bool) -> Kind:
@@ -154,6 +157,15 @@ def duration_s(value: Any) -> float:
     return sum(float(number) * _UNITS_S[unit] for number, unit in parts)
 
 
+def _colour(value: Any) -> tuple[int, int, int]:
+    from PIL import ImageColor  # takes longer to import than most commands need
+
+    colour = ImageColor.getrgb(_text(value))
+    if len(colour) != 3:  # what lies behind everything is opaque
+        raise ValueError
+    return colour
+
+
 def _choice(*choices: str) -> Kind:
     def read(value: Any) -> str:
         if value not in choices:
@@ -170,6 +182,7 @@ PATH = Kind(
 TEXTS = Kind("an array of texts", _text, many=True)
 SWITCH = Kind("true or false", _switch, switch=True)
 DURATION = Kind("a time such as 30s, 5m or 2h", duration_s)
+COLOUR = Kind("a colour such as white or #f5f5f5", _colour)
 COUNT = _whole(0)
 POSITIVE = _whole(1)
 
@@ -273,7 +286,44 @@ SETTINGS: Final[tuple[Setting, ...]] = (
     Setting(
         "force", SWITCH, False, "Pay again for what is done, and replace results.", ("--force", "--reprocess-existing")
     ),
+    Setting(
+        "first_page",
+        SWITCH,
+        False,
+        "Send the first page of multi-page TIFFs and animated files, which are else rejected.",
+        ("--first-page",),
+    ),
     Setting("portable_names", SWITCH, False, "Name results so that Windows takes them too.", ("--portable-names",)),
+    Setting(
+        "format",
+        _choice(*SUFFIXES),
+        "png",
+        "Save results as this; PNG keeps them as they come. A photo that has its output name keeps it.",
+        ("--format",),
+    ),
+    Setting(
+        "quality",
+        _whole(1, 100),
+        90,
+        "Of results saved as JPEG, WebP or AVIF, from 1 to 100.",
+        ("--quality",),
+        "N",
+    ),
+    Setting(
+        "flatten",
+        COLOUR,
+        None,
+        "Put this colour behind what is transparent in results, as white or #f5f5f5 [default: none; white for JPEG].",
+        ("--flatten",),
+        "COLOUR",
+    ),
+    Setting(
+        "keep_received",
+        SWITCH,
+        False,
+        "Keep what is saved in another form also as it came, in the output folder's .received.",
+        ("--keep-received",),
+    ),
     Setting("plan", PATH, None, "Do just what `batchbg plan --save FILE` wrote.", ("--plan",), "FILE"),
     Setting("dry_run", SWITCH, False, "The same as plan.", ("-n", "--dry-run")),
     Setting("yes", SWITCH, False, "Do not ask.", ("-y", "--yes")),
@@ -308,6 +358,13 @@ SETTINGS: Final[tuple[Setting, ...]] = (
         "max_distortion", _number(0, or_equal=True), 0.05, "Similar enough: |ln(aspect ratio / aspect ratio)| at most."
     ),
     Setting("max_blur", _number(0, or_equal=True), 0.4, "Similar enough: ln(enlargement) at most."),
+    Setting(
+        "max_upload_bytes",
+        _whole(1, 10**12),
+        MAX_UPLOAD_BYTES,
+        "Bytes of the largest file that the account's plan takes: 200 MB on Free, 2 GB on Creator, 5 GB on Pro, 10 GB on"
+        " Business. Larger photos are rejected.",
+    ),
     Setting("api_key_file", PATH, None, "File that holds the API key and that others cannot read."),
     Setting(
         "ping_url",
@@ -345,7 +402,12 @@ class Settings:
     background_map: Path | None
     on_mismatch: str
     force: bool
+    first_page: bool
     portable_names: bool
+    format: str
+    quality: int
+    flatten: tuple[int, int, int] | None
+    keep_received: bool
     plan: Path | None
     dry_run: bool
     yes: bool
@@ -367,6 +429,7 @@ class Settings:
     render_patience: float
     max_distortion: float
     max_blur: float
+    max_upload_bytes: int
     api_key_file: Path | None
     ping_url: str | None = dataclasses.field(repr=False)
 
@@ -526,6 +589,11 @@ def _fill_defaults(values: dict[str, Any], given: set[str], home: Path) -> None:
 def _check(settings: Settings) -> None:
     if settings.background_map and not settings.backgrounds and not settings.plan:
         raise ConfigError("background_map: it names files of the background folder; give --backgrounds too")
+    if settings.format in ("webp", "avif"):
+        from PIL import features
+
+        if not features.check(settings.format):
+            raise ConfigError(f"format: this Pillow cannot write {settings.format}; install it from a wheel")
     check_host(settings.base_url, "base_url")
     if settings.ping_url is not None and not re.match(r"https?://[^/?#\s]+[^\s]*$", settings.ping_url):
         # It may hold a secret, so that it is not shown.

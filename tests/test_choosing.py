@@ -1,10 +1,13 @@
 """Background maps, saved plans and the pilot's pick."""
 
+import fnmatch
 from pathlib import Path
 
 import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 
-from batchbg.choosing import Chosen, MapRule, read_map
+from batchbg.choosing import BackgroundMap, Chosen, MapRule, read_map
 from batchbg.core import pilot
 from batchbg.core.model import Size, Treatment
 from batchbg.core.pairing import Background
@@ -37,6 +40,33 @@ def test_a_background_map_may_have_a_heading_comments_and_a_byte_order_mark(tmp_
     file = tmp_path / "map.csv"
     file.write_text("photo,background\r\n\r\n# mugs\r\nmugs/*, wood.jpg\r\n*,transparent\r\n", encoding="utf-8-sig")
     assert read_map(file, {"wood.jpg": BACKGROUND}) == [MapRule("mugs/*", "wood.jpg"), MapRule("*", "")]
+
+
+def first_that_matches(rules: list[MapRule], path: str) -> MapRule | None:
+    """The rule as the documentation words it, one after the other."""
+    for rule in rules:
+        subject = path if "/" in rule.pattern else path.rpartition("/")[2]
+        if fnmatch.fnmatchcase(subject, rule.pattern.removeprefix("/")):
+            return rule
+    return None
+
+
+words = st.text("ab*?[]!-./", min_size=1, max_size=6)
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.lists(words, max_size=8), st.lists(words.filter(lambda word: not word.startswith("/")), min_size=1, max_size=8)
+)
+@example(["a*", "a.jpg"], ["a.jpg", "b/a.jpg"])
+@example(["a.jpg", "a*", "b/a.jpg", "/a.jpg"], ["a.jpg", "b/a.jpg"])
+@example(["b/*", "*"], ["b/a\n.jpg", "c"])
+def test_the_map_finds_what_a_search_one_by_one_finds(patterns: list[str], paths: list[str]):
+    """Exact names, patterns, and both in any order."""
+    rules = [MapRule(pattern, str(number)) for number, pattern in enumerate(patterns)]
+    table = BackgroundMap(rules)
+    for path in [*paths, *(pattern.lstrip("/") for pattern in patterns)]:
+        assert table.rule_for(path) is first_that_matches(rules, path)
 
 
 def test_a_saved_plan_comes_back_as_it_was(tmp_path: Path):

@@ -96,6 +96,23 @@ def test_the_sandbox_is_not_known_to_what_does_the_work(layer):
     assert {name for name in users if is_below(name, f"batchbg.{layer}")} == set()
 
 
+def test_the_sandbox_is_the_only_server():
+    """What a test needs a server to say, the sandbox can be made to say: a second one would know another service."""
+    servers = ("socketserver", "http.server", "wsgiref", "aiohttp", "uvicorn")
+    tests = Path(__file__).parent
+    found = set()
+    for file in tests.rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            match node:
+                case ast.Import(names=names):
+                    found |= {(one.name, file) for one in names if is_below(one.name, *servers)}
+                case ast.ImportFrom(module=str(module)) if is_below(module, *servers):
+                    found.add((module, file))
+                case ast.Attribute(attr="accept" | "create_server" | "start_server" as name):
+                    found.add((name, file))
+    assert found == set()
+
+
 @pytest.mark.parametrize(
     ("layer", "above"),
     [

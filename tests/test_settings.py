@@ -54,6 +54,8 @@ LAYERS = {
     "on_mismatch": ("on_mismatch", "skip", "accept", '"transparent"', "fit"),
     "max_duration": ("max_duration", "1m", "2m", '"3m"', None),
     "background_policy": ("background_policy", "spread", "x.jpg", '"y.jpg"', "best"),
+    "format": ("format", "jpeg", "webp", '"avif"', "png"),
+    "flatten": ("flatten", "white", "#010203", '"rgb(4, 5, 6)"', None),
 }
 """By key: field, value of the flag, of the environment, in config.toml, and the default."""
 
@@ -66,6 +68,8 @@ READ = {
     "on_mismatch": ("skip", "accept", "transparent"),
     "max_duration": (60.0, 120.0, 180.0),
     "background_policy": ("spread", "x.jpg", "y.jpg"),
+    "format": ("jpeg", "webp", "avif"),
+    "flatten": ((255, 255, 255), (1, 2, 3), (4, 5, 6)),
 }
 
 
@@ -131,6 +135,11 @@ def test_defaults_are_those_of_the_contract():
         "background_policy": "best",
         "on_mismatch": "fit",
         "force": False,
+        "first_page": False,
+        "format": "png",
+        "quality": 90,
+        "flatten": None,
+        "keep_received": False,
         "confirm_batch_over": 50,
         "log_format": "text",
         "retry_lock": 0.0,
@@ -138,6 +147,7 @@ def test_defaults_are_those_of_the_contract():
         "report": None,
         "give_up_after": 600.0,
         "render_patience": 1800.0,
+        "max_upload_bytes": 200_000_000,
         "timezone": None,
     }
     assert {name: getattr(found, name) for name in expected} == expected
@@ -326,7 +336,7 @@ def test_durations_are_written_as_people_do(text, seconds):
     assert duration_s(0.5) == 0.5
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.text("0123456789.smhd -e", max_size=8))
 def test_a_duration_is_finite_or_refused(text):
     """Whatever is typed."""

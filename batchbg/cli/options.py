@@ -42,10 +42,14 @@ SCAN: Final = (
     "background_policy",
     "background_map",
     "on_mismatch",
+    "first_page",
     "portable_names",
     "force",
 )
 """What is planned."""
+
+RESULTS: Final = ("format", "quality", "flatten", "keep_received")
+"""In what form results are saved."""
 
 ASKING: Final = ("yes", "confirm_batch_over", "json", "retry_lock", "strict", "report")
 """Question and output."""
@@ -56,7 +60,7 @@ REHEARSALS: Final = "Those of rehearsals: ledger batchbg-sandbox.db, output fold
 
 
 SECTIONS: Final = {
-    "Photos, pairing, results": (*SCAN, "plan", "save", "dry_run"),
+    "Photos, pairing, results": (*SCAN, *RESULTS, "plan", "save", "dry_run"),
     "Limits": ("max_credits", "max_files", "max_duration", "pilot", "requests_per_second", "max_in_flight"),
     "Questions and answers": (
         "yes",

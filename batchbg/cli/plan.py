@@ -10,7 +10,7 @@ import click
 from tqdm import tqdm
 
 from batchbg.cli import output
-from batchbg.cli.options import COMMON, SCAN, Sectioned, settings_keys, with_settings
+from batchbg.cli.options import COMMON, RESULTS, SCAN, Sectioned, settings_keys, with_settings
 from batchbg.cli.progress import Progress
 from batchbg.errors import ConfigError, ExitCode
 from batchbg.folder_plan import Line
@@ -31,7 +31,7 @@ MEDIAN_S: Final = 4.0
     "--save", type=click.Path(path_type=Path), metavar="FILE", help="Write the plan, for `batchbg run --plan`."
 )
 @with_settings(
-    *settings_keys(SCAN, ("sandbox", "max_credits", "max_in_flight", "json", "strict"), COMMON), reading=True
+    *settings_keys(SCAN, RESULTS, ("sandbox", "max_credits", "max_in_flight", "json", "strict"), COMMON), reading=True
 )
 @click.pass_context
 def command(ctx: click.Context, settings: Settings, save: Path | None) -> None:

@@ -6,14 +6,14 @@ import click
 
 from batchbg import mend, pipeline
 from batchbg.cli import closing, output
-from batchbg.cli.options import COMMON, with_settings
+from batchbg.cli.options import COMMON, RESULTS, with_settings
 from batchbg.cli.progress import Progress
 from batchbg.ledger.engine import Ledger, Tx, open_ledger
 from batchbg.settings import Settings, api_key
 
 
 @click.command()
-@with_settings("base_url", "requests_per_second", "json", "retry_lock", *COMMON)
+@with_settings(*RESULTS[1:], "base_url", "requests_per_second", "json", "retry_lock", *COMMON)
 @click.pass_context
 def command(ctx: click.Context, settings: Settings) -> None:
     """Download again every paid result that is missing on disk. It costs nothing.

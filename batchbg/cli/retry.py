@@ -7,7 +7,7 @@ import click
 from batchbg import mend, pipeline
 from batchbg.cli import closing
 from batchbg.cli.completing import job_ids
-from batchbg.cli.options import COMMON, with_settings
+from batchbg.cli.options import COMMON, RESULTS, with_settings
 from batchbg.cli.progress import Progress
 from batchbg.core.lifecycle import JobState
 from batchbg.errors import ExitCode
@@ -18,7 +18,7 @@ from batchbg.settings import Settings, api_key
 @click.command()
 @click.argument("job", nargs=-1, shell_complete=job_ids(JobState.FAILED, JobState.CANCELED))
 @click.option("--pay-again", is_flag=True, help="Plan again also what is still charged: it is then paid for twice.")
-@with_settings("base_url", "requests_per_second", "json", "retry_lock", *COMMON)
+@with_settings(*RESULTS[1:], "base_url", "requests_per_second", "json", "retry_lock", *COMMON)
 @click.pass_context
 def command(ctx: click.Context, settings: Settings, job: tuple[str, ...], pay_again: bool) -> None:
     """Open failed and canceled jobs again, all of them or those named.

@@ -10,6 +10,9 @@ from batchbg.core.lifecycle import JobState
 PRICE_CREDITS: Final = 5
 """Credits an image. Source: the spec of POST /v1/image-background-remover; ``credits_charged`` in an answer wins."""
 
+MAX_UPLOAD_BYTES: Final = 200_000_000
+"""Bytes of a file that an account of the free plan may upload. Source: docs, inputs and outputs; others may more."""
+
 NO_BACKGROUND: Final = ""
 """Stands in a job's key for a transparent result; a column that may be NULL would not be unique."""
 

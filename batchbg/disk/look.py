@@ -1,6 +1,7 @@
 """Looking into one file: is it a picture that can be sent, and what will pairing need of it?"""
 
 import contextlib
+import dataclasses
 import functools
 import hashlib
 import io
@@ -13,7 +14,7 @@ from typing import IO, Final
 import pillow_heif
 from PIL import ExifTags, Image, ImageChops, ImageCms, ImageFile, TiffImagePlugin, UnidentifiedImageError
 
-from batchbg.core.model import Look, Size, Stamp
+from batchbg.core.model import MAX_UPLOAD_BYTES, Look, Size, Stamp
 from batchbg.disk.scan import stamp_of
 from batchbg.errors import PhotoChanged
 
@@ -33,8 +34,14 @@ EXTENSIONS: Final = {
 MAX_PIXELS: Final = 250_000_000
 """Larger pictures are refused from their header, before anything is allocated; 250 MP decode to 750 MB."""
 
-MAX_BYTES: Final = 200_000_000
-"""Bytes a free plan may upload. Source: docs, inputs and outputs; larger plans take more."""
+_TOO_LARGE: Final = ", and the most that can be uploaded (max_upload_bytes)"
+"""In the reason where a file has too many bytes."""
+
+_SEVERAL: Final = "; save the one you want by itself"
+"""In the reason where a file holds several pictures."""
+
+_FIRST: Final = "first of "
+"""Begins why a copy goes up where a file holds several pictures."""
 
 UNREADABLE: Final = "cannot be read"
 """Begins the reason where the disk refused: such a file is tried again by every run, though its stamp is the same."""
@@ -102,7 +109,35 @@ ImageFile.LOAD_TRUNCATED_IMAGES = False
 warnings.filterwarnings("ignore", module=r"(PIL|pillow_heif)\b")
 
 
-def look(path: Path, stamp: Stamp) -> Look:
+@dataclasses.dataclass(frozen=True, slots=True)
+class Terms:
+    """What a person decides about files.
+
+    Attributes:
+        first_page: of a file of several pages or frames the first one is sent; else such a file is rejected.
+        max_bytes: of a file, by the plan of the account.
+    """
+
+    first_page: bool = False
+    max_bytes: int = MAX_UPLOAD_BYTES
+
+    def may_change(self, known: Look) -> bool:
+        """Tell whether a verdict on a file, found on other terms, may not hold on these."""
+        if _TOO_LARGE in known.rejected or (known.pixels and known.stamp.size > self.max_bytes):
+            return True
+        return _SEVERAL in known.rejected if self.first_page else known.normalise.startswith(_FIRST)
+
+    def too_large(self, stamp: Stamp) -> str:
+        """Return why a file of that size cannot be sent, or ""."""
+        if stamp.size <= self.max_bytes:
+            return ""
+        return f"{stamp.size / 1e6:.9g} MB{_TOO_LARGE} is {self.max_bytes / 1e6:.9g} MB; save it smaller"
+
+
+USUAL: Final = Terms()
+
+
+def look(path: Path, stamp: Stamp, terms: Terms = USUAL) -> Look:
     """Read a file once and say what it is.
 
     The picture is decoded, if at reduced size where the format allows it: a header tells nothing of a file that was
@@ -111,6 +146,7 @@ def look(path: Path, stamp: Stamp) -> Look:
     Args:
         path: the file.
         stamp: as the scan saw it.
+        terms: on which it is taken.
 
     Raises:
         PhotoChanged: the file is not, or not all the time, the one that the scan saw.
@@ -118,14 +154,13 @@ def look(path: Path, stamp: Stamp) -> Look:
     name_claims = path.suffix.lower() in PICTURE_NAMES
     if stamp.size == 0:
         return _no(stamp, "empty: 0 bytes; copy it again" if name_claims else "")
-    if stamp.size > MAX_BYTES:
-        reason = f"{stamp.size / 1e6:.0f} MB; at most {MAX_BYTES / 1e6:.0f} MB can be uploaded: save it smaller"
-        return _no(stamp, reason if name_claims else "")
+    if name_claims and (reason := terms.too_large(stamp)):
+        return _no(stamp, reason)
     try:
         # A fifo that took the file's place would otherwise keep us waiting for ever.
         with open(path, "rb", opener=lambda name, flags: os.open(name, flags | _DO_NOT_WAIT)) as file:
             _expect(file, stamp, path)
-            found = _judge(file, path, stamp, name_claims)
+            found = _judge(file, path, stamp, name_claims, terms)
             _expect(file, stamp, path)
             return found
     except FileNotFoundError as error:
@@ -156,7 +191,7 @@ def _digest(file: IO[bytes]) -> str:
     return digest.hexdigest()
 
 
-def _judge(file: IO[bytes], path: Path, stamp: Stamp, name_claims: bool) -> Look:
+def _judge(file: IO[bytes], path: Path, stamp: Stamp, name_claims: bool, terms: Terms) -> Look:
     # TGA has no mark of its own: many a file would pass for one.
     formats = [*_READ, "TGA"] if path.suffix.lower() == ".tga" else _READ
     try:
@@ -167,20 +202,27 @@ def _judge(file: IO[bytes], path: Path, stamp: Stamp, name_claims: bool) -> Look
         _let_through(error)
         return _no(stamp, f"corrupt: {_short(error)}; save or copy it again" if name_claims else "")
     with picture:
-        if reason := _why_not(picture, path):
+        if reason := terms.too_large(stamp) or _why_not(picture, path):
             return _no(stamp, reason)
+        try:
+            several = _several(picture)
+        except Exception as error:  # decoders raise anything on spoilt bytes
+            _let_through(error)
+            return _no(stamp, f"corrupt or cut off: {_short(error)}; save or copy it again")
+        if several and not terms.first_page:
+            return _no(stamp, f"{several}{_SEVERAL}, or give --first-page")
         large = picture.width * picture.height > _MANY_PIXELS
         with _one_large if large else contextlib.nullcontext():
-            return _judge_picture(picture, file, stamp)
+            return _judge_picture(picture, file, stamp, several)
 
 
-def _judge_picture(picture: Image.Image, file: IO[bytes], stamp: Stamp) -> Look:
+def _judge_picture(picture: Image.Image, file: IO[bytes], stamp: Stamp, several: str) -> Look:
     try:
         is_deep = _is_deep(picture)
         if picture.format == "PNG":
             picture.load()  # asking for its EXIF would, and what is wrong with the pixels would pass for spoilt EXIF
         upright = upright_size(picture)
-        why = _why_normalise(picture, is_deep=is_deep)
+        why = f"{_FIRST}{several}" if several else _why_normalise(picture, is_deep=is_deep)
         if picture.format in ("JPEG", "MPO"):
             picture.draft("RGB", (max(1, picture.width // 8), max(1, picture.height // 8)))  # every byte is still read
         picture.load()
@@ -218,14 +260,13 @@ def _why_not(picture: Image.Image, path: Path) -> str:
         path.suffix.lower() in _CAMERA_RAW or _DNG_VERSION in picture.tag_v2
     ):
         return _RAW  # what Pillow would read is the preview inside
-    try:
-        many = _frames(picture)
-    except Exception as error:  # decoders raise anything on spoilt bytes
-        _let_through(error)
-        return f"corrupt or cut off: {_short(error)}; save or copy it again"
-    if many > 1:
-        return f"{many} {'pages' if picture.format == 'TIFF' else 'frames'}; save the one you want by itself"
     return ""
+
+
+def _several(picture: Image.Image) -> str:
+    """Return how many pictures a file holds, as "3 pages", or "" where it is one."""
+    many = _frames(picture)
+    return f"{many} {'pages' if picture.format == 'TIFF' else 'frames'}" if many > 1 else ""
 
 
 def _frames(picture: Image.Image) -> int:

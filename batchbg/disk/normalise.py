@@ -88,9 +88,10 @@ def to_srgb(picture: Image.Image) -> Image.Image:
     picture.load()
     if picture.mode.startswith(("I", "F")):
         picture = _to_8_bit(picture)
-    alpha = picture.convert("RGBA").getchannel("A") if picture.has_transparency_data else None
+    shown = picture.convert("RGBA") if picture.has_transparency_data else None
+    alpha = shown.getchannel("A") if shown else None
     if picture.mode not in ("RGB", "CMYK", "L", "LAB"):
-        picture = picture.convert("RGB")
+        picture = (shown or picture).convert("RGB")
     picture = _through_profile(picture, profile)
     if alpha is not None:
         picture.putalpha(alpha)

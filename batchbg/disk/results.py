@@ -11,12 +11,17 @@ from typing import Any, Final
 from PIL import Image, ImageChops, ImageStat
 
 from batchbg.core.model import Size
-from batchbg.disk.look import MAX_PIXELS
+from batchbg.core.naming import received_name
+from batchbg.disk.convert import Form
+from batchbg.disk.look import EXTENSIONS, MAX_PIXELS
 from batchbg.disk.normalise import MINIATURE, miniature
 from batchbg.errors import DiskError, PhotoChanged, ResultUnusable
 
 PART_PREFIX: Final = ".batchbg-"
 PART_SUFFIX: Final = ".part"
+
+PNG: Final = Form()
+"""As results come, mostly."""
 
 MAX_ASPECT_DRIFT: Final = 0.01
 """Relative difference of two aspect ratios that rounding to whole pixels may cause."""
@@ -29,21 +34,26 @@ def part_path(target: Path, job_id: str) -> Path:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Result:
-    """A whole picture in a temporary file: hex digest and bytes of the file, and what a person should know of it."""
+    """A whole picture in a temporary file: hex digest and bytes of the file, and what a person should know of it.
+
+    ``converted`` where these are not the bytes that came: another conversion may give others.
+    """
 
     sha256: str
     size: int
     pixels: Size
     remark: str
+    converted: bool = False
 
 
-def check(part: Path, wanted: Size, photo: Path | None = None) -> Result:
-    """Decode a downloaded file completely; re-encode it losslessly where it is no PNG.
+def check(part: Path, wanted: Size, photo: Path | None = None, form: Form = PNG) -> Result:
+    """Decode a downloaded file completely; then give it the form in which it is to be saved.
 
     Args:
-        part: the temporary file, which may be replaced by its PNG form.
+        part: the temporary file, which is replaced where it comes in another form.
         wanted: pixels of the upright photo.
         photo: its file, to see whether anything has become of it.
+        form: in which it is to be saved; PNG is made without loss of what comes otherwise.
 
     Raises:
         ResultUnusable: it is no whole picture.
@@ -57,23 +67,44 @@ def check(part: Path, wanted: Size, photo: Path | None = None) -> Result:
                 raise ResultUnusable(f"the result claims {pixels} pixels")
             picture.load()
             remarks += filter(None, (_blank(picture), _echo(picture, photo) if photo else ""))
-            if picture.format != "PNG":
-                remarks.append(f"came as {picture.format}, saved as PNG")
-                _storable(picture).save(part, "PNG")
-            elif not _has_end(part):
+            if picture.format == "PNG" and not _has_end(part):
                 raise ResultUnusable("the result is a PNG without its end")
+            if converted := not form.takes(picture):
+                _convert(picture, part, form)
+            if picture.format not in ("PNG", form.kind):
+                remarks.append(f"came as {picture.format}, saved as {form.kind}")
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         if isinstance(error, OSError) and error.errno:
             raise _disk_error(part, error) from error
         raise ResultUnusable(f"the result is no whole picture: {' '.join(str(error).split())[:120]}") from error
     if drift := _other_shape(pixels, wanted):
         remarks.append(drift)
-    return Result(_digest(part), part.stat().st_size, pixels, "; ".join(remarks))
+    return Result(_digest(part), part.stat().st_size, pixels, "; ".join(remarks), converted)
 
 
-def _storable(picture: Image.Image) -> Image.Image:
-    """Return a picture in a mode that PNG knows."""
-    return picture if picture.mode in ("1", "L", "LA", "P", "RGB", "RGBA", "I;16") else picture.convert("RGB")
+def _convert(picture: Image.Image, part: Path, form: Form) -> None:
+    """Put another form in the place of a download, and keep it as it came where that is wanted.
+
+    Raises:
+        ResultUnusable: the form does not hold it.
+        DiskError: it cannot be written.
+    """
+    if form.received:
+        _keep(part, form.received, picture.format or "")
+    try:
+        form.save(picture, part)
+    except (OSError, ValueError) as error:
+        if isinstance(error, OSError) and error.errno:
+            raise
+        raise ResultUnusable(f"the result, {Size(*picture.size)}, cannot be saved as {form.kind}: {error}") from error
+
+
+def _keep(part: Path, place: Path, came: str) -> None:
+    """Keep a download as it came; the folder for that is batchbg's own, so an older file in it is replaced."""
+    target = place.with_name(received_name(place.name, f".{EXTENSIONS.get(came, came.lower())}"))
+    copied = target.with_name(part.name)
+    copy(part, copied)
+    put(copied, target, replace=True, sha256=_digest(part))
 
 
 _PNG_END: Final = b"\0\0\0\0IEND\xaeB`\x82"

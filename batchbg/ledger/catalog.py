@@ -9,7 +9,7 @@ from batchbg.core.lifecycle import JobState
 from batchbg.core.model import KnownJob, Look, Size, Slot, Stamp
 from batchbg.ledger.credits import upsert
 from batchbg.ledger.engine import Tx
-from batchbg.ledger.tables import assets, folders, jobs, meta, outputs, photos, runs
+from batchbg.ledger.tables import assets, events, folders, jobs, meta, outputs, photos, runs
 
 T = TypeVar("T")
 
@@ -34,8 +34,8 @@ def folder_path(connection: sa.Connection, folder_id: int) -> str:
 
 def output_roots(connection: sa.Connection) -> list[str]:
     """Return every folder that results were ever written to."""
-    used = sa.select(outputs.c.folder_id).distinct()
-    return list(connection.scalars(sa.select(folders.c.path).where(folders.c.id.in_(used))))
+    is_used = sa.exists().where(outputs.c.folder_id == folders.c.id)  # looks at one result, not at all of them
+    return list(connection.scalars(sa.select(folders.c.path).where(is_used)))
 
 
 def below(column: Any, folder: str) -> Any:
@@ -62,12 +62,15 @@ def looks_of(connection: sa.Connection, root_id: int, paths: Sequence[str]) -> d
 
 def look_at(connection: sa.Connection, root: str, path: str) -> Look | None:
     """Return what an earlier look found in one file."""
-    row = connection.execute(
-        sa.select(photos)
-        .join(folders, folders.c.id == photos.c.folder_id)
-        .where(folders.c.path == root, photos.c.path == path)
-    ).first()
+    row = connection.execute(_LOOK, {"root": root, "name": path}).first()
     return _as_look(row) if row else None
+
+
+_LOOK: Final = (
+    sa.select(photos)
+    .join(folders, folders.c.id == photos.c.folder_id)
+    .where(folders.c.path == sa.bindparam("root"), photos.c.path == sa.bindparam("name"))
+)
 
 
 def _as_look(row: sa.Row[Any]) -> Look:
@@ -102,9 +105,8 @@ def remember(tx: Tx, root_id: int, looks: Mapping[str, Look]) -> None:
         }
         for path, look in looks.items()
     ]
-    statement = upsert(tx.connection, photos)
-    changed = {name: statement.excluded[name] for name in rows[0] if name not in ("folder_id", "path")}
-    tx.connection.execute(statement.on_conflict_do_update(index_elements=["folder_id", "path"], set_=changed), rows)
+    replaced = [name for name in rows[0] if name not in ("folder_id", "path")]
+    tx.connection.execute(upsert(tx.connection, photos, *replaced), rows)
 
 
 def forget(tx: Tx, root_id: int, paths: Sequence[str]) -> None:
@@ -190,16 +192,21 @@ def slots_by_content(
 
 def slot(connection: sa.Connection, output_id: int) -> Slot:
     """Return one slot."""
-    return _as_slot(connection.execute(_SLOT.where(outputs.c.id == output_id)).one())
+    return _as_slot(connection.execute(_SLOT_BY_ID, {"slot": output_id}).one())
+
+
+_SLOT_BY_ID: Final = _SLOT.where(outputs.c.id == sa.bindparam("slot"))
 
 
 def slots_wanting(connection: sa.Connection, job_id: str) -> list[Slot]:
     """Return the slots that want this job's result and do not hold it, in the order of their paths."""
-    query = _SLOT.where(
-        outputs.c.wanted_job_id == job_id,
-        sa.or_(outputs.c.saved_job_id.is_(None), outputs.c.saved_job_id != job_id),
-    )
-    return [_as_slot(row) for row in connection.execute(query.order_by(outputs.c.path))]
+    return [_as_slot(row) for row in connection.execute(_WANTING, {"job": job_id})]
+
+
+_WANTING: Final = _SLOT.where(
+    outputs.c.wanted_job_id == sa.bindparam("job"),
+    sa.or_(outputs.c.saved_job_id.is_(None), outputs.c.saved_job_id != sa.bindparam("job")),
+).order_by(outputs.c.path)
 
 
 def slots_holding(connection: sa.Connection, job_id: str | None = None) -> Iterator[Slot]:
@@ -232,17 +239,34 @@ def lost_file(tx: Tx, slot: Slot) -> None:
 
 def saved(tx: Tx, slot_id: int, job_id: str, photo_sha256: str, sha256: str, size: int) -> None:
     """Record that a result is on disk: hex digest and bytes of the file."""
+    changes = {
+        "saved_job_id": job_id,
+        "saved_photo_sha256": photo_sha256,
+        "saved_sha256": sha256,
+        "saved_bytes": size,
+        "saved_at": tx.at,
+    }
+    tx.connection.execute(_UPDATE_SLOT, {"slot": slot_id, **changes})
+
+
+_UPDATE_SLOT: Final = sa.update(outputs).where(outputs.c.id == sa.bindparam("slot"))
+
+
+def saving(tx: Tx, job_id: str, sha256: str) -> None:
+    """Record that a file with this digest is about to become a job's result."""
     tx.connection.execute(
-        sa.update(outputs)
-        .where(outputs.c.id == slot_id)
-        .values(
-            saved_job_id=job_id,
-            saved_photo_sha256=photo_sha256,
-            saved_sha256=sha256,
-            saved_bytes=size,
-            saved_at=tx.at,
-        )
+        sa.insert(events).values(at=tx.at, run_id=tx.run_id, job_id=job_id, kind=_SAVING, detail=sha256)
     )
+
+
+def saved_ever(connection: sa.Connection, job_id: str) -> list[str]:
+    """Return the digests of files that became a job's results, or were about to when the process ended."""
+    return list(
+        connection.scalars(sa.select(events.c.detail).where(events.c.job_id == job_id, events.c.kind == _SAVING))
+    )
+
+
+_SAVING: Final = "saving"
 
 
 def jobs_by_content(connection: sa.Connection, contents: Collection[str]) -> dict[str, list[KnownJob]]:
@@ -287,22 +311,27 @@ def planned_for_slots(connection: sa.Connection, slot_ids: Collection[int]) -> d
 
 def asset(connection: sa.Connection, accounts: Sequence[str], recipe: str, newer_than: float) -> str | None:
     """Return the service's path of an uploaded file, or None where it has none that is recent enough."""
-    path: str | None = connection.scalar(
-        sa.select(assets.c.file_path)
-        .where(assets.c.account.in_(accounts), assets.c.recipe == recipe, assets.c.uploaded_at > newer_than)
-        .order_by(assets.c.uploaded_at.desc())
-        .limit(1)
-    )
+    asked = {"accounts": list(accounts), "of_recipe": recipe, "newer_than": newer_than}
+    path: str | None = connection.scalar(_ASSET, asked)
     return path
+
+
+_ASSET: Final = (
+    sa.select(assets.c.file_path)
+    .where(
+        assets.c.account.in_(sa.bindparam("accounts", expanding=True)),
+        assets.c.recipe == sa.bindparam("of_recipe"),
+        assets.c.uploaded_at > sa.bindparam("newer_than"),
+    )
+    .order_by(assets.c.uploaded_at.desc())
+    .limit(1)
+)
 
 
 def uploaded(tx: Tx, account: str, recipe: str, file_path: str, size: int) -> None:
     """Remember an upload."""
-    statement = upsert(tx.connection, assets).values(
-        account=account, recipe=recipe, file_path=file_path, bytes=size, uploaded_at=tx.at
-    )
-    changed = {name: statement.excluded[name] for name in ("file_path", "bytes", "uploaded_at")}
-    tx.connection.execute(statement.on_conflict_do_update(index_elements=["account", "recipe"], set_=changed))
+    row = {"account": account, "recipe": recipe, "file_path": file_path, "bytes": size, "uploaded_at": tx.at}
+    tx.connection.execute(upsert(tx.connection, assets, "file_path", "bytes", "uploaded_at"), row)
 
 
 def forget_asset(tx: Tx, recipe: str, file_path: str) -> None:

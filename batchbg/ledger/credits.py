@@ -1,5 +1,6 @@
 """The money: entries that are only ever appended, and their running sums, always moved together."""
 
+import functools
 from collections.abc import Iterable
 from typing import Any, Final
 
@@ -10,10 +11,34 @@ from batchbg.core.budget import Bucket, Caps, Credits, Period, Room, Scope, room
 from batchbg.ledger.engine import Tx
 from batchbg.ledger.tables import balances, credit_entries, credit_totals, prices
 
+Upsert = postgresql.Insert | sqlite.Insert
+"""An INSERT that can take an ON CONFLICT clause."""
 
-def upsert(connection: sa.Connection, table: sa.Table) -> Any:
-    """Return the INSERT of the database in use that can take an ON CONFLICT clause."""
-    return (postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert)(table)
+
+def upsert(connection: sa.Connection, table: sa.Table, *replaced: str) -> Upsert:
+    """Return the statement, for the database in use, that enters a row or replaces these columns of the one there."""
+    return _upsert(connection.dialect.name, table, replaced)
+
+
+def _insert(dialect: str, table: sa.Table) -> Upsert:
+    return postgresql.insert(table) if dialect == "postgresql" else sqlite.insert(table)
+
+
+# Building a statement takes SQLAlchemy six times as long as running it: what every job needs is built once.
+@functools.cache
+def _upsert(dialect: str, table: sa.Table, replaced: tuple[str, ...]) -> Upsert:
+    statement = _insert(dialect, table)
+    changed = {name: statement.excluded[name] for name in replaced}
+    return statement.on_conflict_do_update(index_elements=list(table.primary_key), set_=changed)
+
+
+@functools.cache
+def _rise(dialect: str) -> Upsert:
+    statement = _insert(dialect, credit_totals)
+    return statement.on_conflict_do_update(
+        index_elements=list(credit_totals.primary_key),
+        set_={"amount": credit_totals.c.amount + statement.excluded.amount},
+    )
 
 
 def post(tx: Tx, job_id: str, attempt: int, period: Period, moves: Iterable[tuple[Bucket, int]]) -> None:
@@ -22,7 +47,7 @@ def post(tx: Tx, job_id: str, attempt: int, period: Period, moves: Iterable[tupl
     if not moves:
         return
     tx.connection.execute(
-        sa.insert(credit_entries),
+        _APPEND,
         [
             {
                 "at": tx.at,
@@ -46,15 +71,10 @@ def post(tx: Tx, job_id: str, attempt: int, period: Period, moves: Iterable[tupl
     if falling := [_as_parameters(row) for row in rows if row["amount"] < 0]:
         tx.connection.execute(_FALL, falling)
     if rising := [row for row in rows if row["amount"] > 0]:
-        statement = upsert(tx.connection, credit_totals)
-        tx.connection.execute(
-            statement.on_conflict_do_update(
-                index_elements=["scope", "period", "bucket"],
-                set_={"amount": credit_totals.c.amount + statement.excluded.amount},
-            ),
-            rising,
-        )
+        tx.connection.execute(_rise(tx.connection.dialect.name), rising)
 
+
+_APPEND: Final = sa.insert(credit_entries)
 
 _FALL: Final = (
     sa.update(credit_totals)
@@ -73,12 +93,13 @@ def _as_parameters(row: dict[str, Any]) -> dict[str, Any]:
 
 def totals(connection: sa.Connection, scope: Scope, period: str = "") -> Credits:
     """Return the running sums of one scope."""
-    rows = connection.execute(
-        sa.select(credit_totals.c.bucket, credit_totals.c.amount).where(
-            credit_totals.c.scope == scope, credit_totals.c.period == period
-        )
-    )
+    rows = connection.execute(_TOTALS, {"in_scope": scope, "in_period": period})
     return Credits.of({row.bucket: row.amount for row in rows})
+
+
+_TOTALS: Final = sa.select(credit_totals.c.bucket, credit_totals.c.amount).where(
+    credit_totals.c.scope == sa.bindparam("in_scope"), credit_totals.c.period == sa.bindparam("in_period")
+)
 
 
 def room_under(connection: sa.Connection, caps: Caps, period: Period, account: str) -> list[Room]:
@@ -127,15 +148,15 @@ def _balance_room(connection: sa.Connection, keep: int, account: str) -> Room:
 
 def last_price(connection: sa.Connection, account: str) -> int | None:
     """Return the credits the last create answer for this account took."""
-    return connection.scalar(sa.select(prices.c.credits).where(prices.c.account == account))
+    return connection.scalar(_PRICE, {"of_account": account})
+
+
+_PRICE: Final = sa.select(prices.c.credits).where(prices.c.account == sa.bindparam("of_account"))
 
 
 def learn_price(tx: Tx, account: str, credits: int) -> None:
     """Remember what a create answer took."""
-    statement = upsert(tx.connection, prices).values(account=account, credits=credits)
-    tx.connection.execute(
-        statement.on_conflict_do_update(index_elements=["account"], set_={"credits": statement.excluded.credits})
-    )
+    tx.connection.execute(upsert(tx.connection, prices, "credits"), {"account": account, "credits": credits})
 
 
 def disagreements(connection: sa.Connection) -> list[str]:

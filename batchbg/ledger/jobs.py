@@ -76,8 +76,11 @@ def as_job(row: sa.Row[Any]) -> Job:
 
 def get(connection: sa.Connection, job_id: str) -> Job | None:
     """Return one job, or None."""
-    row = connection.execute(SELECT_JOBS.where(jobs.c.id == job_id)).first()
+    row = connection.execute(_BY_ID, {"job": job_id}).first()
     return as_job(row) if row else None
+
+
+_BY_ID: Final = SELECT_JOBS.where(jobs.c.id == sa.bindparam("job"))
 
 
 def by_project(connection: sa.Connection, project_id: str) -> str | None:
@@ -240,19 +243,22 @@ def find_room(tx: Tx, budget: Budget) -> tuple[Period, int]:
 
 
 def _refuse_doubt(tx: Tx, job: Job) -> None:
-    in_doubt = (JobState.UNRESOLVED, JobState.SUBMITTING, JobState.RENDERING, JobState.DOWNLOADING)
-    other = tx.connection.scalar(
-        sa.select(jobs.c.id)
-        .where(
-            jobs.c.photo_sha256 == job.photo_sha256,
-            jobs.c.background_sha256 == job.background_sha256,
-            jobs.c.id != job.id,
-            jobs.c.state.in_(in_doubt),
-        )
-        .limit(1)
-    )
+    key = {"photo": job.photo_sha256, "background": job.background_sha256, "job": job.id}
+    other = tx.connection.scalar(_IN_DOUBT, key)
     if other:
         raise KeyInDoubt(f"job {other}, for the same photo and background, is not settled yet")
+
+
+_IN_DOUBT: Final = (
+    sa.select(jobs.c.id)
+    .where(
+        jobs.c.photo_sha256 == sa.bindparam("photo"),
+        jobs.c.background_sha256 == sa.bindparam("background"),
+        jobs.c.id != sa.bindparam("job"),
+        jobs.c.state.in_((JobState.UNRESOLVED, JobState.SUBMITTING, JobState.RENDERING, JobState.DOWNLOADING)),
+    )
+    .limit(1)
+)
 
 
 def created(tx: Tx, job: Job, project_id: str, credits_charged: int | None) -> Job:
@@ -279,17 +285,21 @@ def created(tx: Tx, job: Job, project_id: str, credits_charged: int | None) -> J
 
 
 def _at_work_on(tx: Tx, job: Job, project_id: str) -> str | None:
-    found: str | None = tx.connection.scalar(
-        sa.select(jobs.c.id)
-        .where(
-            jobs.c.project_id == project_id,
-            jobs.c.account == job.account,
-            jobs.c.id != job.id,
-            sa.or_(jobs.c.state.in_(PAID), jobs.c.run_id == tx.run_id),
-        )
-        .limit(1)
-    )
+    asked = {"project": project_id, "of_account": job.account, "job": job.id, "run": tx.run_id}
+    found: str | None = tx.connection.scalar(_AT_WORK_ON, asked)
     return found
+
+
+_AT_WORK_ON: Final = (
+    sa.select(jobs.c.id)
+    .where(
+        jobs.c.project_id == sa.bindparam("project"),
+        jobs.c.account == sa.bindparam("of_account"),
+        jobs.c.id != sa.bindparam("job"),
+        sa.or_(jobs.c.state.in_(PAID), jobs.c.run_id == sa.bindparam("run")),
+    )
+    .limit(1)
+)
 
 
 def not_created(tx: Tx, job: Job, reason: str) -> Job:
@@ -341,12 +351,7 @@ def refunded(tx: Tx, job: Job, credits_charged: int | None) -> Job:
     back = newly_refunded(job.credits, credits_charged)
     if not back:
         return job
-    changed = tx.connection.execute(
-        sa.update(jobs)
-        .where(jobs.c.id == job.id, jobs.c.state == job.state, jobs.c.version == job.version)
-        .values(credits=job.credits - back, version=job.version + 1, updated_at=tx.at)
-    )
-    if changed.rowcount != 1:
+    if not _change(tx, job, credits=job.credits - back):
         raise StaleJobError(f"job {job.id} has moved")
     note(tx, job.id, "refunded", old=job.state, new=job.state, detail={"credits": back})
     _post(tx, job, (Bucket.REFUNDED, back))
@@ -416,11 +421,11 @@ def note(
 ) -> None:
     """Append an event."""
     text = _storable(detail) if isinstance(detail, str) else json.dumps(detail, ensure_ascii=True)
-    tx.connection.execute(
-        sa.insert(events).values(
-            at=tx.at, run_id=tx.run_id, job_id=job_id, kind=kind, old_state=old, new_state=new, detail=text
-        )
-    )
+    event = {"at": tx.at, "run_id": tx.run_id, "job_id": job_id, "kind": kind, "detail": text}
+    tx.connection.execute(_APPEND_EVENT, event | {"old_state": old, "new_state": new})
+
+
+_APPEND_EVENT: Final = sa.insert(events)
 
 
 def _storable(text: str) -> str:
@@ -438,16 +443,26 @@ def _move(tx: Tx, job: Job, state: JobState, kind: str, *, detail: str | dict[st
     advance(job.state, state)
     for name in {"error", "remark"} & changes.keys():
         changes[name] = _storable(changes[name])[:MAX_TEXT]
-    moved = tx.connection.execute(
-        sa.update(jobs)
-        .where(jobs.c.id == job.id, jobs.c.state == job.state, jobs.c.version == job.version)
-        .values(state=state, version=job.version + 1, updated_at=tx.at, **changes)
-    )
-    if moved.rowcount != 1:
+    if not _change(tx, job, state=state, **changes):
         raise StaleJobError(f"job {job.id} is no longer {job.state}: something else has moved it")
     note(tx, job.id, kind, old=job.state, new=state, detail=detail)
     known = {name: value for name, value in changes.items() if name in Job.__dataclass_fields__}
     return dataclasses.replace(job, state=state, version=job.version + 1, **known)
+
+
+def _change(tx: Tx, job: Job, **changes: Any) -> bool:
+    """Write a job's new figures; False where it is no longer as this worker saw it."""
+    seen = {"job": job.id, "seen_state": job.state, "seen_version": job.version}
+    changed = tx.connection.execute(_AS_SEEN, seen | {"version": job.version + 1, "updated_at": tx.at} | changes)
+    return changed.rowcount == 1
+
+
+_AS_SEEN: Final = sa.update(jobs).where(
+    jobs.c.id == sa.bindparam("job"),
+    jobs.c.state == sa.bindparam("seen_state"),
+    jobs.c.version == sa.bindparam("seen_version"),
+)
+"""The guard of every move. Which columns change, the parameters say: one statement, built once, serves all."""
 
 
 def _post(tx: Tx, job: Job, *moves: tuple[Bucket, int]) -> None:

@@ -1,7 +1,6 @@
 """Committing beside the event loop: one thread, and everything that waits goes into one commit."""
 
 import asyncio
-import concurrent.futures
 import queue
 import threading
 from collections.abc import Callable
@@ -10,13 +9,16 @@ from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
 import sqlalchemy as sa
 
+from batchbg.errors import LedgerError
 from batchbg.ledger.ballast import Ballast
 from batchbg.ledger.engine import Ledger, Tx, enter
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
-_Work = tuple[Callable[[Tx], Any], concurrent.futures.Future[Any]]
+_Work = tuple[Callable[[Tx], Any], asyncio.Future[Any]]
+
+_Result = tuple[Any, Exception | None]
 
 
 class Writer:
@@ -29,21 +31,24 @@ class Writer:
     def __init__(self, ledger: Ledger, run_id: str) -> None:
         self._ledger = ledger
         self._run_id = run_id
-        self._queue: queue.SimpleQueue[_Work | None] = queue.SimpleQueue()
+        self._handed_in: list[_Work] = []
+        self._queue: queue.SimpleQueue[list[_Work] | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._work, name="ledger-writer", daemon=True)
         self._ballast = Ballast(ledger.path)
 
     def __enter__(self) -> Self:
-        """Begin.
+        """Begin, for callers in the event loop that is running.
 
         Raises:
             LedgerError: the disk has no room for what is to come.
         """
         self._ballast.take()
+        self._loop = asyncio.get_running_loop()
         self._thread.start()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._hand_over()
         self._queue.put(None)
         self._thread.join()
         self._ballast.drop()
@@ -60,13 +65,21 @@ class Writer:
         Raises:
             LedgerError: it could not be committed. Whatever ``work`` raises comes through.
         """
-        future: concurrent.futures.Future[T] = concurrent.futures.Future()
-        self._queue.put((lambda tx: work(tx, *args, **options), future))
-        return await asyncio.wrap_future(future)
+        future: asyncio.Future[T] = self._loop.create_future()
+        if not self._handed_in:
+            self._loop.call_soon(self._hand_over)
+        self._handed_in.append((lambda tx: work(tx, *args, **options), future))
+        return await future
+
+    def _hand_over(self) -> None:
+        """Wake the thread once for all that one turn of the loop brought."""
+        if self._handed_in:
+            self._queue.put(self._handed_in)
+            self._handed_in = []
 
     def _work(self) -> None:
         while (first := self._queue.get()) is not None:
-            batch = [first]
+            batch = first
             last = False
             while not last:
                 try:
@@ -76,39 +89,38 @@ class Writer:
                 if more is None:
                     last = True
                 else:
-                    batch.append(more)
+                    batch += more
             self._commit(batch)
             if last:
                 return
 
     def _commit(self, batch: list[_Work]) -> None:
-        results: list[tuple[Any, Exception | None]]
-        # From here on a caller that is cancelled no longer cancels the future: its result finds it as it is.
-        wanted = {future: future.set_running_or_notify_cancel() for _, future in batch}
+        results = self._run([work for work, _ in batch])
+        self._loop.call_soon_threadsafe(_tell, [future for _, future in batch], results)
+
+    def _run(self, works: list[Callable[[Tx], Any]]) -> list[_Result]:
+        """Do all in one commit; where one of them raises, each in its own, so that its failure is its own."""
         try:
             with self._ledger.begin() as connection:
                 tx = enter(connection, self._run_id)
-                results = [self._one(tx, work) for work, _ in batch]
-        except Exception as error:  # the disk is full, the file is gone: nothing of the batch is in the ledger
-            results = [(None, error)] * len(batch)
-        for (_, future), (value, problem) in zip(batch, results, strict=True):
-            if not wanted[future]:
-                continue
-            if problem is None:
-                future.set_result(value)
-            else:
-                future.set_exception(problem)
-
-    @staticmethod
-    def _one(tx: Tx, work: Callable[[Tx], Any]) -> tuple[Any, Exception | None]:
-        """Run one piece of work inside a savepoint, so that its failure is its own."""
-        savepoint = tx.connection.begin_nested()
-        try:
-            value = work(tx)
-            savepoint.commit()
+                return [(work(tx), None) for work in works]
         except Exception as error:
-            if isinstance(error, sa.exc.DBAPIError) and not isinstance(error, sa.exc.IntegrityError):
-                raise  # the database itself fails: the whole commit is lost, and the savepoint with it
-            savepoint.rollback()
-            return None, error
-        return value, None
+            # Where the disk is full or the file is gone, nothing of this is in the ledger and nothing else would be.
+            if len(works) == 1 or _is_of_the_database(error):
+                return [(None, error)] * len(works)
+        return [result for work in works for result in self._run([work])]
+
+
+def _tell(futures: list[asyncio.Future[Any]], results: list[_Result]) -> None:
+    """Let the callers of one commit go on, in the loop's own thread; who does not wait any more is left out."""
+    for future, (value, problem) in zip(futures, results, strict=True):
+        if future.done():
+            continue
+        if problem is None:
+            future.set_result(value)
+        else:
+            future.set_exception(problem)
+
+
+def _is_of_the_database(error: Exception) -> bool:
+    return isinstance(error, LedgerError) and not isinstance(error.__cause__, sa.exc.IntegrityError)

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import dataclasses
 import logging
 import os
 from pathlib import Path
@@ -11,12 +12,14 @@ from batchbg.api.client import MagicHour
 from batchbg.api.wire import Progress, Project
 from batchbg.core.model import Job, Slot
 from batchbg.disk import results
+from batchbg.disk.convert import Colour, Form, kind_of
 from batchbg.errors import ApiUnreachable, RequestRefused, ResultUnusable
 from batchbg.ledger import catalog, jobs
 from batchbg.ledger.engine import Ledger, Tx
 from batchbg.ledger.writer import Writer
 from batchbg.pool.observer import Observer
 from batchbg.pool.patience import Patience
+from batchbg.pool.pictures import Pictures
 
 log = logging.getLogger(__name__)
 
@@ -29,6 +32,26 @@ UNUSABLE_TRIES: Final = 4
 TAKEN: Final = "output exists, not in this ledger; move it away, then `batchbg rescue` fetches the paid result"
 
 SUPERSEDED: Final = "not saved: the photo has changed since, and its newer result is in place"
+
+
+RECEIVED: Final = ".received"
+"""Folder below the output folder for results as they came. No photo's result is ever in it: hidden folders are not
+scanned."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Saving:
+    """How a run saves results; in which format, each one's own path says.
+
+    Attributes:
+        quality: of formats that lose something, 1 to 100.
+        flatten: colour behind what is transparent, or None.
+        keep_received: what is converted is kept as it came, too.
+    """
+
+    quality: int
+    flatten: Colour | None
+    keep_received: bool
 
 
 class Deliverer:
@@ -44,16 +67,19 @@ class Deliverer:
         ledger: Ledger,
         writer: Writer,
         patience: Patience,
+        pictures: Pictures,
         observer: Observer,
         width: int,
+        saving: Saving,
     ) -> None:
         self._api = api
         self._ledger = ledger
         self._writer = writer
         self._patience = patience
+        self._pictures = pictures
         self._observer = observer
+        self._saving = saving
         self._width = asyncio.Semaphore(width)
-        self._decoding = asyncio.Semaphore(2)  # decoded pictures are large, and there are few cores
         self._has_remarked = False
         self.copied = 0
 
@@ -76,8 +102,8 @@ class Deliverer:
         part = results.part_path(target, job.id)
         async with self._width:
             try:
-                result = await self._fetch(job, project, part)
-                if not await asyncio.to_thread(self._put, job, own, part, target, result):
+                result = await self._fetch(job, project, part, self._form(own, target))
+                if not await self._put(job, own, part, target, result):
                     return await self._writer.do(jobs.unusable, job, TAKEN)
             except ResultUnusable as error:
                 return await self._writer.do(jobs.unusable, job, str(error))
@@ -94,11 +120,10 @@ class Deliverer:
 
     def is_taken(self, job: Job) -> bool:
         """Tell whether a file that the ledger does not know has the name of a planned job's result."""
-        if job.replace:
+        if job.replace or not os.path.lexists(self._ledger.absolute(job.output_folder) / job.output_path):
             return False
         with self._ledger.reading() as connection:
-            own = catalog.slot(connection, job.output_id)
-        return own.saved_job is None and os.path.lexists(self._target(job, own))
+            return catalog.slot(connection, job.output_id).saved_job is None
 
     async def copy(self, job: Job) -> None:
         """Give a done job's result to every other output that wants it.
@@ -112,8 +137,8 @@ class Deliverer:
             target = self._target(job, slot)
             part = results.part_path(target, f"{job.id}-{slot.id}")
             try:
-                result = await self._second(job, holding, part)
-                if result is None or not await asyncio.to_thread(self._put, job, slot, part, target, result):
+                result = await self._second(job, slot, holding, part, target)
+                if not await self._put(job, slot, part, target, result):
                     log.warning("%s: output exists, not in this ledger; left as it is", slot.path)
                     continue
             finally:
@@ -123,34 +148,61 @@ class Deliverer:
             self._observer.reused(slot.path)
             self.copied += 1
 
+    def _form(self, slot: Slot, target: Path) -> Form:
+        """Return the form of a slot's result: its path is fixed, whatever today's format is."""
+        kept = None
+        if self._saving.keep_received:
+            root = target.parents[slot.path.count("/")]
+            kept = root / RECEIVED / slot.path
+        return Form(kind_of(target), self._saving.quality, self._saving.flatten, kept)
+
     def _target(self, job: Job, slot: Slot) -> Path:
         if slot.id == job.output_id:
             return self._ledger.absolute(job.output_folder) / slot.path
         with self._ledger.reading() as connection:
             return self._ledger.absolute(catalog.folder_path(connection, slot.folder_id)) / slot.path
 
-    def _put(self, job: Job, slot: Slot, part: Path, target: Path, result: results.Result) -> bool:
+    async def _put(self, job: Job, slot: Slot, part: Path, target: Path, result: results.Result) -> bool:
         """Name a checked file. It may replace what this ledger put there and nobody has changed since."""
-        ours = slot.saved_sha256 is not None and results.digest(target) == slot.saved_sha256
-        return results.put(part, target, replace=job.replace or ours, sha256=result.sha256)
+        if result.converted:
+            # A crash may come between the name and its record, and the next run may convert otherwise.
+            await self._writer.do(catalog.saving, job.id, result.sha256)
+        replace = job.replace
+        if not replace and os.path.lexists(target):
+            present = await asyncio.to_thread(results.digest, target)
+            with self._ledger.reading() as connection:
+                replace = present in {slot.saved_sha256, *catalog.saved_ever(connection, job.id)}
+        return await asyncio.to_thread(results.put, part, target, replace=replace, sha256=result.sha256)
 
-    async def _second(self, job: Job, holding: list[Slot], part: Path) -> results.Result | None:
-        """Put a copy of a result at ``part``: from a file that holds it unchanged, else from the service."""
-        for slot in holding:
-            source = self._target(job, slot)
-            if await asyncio.to_thread(results.digest, source) == slot.saved_sha256 and slot.saved_sha256:
-                await asyncio.to_thread(results.copy, source, part)
-                return results.Result(slot.saved_sha256, slot.saved_bytes or 0, job.pixels, "")
-        return await self._fetch(job, None, part)
+    async def _second(self, job: Job, slot: Slot, holding: list[Slot], part: Path, target: Path) -> results.Result:
+        """Put a copy of a result at ``part``: from a file that holds it unchanged, else from the service.
 
-    async def _fetch(self, job: Job, project: Project | None, part: Path) -> results.Result:
-        """Download a result and check it; again where it comes out odd.
+        A copy in another format is made from a PNG, which has lost nothing.
+        """
+        form = self._form(slot, target)
+        for other in sorted(holding, key=lambda other: kind_of(Path(other.path)) != form.kind):
+            source = self._target(job, other)
+            kind = kind_of(source)
+            if kind not in (form.kind, "PNG") or not other.saved_sha256:
+                continue
+            if await asyncio.to_thread(results.digest, source) != other.saved_sha256:
+                continue
+            await asyncio.to_thread(results.copy, source, part)
+            if kind == form.kind:
+                return results.Result(other.saved_sha256, other.saved_bytes or 0, job.pixels, "")
+            async with self._pictures.open(job.pixels):
+                return await asyncio.to_thread(results.check, part, job.pixels, None, form)
+        return await self._fetch(job, None, part, form)
+
+    async def _fetch(self, job: Job, project: Project | None, part: Path, form: Form) -> results.Result:
+        """Download a result, check it and give it its form; again where it comes out odd.
 
         Raises:
             ResultUnusable: what comes is no whole picture, or the project has none.
             ApiUnreachable: it cannot be had now.
         """
-        await asyncio.to_thread(results.make_folder, part.parent)
+        if not part.parent.is_dir():
+            await asyncio.to_thread(results.make_folder, part.parent)
         tries = unusable = 0
         looked_twice = False
         while True:
@@ -159,9 +211,9 @@ class Deliverer:
             try:
                 project = project or await self._ask(job)
                 await self._api.download(project.downloads[0], part)
-                async with self._decoding:
+                async with self._pictures.open(job.pixels):
                     photo = self._ledger.absolute(job.photo_folder) / job.photo_path
-                    result = await asyncio.to_thread(results.check, part, job.pixels, photo)
+                    result = await asyncio.to_thread(results.check, part, job.pixels, photo, form)
             except (ApiUnreachable, RequestRefused) as error:
                 if tries >= TRIES or self._patience.over:
                     raise ApiUnreachable(str(error)) from error

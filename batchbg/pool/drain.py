@@ -20,10 +20,11 @@ from batchbg.ledger import catalog, credits, jobs
 from batchbg.ledger.engine import Ledger
 from batchbg.ledger.jobs import Budget
 from batchbg.ledger.writer import Writer
-from batchbg.pool.deliver import Deliverer
+from batchbg.pool.deliver import Deliverer, Saving
 from batchbg.pool.gate import Gate
 from batchbg.pool.observer import Observer
 from batchbg.pool.patience import Patience
+from batchbg.pool.pictures import Pictures
 from batchbg.pool.refunds import ASKED_FOR_S, Refunds
 from batchbg.pool.room import Room
 from batchbg.pool.slots import Slots
@@ -79,6 +80,7 @@ class Pool:
         accounts: list[str],
         run_id: str,
         observer: Observer,
+        saving: Saving,
     ) -> None:
         """Work for the account that comes first in ``accounts``; the others are names it had in earlier runs."""
         self._api = api
@@ -95,8 +97,9 @@ class Pool:
         self._room = Room(stop, lambda: self.gate.in_air + self.slots.held + self._refunds.pending)
         self._refunds = Refunds(api, writer, stop, self._room)
         self.tracker = Tracker(api, stop, self._patience, Cadence(), limits.render_patience_s)
-        self.uploads = Uploads(api, ledger, writer, self._patience, accounts, TRANSFERS)
-        self._deliverer = Deliverer(api, ledger, writer, self._patience, observer, TRANSFERS)
+        pictures = Pictures()
+        self.uploads = Uploads(api, ledger, writer, self._patience, pictures, accounts, TRANSFERS)
+        self._deliverer = Deliverer(api, ledger, writer, self._patience, pictures, observer, TRANSFERS, saving)
         budget = Budget(limits.budget_id, limits.caps, accounts[0], limits.zone)
         submitter = Submitter(
             api,

@@ -1,6 +1,7 @@
 """How many jobs may be between their create and their seen end."""
 
 import asyncio
+import collections
 from typing import Final
 
 GROW_AFTER: Final = 10
@@ -9,6 +10,8 @@ GROW_AFTER: Final = 10
 
 class Slots:
     """Places for jobs in flight. A refusal lowers the width to what is in flight, success lets it creep back.
+
+    Who comes first is served first, and each place that comes free wakes one job alone.
 
     Attributes:
         width: places there are now.
@@ -20,7 +23,7 @@ class Slots:
         self.widest = width
         self._held: set[str] = set()
         self._good = 0
-        self._change = asyncio.Condition()
+        self._waiting: collections.deque[tuple[str, asyncio.Future[None]]] = collections.deque()
 
     @property
     def held(self) -> int:
@@ -31,31 +34,44 @@ class Slots:
         """Wait for a place; a job that has one keeps it."""
         if job_id in self._held:
             return
-        async with self._change:
-            await self._change.wait_for(lambda: len(self._held) < self.width)
-            self._held.add(job_id)
+        granted: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append((job_id, granted))
+        self._grant()
+        try:
+            await granted
+        except asyncio.CancelledError:
+            if not granted.cancelled():  # the place came and the cancellation with it
+                self.free(job_id)
+            raise
 
     def occupy(self, job_id: str) -> None:
         """Count a job that an earlier run left in flight, whether or not there is a place."""
         self._held.add(job_id)
 
-    async def free(self, job_id: str) -> None:
+    def free(self, job_id: str) -> None:
         """Give a job's place back; does nothing where it has none."""
         if job_id in self._held:
             self._held.discard(job_id)
-            async with self._change:
-                self._change.notify_all()
+            self._grant()
 
-    def refused(self) -> None:
-        """The service refuses one more than there are: go on with those. Of many refused at once the last one tells."""
+    def refused(self, job_id: str) -> None:
+        """The service refuses this one beside the others: its place goes. Of many refused at once the last one tells."""
+        self._held.discard(job_id)
         self.width = max(1, min(self.width, self.held))
         self._good = 0
+        self._grant()
 
-    async def accepted(self) -> None:
+    def accepted(self) -> None:
         """The service took one: after some of these, try one place more."""
         self._good += 1
         if self.width < self.widest and self._good >= GROW_AFTER:
             self.width += 1
             self._good = 0
-            async with self._change:
-                self._change.notify_all()
+            self._grant()
+
+    def _grant(self) -> None:
+        while self._waiting and len(self._held) < self.width:
+            job_id, granted = self._waiting.popleft()
+            if not granted.done():
+                self._held.add(job_id)
+                granted.set_result(None)

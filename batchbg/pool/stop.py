@@ -36,13 +36,13 @@ class Stop:
     def __init__(self) -> None:
         self.reasons: dict[ExitCode, str] = {}
         self.collecting = False
-        self._creates = asyncio.Event()
-        self._leaving = asyncio.Event()
+        self._creates = _Cut()
+        self._leaving = _Cut()
 
     def collect_only(self) -> None:
         """Let no create leave, for no reason that would count towards the exit code."""
         self.collecting = True
-        self._creates.set()
+        self._creates.make()
 
     def note(self, code: ExitCode, why: str) -> None:
         """Count a reason towards the exit code and go on."""
@@ -53,22 +53,22 @@ class Stop:
     def creates(self, code: ExitCode, why: str) -> None:
         """Let no further create leave; what is under way is collected."""
         self.note(code, why)
-        self._creates.set()
+        self._creates.make()
 
     def leave(self, code: ExitCode, why: str) -> None:
         """Wait for no render any more either: somebody wants the process to end."""
         self.creates(code, why)
-        self._leaving.set()
+        self._leaving.make()
 
     @property
     def no_creates(self) -> bool:
         """Whether no further create may leave."""
-        return self._creates.is_set()
+        return self._creates.made
 
     @property
     def leaving(self) -> bool:
         """Whether nothing is waited for that takes longer than the grace time."""
-        return self._leaving.is_set()
+        return self._leaving.made
 
     @property
     def exit_code(self) -> ExitCode:
@@ -77,23 +77,44 @@ class Stop:
 
     async def before_creates_stop(self, awaitable: Awaitable[T]) -> T | None:
         """Return what is awaited, or None where creates stop first."""
-        return await _unless(self._creates, awaitable)
+        return await self._creates.before(awaitable)
 
     async def before_leaving(self, awaitable: Awaitable[T]) -> T | None:
         """Return what is awaited, or None where the run is left first."""
-        return await _unless(self._leaving, awaitable)
+        return await self._leaving.before(awaitable)
 
 
-async def _unless(event: asyncio.Event, awaitable: Awaitable[T]) -> T | None:
-    if event.is_set():
-        if asyncio.iscoroutine(awaitable):
-            awaitable.close()
-        return None
-    task = asyncio.ensure_future(awaitable)
-    waiter = asyncio.ensure_future(event.wait())
-    try:
-        await asyncio.wait({task, waiter}, return_when=asyncio.FIRST_COMPLETED)
-        return await task if task.done() else None
-    finally:
-        waiter.cancel()
-        task.cancel()
+class _Cut:
+    """Something that happens once, and ends the waiting of whoever waits for something else.
+
+    A deadline that is moved up to now ends a wait without a task of its own, of which every job would need several.
+    """
+
+    def __init__(self) -> None:
+        self.made = False
+        self._waits: set[asyncio.Timeout] = set()
+
+    def make(self) -> None:
+        """Let it happen."""
+        self.made = True
+        for wait in self._waits:
+            wait.reschedule(asyncio.get_running_loop().time())
+        self._waits.clear()
+
+    async def before(self, awaitable: Awaitable[T]) -> T | None:
+        """Return what is awaited, or None where this happens first."""
+        if self.made:
+            if asyncio.iscoroutine(awaitable):
+                awaitable.close()
+            return None
+        wait = asyncio.timeout(None)
+        try:
+            async with wait:
+                self._waits.add(wait)
+                return await awaitable
+        except TimeoutError:
+            if not wait.expired():
+                raise  # the awaitable's own
+            return None
+        finally:
+            self._waits.discard(wait)

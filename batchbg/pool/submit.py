@@ -109,12 +109,15 @@ class Submitter:
             if job.state is JobState.RENDERING:
                 self._patience.answered()
                 self._observer.sent(job)
-                await self._slots.accepted()
+                self._slots.accepted()
                 return job, None
             if not isinstance(outcome, NotCreated):
-                await self._slots.free(job.id)
+                self._slots.free(job.id)
                 return job, None
-            await self._slots.free(job.id)
+            if outcome.refusal is Refusal.BUSY:
+                self._slots.refused(job.id)  # the limiter holds everything back already
+            else:
+                self._slots.free(job.id)
             self._room.changed()
             failures += 1
             if outcome.refusal is Refusal.REQUEST:
@@ -128,15 +131,15 @@ class Submitter:
             await self._stop.before_creates_stop(self._slots.take(job.id))
             try:
                 if not await self._stop.before_creates_stop(self._pass_gate()):
-                    await self._slots.free(job.id)
+                    self._slots.free(job.id)
                     return job
                 return await self._commit_intent(job)
             except BudgetExceeded as error:
-                await self._slots.free(job.id)
+                self._slots.free(job.id)
                 await self._room.wait(str(error), changes)
             except KeyInDoubt as error:
                 log.warning("%s waits: %s", job.photo_path, error)
-                await self._slots.free(job.id)
+                self._slots.free(job.id)
                 return job
 
     async def _pass_gate(self) -> bool:
@@ -216,15 +219,12 @@ class Submitter:
             await asyncio.sleep(1.0)
 
     async def _after_refusal(self, job: Job, outcome: NotCreated, failures: int) -> None:
-        match outcome.refusal:
-            case Refusal.ACCOUNT:
-                self._stop.creates(
-                    ExitCode.ACCOUNT,
-                    f"the service refuses: {outcome.reason}; check the key, the plan and the credits, then run again",
-                )
-            case Refusal.BUSY:
-                self._slots.refused()  # the limiter holds everything back already
-                self._patience.unanswered(f"{job.photo_path}: not created: {outcome.reason}")
-            case _:
-                self._patience.unanswered(f"{job.photo_path}: not created: {outcome.reason}")
-                await self._stop.before_creates_stop(asyncio.sleep(pause_s(failures, outcome.retry_after_s)))
+        if outcome.refusal is Refusal.ACCOUNT:
+            self._stop.creates(
+                ExitCode.ACCOUNT,
+                f"the service refuses: {outcome.reason}; check the key, the plan and the credits, then run again",
+            )
+            return
+        self._patience.unanswered(f"{job.photo_path}: not created: {outcome.reason}")
+        if outcome.refusal is not Refusal.BUSY:
+            await self._stop.before_creates_stop(asyncio.sleep(pause_s(failures, outcome.retry_after_s)))

@@ -49,6 +49,7 @@ class _Followed:
     missing: int = 0
     missing_since: float = 0.0
     empty: int = 0
+    waiting_s: float = 0.0
     last: Project | None = None
 
 
@@ -84,8 +85,7 @@ class Tracker:
 
         A job whose create lies further back than the patience is asked about once.
         """
-        # The ledger's clock never runs back, the machine's may: a create "in the future" is a new one.
-        age_s = max(0.0, time.time() - (job.submitted_at or 0.0))
+        age_s = self._age_s(job)
         old = age_s >= self._render_patience_s
         followed = _Followed(
             job, asyncio.get_running_loop().create_future(), 0.0 if old else self._render_patience_s - age_s
@@ -118,6 +118,11 @@ class Tracker:
         finally:
             for task in self._asking:
                 task.cancel()
+
+    @staticmethod
+    def _age_s(job: Job) -> float:
+        # The ledger's clock never runs back, the machine's may: a create "in the future" is a new one.
+        return max(0.0, time.time() - (job.submitted_at or 0.0))
 
     def _asked(self, task: asyncio.Task[None]) -> None:
         self._asking.discard(task)
@@ -158,15 +163,14 @@ class Tracker:
             ):
                 log.warning("%s: unknown status %r, waiting on", followed.job.photo_path, project.status)
             followed.last = project
+            followed.waiting_s = self._age_s(followed.job)
             self._again(followed)
         elif project.progress is Progress.COMPLETE and not project.downloads and followed.empty < EMPTY_ASKS:
             followed.empty += 1
             self._again(followed, wait_s=float(followed.empty))
         else:
-            if project.progress is Progress.COMPLETE and followed.job.submitted_at is not None:
-                took_s = time.time() - followed.job.submitted_at
-                if 0 <= took_s < self._render_patience_s:
-                    self._cadence.learn(took_s)
+            if project.progress is Progress.COMPLETE and (age_s := self._age_s(followed.job)) < self._render_patience_s:
+                self._cadence.learn(min(followed.waiting_s, age_s), age_s)
             self._settle(followed, project)
 
     def _missing(self, followed: _Followed, error: RequestRefused) -> None:

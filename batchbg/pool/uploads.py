@@ -17,9 +17,10 @@ from batchbg.disk.normalise import cover_crop, upright_copy
 from batchbg.disk.scan import stamp_of
 from batchbg.errors import ApiUnreachable, PhotoChanged, RequestRefused
 from batchbg.ledger import catalog
-from batchbg.ledger.engine import Ledger
+from batchbg.ledger.engine import Connection, Ledger
 from batchbg.ledger.writer import Writer
 from batchbg.pool.patience import Patience
+from batchbg.pool.pictures import Pictures
 
 KEPT_S: Final = 6 * 86400.0
 """Seconds for which an upload is reused. The service deletes inputs after 7 days (docs, inputs and outputs)."""
@@ -75,7 +76,14 @@ class Uploads:
     """Uploads files, and hands out those that are there already."""
 
     def __init__(
-        self, api: MagicHour, ledger: Ledger, writer: Writer, patience: Patience, accounts: list[str], width: int
+        self,
+        api: MagicHour,
+        ledger: Ledger,
+        writer: Writer,
+        patience: Patience,
+        pictures: Pictures,
+        accounts: list[str],
+        width: int,
     ) -> None:
         """Upload for the account that comes first in ``accounts``, up to ``width`` files at once."""
         self._api = api
@@ -84,7 +92,7 @@ class Uploads:
         self._patience = patience
         self._accounts = accounts
         self._width = asyncio.Semaphore(width)
-        self._images = asyncio.Semaphore(2)  # decoded pictures are large, and there are few cores
+        self._pictures = pictures
         self._under_way: dict[str, asyncio.Task[Asset]] = {}
         self._asked: list[tuple[str, asyncio.Future[UploadTarget]]] = []
         self._asking: asyncio.Task[None] | None = None
@@ -98,12 +106,11 @@ class Uploads:
             RequestRefused: the service does not take it.
             ApiUnreachable, AccountRefused: see ``errors``.
         """
-        photo = self._photo(job)
-        background = self._background(job)
-        if background is None:
-            return await self._asset(photo), None
-        one, other = await asyncio.gather(self._asset(photo), self._asset(background))
-        return one, other
+        with self._ledger.reading() as connection:
+            photo = self._find(connection, self._photo(connection, job))
+            source = self._background(connection, job)
+            background = self._find(connection, source) if source else None
+        return await _arrived(photo), await _arrived(background) if background else None
 
     async def close(self) -> None:
         """End what nobody waits for any more."""
@@ -116,33 +123,31 @@ class Uploads:
         """Do not use an asset again: the service says that it does not know it."""
         await self._writer.do(catalog.forget_asset, asset.recipe, asset.file_path)
 
-    def _photo(self, job: Job) -> Source:
-        return self._source(job.photo_folder, job.photo_path, job.photo_sha256)
+    def _photo(self, connection: Connection, job: Job) -> Source:
+        return self._source(connection, job.photo_folder, job.photo_path, job.photo_sha256)
 
-    def _background(self, job: Job) -> Source | None:
+    def _background(self, connection: Connection, job: Job) -> Source | None:
         if job.treatment is Treatment.NONE:
             return None
-        source = self._source(job.background_folder, job.background_path, job.background_sha256)
+        source = self._source(connection, job.background_folder, job.background_path, job.background_sha256)
         return dataclasses.replace(source, fit=job.pixels) if job.treatment is Treatment.FIT else source
 
-    def _source(self, folder: str, path: str, sha256: str) -> Source:
-        with self._ledger.reading() as connection:
-            look = catalog.look_at(connection, folder, path)
+    def _source(self, connection: Connection, folder: str, path: str, sha256: str) -> Source:
+        look = catalog.look_at(connection, folder, path)
         if look is None or look.sha256 != sha256 or look.pixels is None:
             raise PhotoChanged(f"{path} has changed since it was paired")
         return Source(self._ledger.absolute(folder) / path, look)
 
-    async def _asset(self, source: Source) -> Asset:
-        with self._ledger.reading() as connection:
-            known = catalog.asset(connection, self._accounts, source.recipe, time.time() - KEPT_S)
-        if known:
+    def _find(self, connection: Connection, source: Source) -> Asset | asyncio.Task[Asset]:
+        """Return a file that is at the service, or the one upload of it that is under way; begin it where none is."""
+        if known := catalog.asset(connection, self._accounts, source.recipe, time.time() - KEPT_S):
             return Asset(source.recipe, known, fresh=False)
         task = self._under_way.get(source.recipe)
         if task is None:
             task = asyncio.create_task(self._upload(source))
             self._under_way[source.recipe] = task
             task.add_done_callback(functools.partial(self._uploaded, source.recipe))
-        return await asyncio.shield(task)
+        return task
 
     def _uploaded(self, recipe: str, task: asyncio.Task[Asset]) -> None:
         self._under_way.pop(recipe, None)
@@ -164,7 +169,8 @@ class Uploads:
         if not source.is_copy:
             sent = _FileBody(source.path, source.look)
             return sent.chunks, source.look.stamp.size, source.look.extension, sent.check
-        async with self._images:
+        assert source.look.pixels is not None  # or it would not have been paired
+        async with self._pictures.open(source.look.pixels):
             data, extension = await asyncio.to_thread(_copy, source)
         return chunks_of(data), len(data), extension, lambda: None
 
@@ -215,6 +221,11 @@ class Uploads:
                 raise
         # One bad extension, or a limit nobody documents, must not cost the others their upload.
         return [(await self._api.upload_targets([extension]))[0] for extension in extensions]
+
+
+async def _arrived(asset: Asset | asyncio.Task[Asset]) -> Asset:
+    """Wait for an upload. Others may wait for it too: who stops waiting does not end it."""
+    return asset if isinstance(asset, Asset) else await asyncio.shield(asset)
 
 
 def _copy(source: Source) -> tuple[bytes, str]:

@@ -81,7 +81,7 @@ class Worker:
                         break
         finally:
             self._projects.pop(job.id, None)
-            await self._slots.free(job.id)
+            self._slots.free(job.id)
             self._room.changed()
             self._observer.ended(job)
 
@@ -145,7 +145,7 @@ class Worker:
             self._projects[job.id] = ending
         else:
             moved = await self._ended(job, ending)
-        await self._slots.free(job.id)
+        self._slots.free(job.id)
         self._room.changed()
         return moved
 

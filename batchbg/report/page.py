@@ -337,7 +337,6 @@ class _Gathered:
     def _fields(self, row: Row) -> list[Any]:
         """Return a row of the page, in the order of FIELDS."""
         folder, _, file = row.photo_path.rpartition("/")
-        result_type = "png" if row.output_path.lower().endswith(".png") else ""
         return [
             row.id,
             row.state.value,
@@ -362,7 +361,7 @@ class _Gathered:
             self._href(row.photo, row.extension),
             page_thumbs.key_of(row.photo.sha256) if row.photo.there else "",
             row.photo.why_not,
-            self._href(row.result, result_type),
+            self._href(row.result, ""),
             page_thumbs.key_of(row.result.sha256) if row.result.there else "",
             row.result.why_not,
             page_thumbs.key_of(row.background.sha256) if row.background and row.background.there else "",

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 from starlette.applications import Starlette
+from starlette.convertors import Convertor, register_url_convertor
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
@@ -15,11 +16,26 @@ from batchbg.sandbox.effects import Delivery, Effect
 from batchbg.sandbox.faults import Faults
 from batchbg.sandbox.records import Operation
 from batchbg.sandbox.requests import Refusal
-from batchbg.sandbox.service import Service
+from batchbg.sandbox.service import PROJECTS, Service
 from batchbg.sandbox.storage import PREFIX
 from batchbg.sandbox.wire import Wire
 
 Handler = Callable[[Request, list[Effect]], Awaitable[Response]]
+
+
+class _Anything(Convertor[str]):
+    """A rest of a path that may hold line ends too; Starlette's own stops at one."""
+
+    regex = "(?s:.*)"
+
+    def convert(self, value: str) -> str:
+        return value
+
+    def to_string(self, value: str) -> str:
+        return value
+
+
+register_url_convertor("anything", _Anything())
 
 
 class Endpoint:
@@ -47,7 +63,7 @@ class Endpoint:
         answer = None
         if delivery is None or delivery.commit:
             answer = await self._answer(request, effects)
-        else:
+        elif delivery.hears_out:
             # What is refused is read all the same: closing a socket with unread bytes would reset the connection.
             async for _ in request.stream():
                 pass
@@ -86,8 +102,8 @@ def build_app(service: Service, faults: Faults) -> ASGIApp:
 
     routes = [
         route("POST", "/v1/image-background-remover", Operation.CREATE, service.create),
-        route("GET", "/v1/image-projects/{id}", Operation.STATUS, service.status),
-        route("DELETE", "/v1/image-projects/{id}", Operation.DELETE, service.delete),
+        route("GET", PROJECTS + "{id:anything}", Operation.STATUS, service.status),
+        route("DELETE", PROJECTS + "{id:anything}", Operation.DELETE, service.delete),
         route("POST", "/v1/files/upload-urls", Operation.UPLOAD_URLS, service.upload_urls),
         route("GET", "/v1/account", Operation.ACCOUNT, service.account),
         route("PUT", PREFIX + "{path:path}", Operation.UPLOAD, service.upload),

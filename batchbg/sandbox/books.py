@@ -127,7 +127,10 @@ class Books:
                 raise InsufficientCredits
             now_s = self._clock()
             starts_at_s, ends_at_s = self._queue.admit(now_s, order.queue_s, order.render_s, slots)
-            project = Project(f"c{uuid.uuid4().hex[:24]}", order, now_s, starts_at_s, ends_at_s, order.credits)
+            project_id = order.project_id
+            if project_id is None or project_id in self._projects:
+                project_id = f"c{uuid.uuid4().hex[:24]}"
+            project = Project(project_id, order, now_s, starts_at_s, ends_at_s, order.credits)
             self._projects[project.id] = project
             self._enter("charge", -order.credits, project.id)
             if order.end != "complete":
@@ -183,6 +186,7 @@ class Books:
                     background_sha256=project.order.background_sha256,
                     credits=project.order.credits,
                     credits_charged=project.credits_charged,
+                    render_s=project.order.render_s,
                     status=project.status(now_s),
                     enabled=project.enabled,
                     polls=project.polls,

@@ -1,6 +1,8 @@
 """What can happen in the place of an answer: other answers, parts of one, or none."""
 
 import asyncio
+import json
+import re
 from dataclasses import dataclass, field
 from email.utils import formatdate
 from time import time
@@ -74,6 +76,69 @@ class Status(Delivery):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Raw(Delivery):
+    """Answer with bytes of your choice, from the status line on, whether they are HTTP or not; then the connection ends.
+
+    Attributes:
+        answer: what is sent, each character one byte (so up to U+00FF), line ends as they stand. A list is sent piece
+            by piece. In it ``<body>`` stands for the body of the true answer, ``<length>`` for that body's length and
+            ``<id>`` for the id in it; all are empty where ``commit`` is false.
+        interval_s: between two pieces.
+        then: ``close`` the connection in the ordinary way together with the last byte, ``reset`` it, or ``hang``.
+        seconds: how long it hangs before it is closed.
+        after_s: waited before.
+        commit: whether the work is done, and charged, all the same.
+    """
+
+    kind: ClassVar[str] = "raw"
+    answer: str | list[str] = "this is not HTTP\r\n\r\n"
+    interval_s: float = 0.05
+    then: Literal["close", "reset", "hang"] = "close"
+    seconds: float = 60.0
+    after_s: float = 0.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for piece in self._pieces:
+            if not isinstance(piece, str) or max(piece, default="") > "\xff":
+                raise ConfigError(f"answer must be text in which each character is one byte, not {piece!r}")
+
+    @property
+    def _pieces(self) -> list[str]:
+        return [self.answer] if isinstance(self.answer, str) else self.answer
+
+    async def deliver(self, wire: Wire, answer: Response | None) -> None:
+        """Send the pieces, then end the connection."""
+        await asyncio.sleep(self.after_s)
+        body = b"" if answer is None else bytes(answer.body)
+        truth = {b"<body>": body, b"<length>": b"%d" % len(body), b"<id>": _id_in(body)}
+        pieces = [_filled_in(piece.encode("latin-1"), truth) for piece in self._pieces]
+        await wire.raw(pieces, self.interval_s, closing=self.then == "close")
+        match self.then:
+            case "close":
+                await wire.hang_up()
+            case "reset":
+                await wire.reset()
+            case "hang":
+                await wire.hang(self.seconds)
+
+
+def _filled_in(piece: bytes, truth: dict[bytes, bytes]) -> bytes:
+    """Put what is true in the place of its names, in one pass: a body may hold such a name too."""
+    return re.sub(b"|".join(truth), lambda found: truth[found[0]], piece)
+
+
+def _id_in(body: bytes) -> bytes:
+    """Return the id in the JSON object ``body``, as it stands between its quotes there, or nothing."""
+    try:
+        content = json.loads(body)
+    except ValueError:
+        return b""
+    found = content.get("id") if isinstance(content, dict) else None
+    return json.dumps(found)[1:-1].encode() if isinstance(found, str) else b""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Html(Delivery):
     """Answer with a web page, as proxies and captive portals do."""
 
@@ -98,6 +163,19 @@ class HangUp(Delivery):
     async def deliver(self, wire: Wire, answer: Response | None) -> None:
         """Close."""
         await asyncio.sleep(self.after_s)
+        await wire.hang_up()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Deaf(Delivery):
+    """Close the connection as soon as the head of the request is in, without reading its body."""
+
+    kind: ClassVar[str] = "deaf"
+    hears_out: ClassVar[bool] = False
+    commit: bool = False
+
+    async def deliver(self, wire: Wire, answer: Response | None) -> None:
+        """Close."""
         await wire.hang_up()
 
 

@@ -43,8 +43,14 @@ class Effect:
 
 @dataclass(frozen=True, kw_only=True)
 class Delivery(Effect):
-    """An effect that takes the place of the answer."""
+    """An effect that takes the place of the answer.
 
+    Attributes:
+        commit: whether the work is done, and charged, all the same.
+        hears_out: whether the body of the request is read where the work is not done.
+    """
+
+    hears_out: ClassVar[bool] = True
     commit: bool = True
 
     async def deliver(self, wire: Wire, answer: Response | None) -> None:
@@ -204,6 +210,18 @@ class Price(OrderEffect):
     def on_order(self, order: Order) -> Order:
         """Set the price."""
         return replace(order, credits=self.credits)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProjectId(OrderEffect):
+    """Call the project something else, from then on and in every answer; an id that is taken is not given twice."""
+
+    kind: ClassVar[str] = "project_id"
+    id: str = "../a b?c=d#e"
+
+    def on_order(self, order: Order) -> Order:
+        """Set the id."""
+        return replace(order, project_id=self.id)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,5 +1,6 @@
 """Faults on demand: which call of which operation goes wrong, and how."""
 
+import contextlib
 import dataclasses
 import itertools
 import json
@@ -11,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from batchbg.errors import ConfigError
-from batchbg.sandbox.deliveries import Expired, Hang, HangUp, Html, Reset, Slow, Status, Truncated
+from batchbg.sandbox.deliveries import Deaf, Expired, Hang, HangUp, Html, Raw, Reset, Slow, Status, Truncated
 from batchbg.sandbox.effects import (
     BrokenJson,
     Corrupt,
@@ -22,6 +23,7 @@ from batchbg.sandbox.effects import (
     Jpeg,
     Missing,
     Price,
+    ProjectId,
     RenderTime,
     Replace,
     Resized,
@@ -32,9 +34,9 @@ from batchbg.sandbox.records import Operation
 KINDS: Final[dict[str, type[Effect]]] = {
     effect.kind: effect
     for effect in (
-        *(Status, Html, HangUp, Reset, Hang, Expired, Truncated, Slow),
+        *(Status, Html, Raw, HangUp, Deaf, Reset, Hang, Expired, Truncated, Slow),
         *(Delay, BrokenJson, TruncatedJson, Missing, Replace, Corrupt, Resized, Jpeg),
-        *(Price, JobFails, JobCanceled, RenderTime),
+        *(Price, ProjectId, JobFails, JobCanceled, RenderTime),
     )
 }
 
@@ -104,19 +106,17 @@ class Fault:
     def parse(cls, text: str) -> "Fault":
         """Return the fault that ``OPERATION:KIND[:NAME=VALUE[,NAME=VALUE…]]`` describes, for the command line.
 
-        Values are JSON where they can be read as such: ``create:status:status=429,retry_after=2,probability=0.1``.
+        Values are JSON where they can be read as such, and may then hold commas:
+        ``create:status:status=429,retry_after=2,nth=[1,4]``.
         """
         operation, _, rest = text.partition(":")
         kind, _, settings = rest.partition(":")
         content: dict[str, Any] = {"operation": operation, "kind": kind}
-        for setting in filter(None, settings.split(",")):
-            name, equals, value = setting.partition("=")
-            if not equals:
-                raise ConfigError(f"{text!r}: {setting!r} should be NAME=VALUE")
-            try:
-                content[name.strip()] = json.loads(value)
-            except ValueError:
-                content[name.strip()] = value
+        while settings := settings.lstrip(","):
+            name, equals, settings = settings.partition("=")
+            if not equals or "," in name:
+                raise ConfigError(f"{text!r}: {name.partition(',')[0]!r} should be NAME=VALUE")
+            content[name.strip()], settings = _value(settings)
         return cls.from_json(content)
 
     def as_json(self) -> dict[str, Any]:
@@ -129,6 +129,16 @@ class Fault:
             "probability": self.probability,
             **dataclasses.asdict(self.effect),
         }
+
+
+def _value(text: str) -> tuple[Any, str]:
+    """Return the value at the beginning of ``text``, which ends at a comma, and what follows it."""
+    with contextlib.suppress(ValueError):
+        value, end = json.JSONDecoder().raw_decode(text)
+        if text[end : end + 1] in ("", ","):
+            return value, text[end:]
+    value, _, rest = text.partition(",")
+    return value, rest
 
 
 def _ranges(nth: object) -> tuple[range, ...]:

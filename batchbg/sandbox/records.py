@@ -63,6 +63,7 @@ class Order:
         end: how it ends, as far as the clock is concerned.
         error: set where ``end`` is ``error``.
         refund_after_s: seconds from the end to the refund of a job that fails; None never refunds.
+        project_id: what the project is to be called, where that is free; None leaves it to the service.
     """
 
     name: str
@@ -74,6 +75,7 @@ class Order:
     end: Literal["complete", "error", "canceled"] = "complete"
     error: JobError | None = None
     refund_after_s: float | None = 0.0
+    project_id: str | None = None
 
     def failing(self, error: JobError) -> "Order":
         """Return the same order, ending in ``error``."""
@@ -113,6 +115,7 @@ class Create:
     background_sha256: str | None
     credits: int  # taken at the create
     credits_charged: int  # what is left of it now
+    render_s: float  # without the time in the queue
     status: str
     enabled: bool
     polls: int

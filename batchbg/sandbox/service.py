@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from email.utils import formatdate
 from time import time
 from typing import Any, Final
+from urllib.parse import quote, unquote
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -31,6 +32,8 @@ from batchbg.sandbox.requests import (
 )
 from batchbg.sandbox.storage import Signer, origin, receive_upload
 from batchbg.sandbox.store import ByteStore
+
+PROJECTS: Final = "/v1/image-projects/"
 
 _LARGEST_SPREAD: Final = 20.0  # of a render time's logarithm: eight digits are enough for anyone
 
@@ -185,7 +188,7 @@ class Service:
         downloads = []
         if status == "complete" and project.enabled:
             expires_at_s = now_s + self.config.download_url_ttl_s
-            url = origin(request) + self._signer.sign("GET", f"{project.id}/output.png", expires_at_s)
+            url = origin(request) + self._signer.sign("GET", f"{quote(project.id, safe='')}/output.png", expires_at_s)
             downloads = [{"url": url, "expires_at": iso(expires_at_s)}]
         return JSONResponse(
             {
@@ -209,7 +212,9 @@ class Service:
         return Response(status_code=204)
 
     def _project(self, request: Request) -> Project:
-        project = self.books.project(request.path_params["id"])
+        # As it was sent, not as it was decoded: an id may hold a slash, and is one segment of the path all the same.
+        segment: bytes = request.scope["raw_path"].removeprefix(PROJECTS.encode())
+        project = None if b"/" in segment else self.books.project(unquote(segment))
         if project is None or (not project.enabled and self.config.after_delete == "not_found"):
             raise Refusal(404, "not_found", "No such image project")
         return project
@@ -243,7 +248,7 @@ class Service:
 
     async def download(self, request: Request, effects: list[Effect]) -> Response:
         """GET from a signed URL."""
-        project = self.books.project(self._signed_path(request, "GET").partition("/")[0])
+        project = self.books.project(unquote(self._signed_path(request, "GET").partition("/")[0]))
         if project is None or not project.enabled:
             raise StorageRefusal(404, "NoSuchKey", "The result was deleted")
         try:

@@ -34,6 +34,7 @@ class Wire:
     def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
         self._scope, self._receive, self._send = scope, receive, send
         self._transport: asyncio.Transport = scope["state"]["transport"]
+        self._socket: Any = self._transport.get_extra_info("socket")
 
     async def answer(self, response: Response) -> None:
         """Send a whole answer."""
@@ -70,6 +71,24 @@ class Wire:
         """Finish the body."""
         await self._send({"type": "http.response.body", "body": b"", "more_body": False})
 
+    async def raw(self, pieces: list[bytes], interval_s: float, *, closing: bool) -> None:
+        """Send ``pieces`` past HTTP, as they are, with a pause between two, while the client stays.
+
+        Where the connection is ``closing`` after them, the end goes out in one packet with the last bytes: who has read
+        the answer can know that there will be no other.
+        """
+        for number, piece in enumerate(pieces, start=1):
+            if number > 1:
+                await asyncio.sleep(interval_s)
+            if self._transport.is_closing():
+                return
+            if closing and number == len(pieces) and hasattr(socket, "TCP_CORK"):
+                self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 1)
+            self._transport.write(piece)
+        # A reset would drop what has not left yet, and asyncio tells nobody but the protocol when it has.
+        while self._transport.get_write_buffer_size() and not self._transport.is_closing():  # noqa: ASYNC110
+            await asyncio.sleep(0.001)
+
     async def hang_up(self) -> None:
         """Close the connection in the ordinary way, after what was written and nothing more."""
         self._transport.close()
@@ -77,9 +96,8 @@ class Wire:
 
     async def reset(self) -> None:
         """Break the connection with an RST, as a crashing host or a firewall does."""
-        connection: Any = self._transport.get_extra_info("socket")
         linger = struct.pack("hh" if sys.platform == "win32" else "ii", 1, 0)
-        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
         self._transport.abort()
         await self.gone()
 

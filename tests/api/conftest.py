@@ -9,6 +9,7 @@ import pytest
 from batchbg.api.client import MagicHour
 from batchbg.api.limiter import RateLimiter
 from batchbg.sandbox import SandboxConfig, SandboxServer
+from tests.contract.listening import ListeningSandbox
 
 KEY = "a-secret-key-0123456789"
 
@@ -30,9 +31,9 @@ def start() -> Iterator[Callable[..., SandboxServer]]:
     """Start sandboxes; instantaneous unless told otherwise."""
     with contextlib.ExitStack() as stack:
 
-        def start_one(**settings: Any) -> SandboxServer:
+        def start_one(kind: type[SandboxServer] = SandboxServer, **settings: Any) -> SandboxServer:
             config = SandboxConfig(**{"render_s": 0.0, "background_cutout": "fast", "api_key": KEY, **settings})
-            return stack.enter_context(SandboxServer(config))
+            return stack.enter_context(kind(config))
 
         yield start_one
 
@@ -41,6 +42,14 @@ def start() -> Iterator[Callable[..., SandboxServer]]:
 def sandbox(start: Callable[..., SandboxServer]) -> SandboxServer:
     """An instantaneous sandbox that takes one key alone."""
     return start()
+
+
+@pytest.fixture
+def listening(start: Callable[..., SandboxServer]) -> ListeningSandbox:
+    """Another one, which notes what is said to it."""
+    sandbox = start(ListeningSandbox)
+    assert isinstance(sandbox, ListeningSandbox)
+    return sandbox
 
 
 @pytest.fixture

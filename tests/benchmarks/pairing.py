@@ -1,4 +1,4 @@
-"""How long it takes to pair 100,000 photos with 10,000 backgrounds.
+"""How long it takes to pair 100,000 photos with 10,000 backgrounds, by policy and by a map of 10,000 names.
 
 python -m tests.benchmarks.pairing
 """
@@ -7,6 +7,7 @@ import hashlib
 import random
 import time
 
+from batchbg.choosing import ByPairing, MapRule
 from batchbg.core.model import Size
 from batchbg.core.pairing import Background, Pairing, Tolerance
 
@@ -45,6 +46,20 @@ def main() -> None:
             pairing.choose(pixels, sha256)
         taken = time.perf_counter() - start
         print(f"{policy:7s} {photo_sizes:7d} photo sizes {background_sizes:6d} background sizes {taken:8.2f} s")
+    by_map()
+
+
+def by_map() -> None:
+    """Every tenth photo has a line of its own, with a few patterns at the end of the map."""
+    pool = [Background(f"{index}.jpg", digest(-index), Size(800, 600)) for index in range(BACKGROUNDS)]
+    names = [f"{index % 100:03d}/IMG_{index:06d}.jpg" for index in range(PHOTOS)]
+    rules = [MapRule(name, one.path) for name, one in zip(names[:: PHOTOS // BACKGROUNDS], pool, strict=True)]
+    rules += [MapRule("099/*", "1.jpg"), MapRule("*_99*.jpg", "2.jpg"), MapRule("draft-*", "")]
+    start = time.perf_counter()
+    chooser = ByPairing(Pairing(pool, Tolerance()), "fit", rules)
+    for name in names:
+        chooser.choose(name, Size(800, 600), "")
+    print(f"map     {len(rules):7d} rules {time.perf_counter() - start:39.2f} s")
 
 
 if __name__ == "__main__":

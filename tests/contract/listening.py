@@ -1,4 +1,4 @@
-"""A sandbox that notes every exchange with its API, byte for byte, as it went over the wire.
+"""A sandbox that notes every exchange, byte for byte, as it went over the wire.
 
 with ListeningSandbox(SandboxConfig()) as sandbox:
     ...
@@ -10,6 +10,7 @@ import dataclasses
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from batchbg.sandbox import SandboxConfig, SandboxServer
+from batchbg.sandbox.storage import PREFIX
 
 
 @dataclasses.dataclass
@@ -30,23 +31,23 @@ class ListeningSandbox(SandboxServer):
     """The sandbox with an ear in between.
 
     Attributes:
-        heard: every exchange with the API; not those with its storage, which has no published description.
+        heard: every exchange with the API.
+        transfers: every exchange with its storage, which has no published description.
     """
 
     def __init__(self, config: SandboxConfig | None = None) -> None:
         super().__init__(config)
         self.heard: list[Exchange] = []
+        self.transfers: list[Exchange] = []
 
     def application(self) -> ASGIApp:
         inner = super().application()
 
         async def listen(scope: Scope, receive: Receive, send: Send) -> None:
-            if not scope["path"].startswith("/v1/"):
-                return await inner(scope, receive, send)
             exchange = Exchange(
                 scope["method"], scope["raw_path"].decode(), scope["query_string"].decode(), _headers(scope["headers"])
             )
-            self.heard.append(exchange)
+            (self.transfers if scope["path"].startswith(PREFIX) else self.heard).append(exchange)
 
             async def hear_request() -> Message:
                 message = await receive()

@@ -19,7 +19,7 @@ from batchbg.core.budget import (
     tightest,
 )
 
-quick = settings(max_examples=80, deadline=None)
+quick = settings(max_examples=80)
 amounts = st.integers(0, 10_000)
 maybe = st.none() | amounts
 

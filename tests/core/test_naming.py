@@ -6,9 +6,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from batchbg.core.naming import MAX_NAME_BYTES, fold, output_names
+from batchbg.core.naming import MAX_NAME_BYTES, SUFFIXES, fold, output_names, promised_names, received_name
 
-quick = settings(max_examples=100, deadline=None)
+quick = settings(max_examples=100)
 
 stems = st.one_of(
     st.sampled_from(
@@ -158,3 +158,52 @@ def test_new_names_avoid_whatever_stands_there(photos, taken):
     found = output_names("", photos, {}, taken)
     assert meets_nothing(found)
     assert not {fold(name) for name in found.values()} & {fold(name) for name in taken}
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES.values())
+def test_the_same_rules_hold_for_every_suffix(suffix):
+    """Stem, full name, hash, cut; a name that was given keeps the suffix it was given with."""
+    long = "n" * 250 + ".tif"
+    found = output_names(
+        "sub", ["a.jpg", "A.png", "b.jpg", "c.jpg", long], {"c.jpg": "c.png"}, ["b" + suffix], suffix=suffix
+    )
+    assert found["a.jpg"] == "a.jpg" + suffix
+    assert found["A.png"] == "A.png" + suffix
+    assert found["b.jpg"] == "b.jpg" + suffix
+    assert found["c.jpg"] == "c.png"
+    assert len(found[long]) == (255 if suffix != ".png" and len(suffix) > 4 else 254)
+    assert found[long].endswith(suffix)
+    later = output_names("", ["c.jpg", "c.tif"], {"c.jpg": "c.png"}, suffix=suffix)
+    assert later == {"c.jpg": "c.png", "c.tif": "c.tif" + suffix}
+
+
+def test_a_name_that_is_made_valid_keeps_its_suffix():
+    """Cutting what is too long is not left to what makes it valid."""
+    photo = "n" * 252 + ".x"
+    found = output_names("", [photo], {}, make_valid=lambda name: name[:255])
+    assert found[photo].endswith(".png")
+    assert "~" in found[photo]
+
+
+def test_names_of_a_saved_plan_stand_while_they_are_free():
+    """In their own folder, with a suffix that results have, and not taken by anybody."""
+    promised = {
+        "a.jpg": "sub/a.webp",
+        "b.jpg": "sub/B.png",
+        "c.jpg": "other/c.png",
+        "d.jpg": "sub/d.exe",
+        "e.jpg": "../e.png",
+        "f.jpg": "sub/A.webp",
+        "g.jpg": "sub/" + "g" * 260 + ".png",
+    }
+    assert promised_names("sub", promised, ["b.png"]) == {"a.jpg": "a.webp"}
+    assert promised_names("", {"a.jpg": "a.png"}, []) == {"a.jpg": "a.png"}
+
+
+def test_what_is_kept_as_it_came_is_called_after_its_result():
+    """Cut only where it must be."""
+    assert received_name("a.webp", ".png") == "a.webp.png"
+    cut = received_name("n" * 250 + ".webp", ".png")
+    assert len(cut) == 255
+    assert cut.endswith(".png")
+    assert cut != received_name("n" * 249 + "x.webp", ".png")

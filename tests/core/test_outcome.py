@@ -25,7 +25,7 @@ from batchbg.core.outcome import (
 NOW = datetime.datetime(2026, 11, 20, 12, 0, tzinfo=datetime.UTC)
 GOOD = b'{"id":"abc","frame_cost":5,"credits_charged":5}'
 
-quick = settings(max_examples=150, deadline=None)
+quick = settings(max_examples=150)
 
 
 def answer(status: int, body: bytes | str = b"", headers: dict[str, str] | None = None, **more: Any) -> Answer:

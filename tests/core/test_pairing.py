@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from batchbg.core.model import Size
 from batchbg.core.pairing import Background, Misfit, Pairing, Tolerance, misfit
 
-quick = settings(max_examples=80, deadline=None)
+quick = settings(max_examples=80)
 
 sizes = st.builds(Size, st.integers(1, 6000), st.integers(1, 6000))
 similar_sizes = st.builds(Size, st.integers(990, 1010), st.integers(990, 1010))

@@ -9,7 +9,7 @@ from PIL import Image, ImageCms
 
 from batchbg.core.model import Size
 from batchbg.disk import look as look_module
-from batchbg.disk.look import look
+from batchbg.disk.look import Terms, look
 from batchbg.disk.scan import stamp_of
 from batchbg.errors import PhotoChanged
 
@@ -122,11 +122,13 @@ def test_a_bomb_is_refused_from_its_header(tmp_path, width):
     assert peak < 20_000_000
 
 
-def test_a_file_past_the_upload_limit_is_refused_unread(tmp_path, monkeypatch):
+def test_a_file_past_the_upload_limit_is_refused_unread(tmp_path):
     """With its size and the limit."""
-    monkeypatch.setattr(look_module, "MAX_BYTES", 10_000)
-    found = looked(tmp_path / "a.png", encoded(noise(), "PNG"))
-    assert "MB" in found.rejected
+    path = tmp_path / "a.png"
+    path.write_bytes(encoded(noise(), "PNG"))
+    found = look(path, stamp(path), Terms(max_bytes=10_000))
+    assert f"{path.stat().st_size / 1e6:g} MB" in found.rejected
+    assert "0.01 MB" in found.rejected
     assert found.sha256 == ""
 
 

@@ -7,6 +7,7 @@ def test_something(shop):
     assert len(shop.creates()) == 1           # what the service's own books say
 """
 
+import asyncio
 import contextlib
 import dataclasses
 import io
@@ -18,15 +19,19 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 from unittest import mock
 
+import httpx
 import pytest
 from PIL import Image
+from starlette.responses import Response
 
 from batchbg.cli import main
-from batchbg.sandbox import SandboxConfig, SandboxServer
-from batchbg.sandbox.records import Create
+from batchbg.sandbox import Fault, SandboxConfig, SandboxServer
+from batchbg.sandbox.effects import Effect
+from batchbg.sandbox.faults import Planted
+from batchbg.sandbox.records import Create, Operation
 
 KEY = "mhk_test_0123456789abcdef"
 
@@ -43,6 +48,21 @@ class Result:
         return found
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Meanwhile(Effect):
+    """Something that happens in the world outside after the service has done its work and before its answer leaves."""
+
+    kind: ClassVar[str] = "meanwhile"
+    action: Callable[[], object]
+
+    def __post_init__(self) -> None:
+        """Accept the action, which is nothing that JSON or a person could write."""
+
+    async def on_answer(self, answer: Response) -> Response:
+        await asyncio.to_thread(self.action)
+        return answer
+
+
 class Shop:
     def __init__(self, folder: Path, sandbox: SandboxServer) -> None:
         self.folder = folder
@@ -57,6 +77,7 @@ class Shop:
         self.stream: type[io.StringIO] = io.StringIO
         self._settings: dict[str, str] = {}
         self._colours = iter(range(1, 1 << 24, 65537))
+        self._spawned: list[subprocess.Popen[str]] = []
 
     # -- what lies in the folders
 
@@ -99,6 +120,11 @@ class Shop:
     def setting(self, name: str, value: str, prefix: str = "BATCHBG_") -> None:
         """Set what is set by the environment only, for every command from now on."""
         self._settings[prefix + name] = value
+
+    def meanwhile(self, operation: str, action: Callable[[], object], nth: int = 1) -> Planted:
+        """Let something happen while the nth call of an operation waits for its answer."""
+        number = (range(nth, nth + 1),)
+        return self.faults.plant(Fault(Operation(operation), Meanwhile(action=action), number))
 
     # -- commands
 
@@ -150,16 +176,27 @@ class Shop:
     def do(self, command: str, *extra: str) -> Result:
         return self.batchbg(*self.arguments(command, *extra))
 
-    def spawn(self, command: str, *extra: str) -> "subprocess.Popen[str]":
-        """Start a command as a process of its own."""
-        return subprocess.Popen(
-            [sys.executable, "-m", "batchbg", *self.arguments(command, *extra)],
+    def spawn(self, command: str, *extra: str, grace_s: float = 10.0) -> "subprocess.Popen[str]":
+        """Start a command as a process of its own; ``grace_s`` stands in for the seconds that it takes to leave."""
+        program = f"from batchbg.pool import drain; drain.GRACE_S = {grace_s}; from batchbg.cli import main; main()"
+        process = subprocess.Popen(
+            [sys.executable, "-c", program, *self.arguments(command, *extra)],
             cwd=self.folder,
             env=self.environ(),
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
         )
+        self._spawned.append(process)
+        return process
+
+    def close(self) -> None:
+        """End what was started and has not ended, as it is after a test that failed."""
+        for process in self._spawned:
+            if process.poll() is None:
+                process.kill()
+            with contextlib.suppress(ValueError):  # read to its end before
+                process.communicate()
 
     # -- what came of it
 
@@ -171,6 +208,19 @@ class Shop:
 
     def creates(self) -> list[Create]:
         return list(self.sandbox.books.creates())
+
+    def requests(self, operation: str = "create") -> int:
+        """Return how many calls arrived, refused and lost ones too."""
+        return self.sandbox.books.requests(operation)
+
+    def project(self, project_id: str, method: str = "GET") -> httpx.Response:
+        """Ask the service itself about a project, past every command."""
+        headers = {"Authorization": f"Bearer {KEY}"}
+        return httpx.request(method, f"{self.sandbox.url}/v1/image-projects/{project_id}", headers=headers)
+
+    def result_of(self, project_id: str) -> bytes:
+        """Return the result as the service has it."""
+        return httpx.get(self.project(project_id).json()["downloads"][0]["url"]).content
 
     def outputs(self) -> list[str]:
         return sorted(str(path.relative_to(self.output)) for path in self.output.rglob("*") if path.is_file())
@@ -188,7 +238,8 @@ class Shop:
         assert self.sandbox.books.keys_at_storage == 0
 
     @staticmethod
-    def wait_for(condition: Callable[[], bool], seconds: float = 10.0) -> None:
+    def wait_for(condition: Callable[[], bool], seconds: float = 100.0) -> None:
+        """Wait until something is so; the limit is there to end a test that has failed, on any machine."""
         deadline = time.monotonic() + seconds
         while not condition():
             assert time.monotonic() < deadline, "what was waited for did not come"
@@ -210,5 +261,6 @@ def sandbox() -> Iterator[SandboxServer]:
 
 
 @pytest.fixture
-def shop(tmp_path: Path, sandbox: SandboxServer) -> Shop:
-    return Shop(tmp_path, sandbox)
+def shop(tmp_path: Path, sandbox: SandboxServer) -> Iterator[Shop]:
+    with contextlib.closing(Shop(tmp_path, sandbox)) as opened:
+        yield opened

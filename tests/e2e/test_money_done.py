@@ -1,7 +1,8 @@
 """Done means done; and what a person says about the rest: resolve, retry, rescue, audit."""
 
+import contextlib
 import shutil
-import time
+import sqlite3
 from pathlib import Path
 
 import pytest
@@ -292,7 +293,6 @@ def test_retry_of_what_is_still_charged_asks_again_for_nothing(shop: Shop, monke
     assert shop.outputs() == ["a.png"]
 
 
-@pytest.mark.slow
 def test_retry_and_rescue_of_many_unrefunded_errors_are_quick_and_stop_nothing(shop: Shop, monkeypatch):
     """Their end was seen before: nothing is waited for, and no brake is pulled where no create can leave."""
     monkeypatch.setattr("batchbg.pool.refunds.ASKED_AFTER_S", (0.01, 0.02))
@@ -300,12 +300,11 @@ def test_retry_and_rescue_of_many_unrefunded_errors_are_quick_and_stop_nothing(s
     shop.some_photos(12)
     shop.faults.add("create", "job_error", refund_after_s=None)
     assert shop.run().code == 3
-    monkeypatch.undo()
+    monkeypatch.setattr("batchbg.pool.refunds.ASKED_AFTER_S", (3600.0, 3600.0))  # whoever waits does not end
+    monkeypatch.setattr("batchbg.core.brake.MAX_ERRORS", 10)
     for command in ("rescue", "retry"):
-        began = time.monotonic()
         result = shop.do(command)
         assert result.code == 3, result
-        assert time.monotonic() - began < 9
     assert creates(shop) == 12
     shop.assert_adds_up()
 
@@ -315,11 +314,9 @@ def test_retry_and_rescue_of_many_unrefunded_errors_are_quick_and_stop_nothing(s
 
 def test_invariant_4_rescue_between_leaves_a_killed_runs_cap_to_the_next_run(shop: Shop):
     """Only a run that spends goes on under it."""
-    import sqlite3
-
     shop.some_photos(6)
     assert shop.run("--max-credits", "20").code == 8
-    with sqlite3.connect(shop.folder / "batchbg.db") as ledger:
+    with contextlib.closing(sqlite3.connect(shop.folder / "batchbg.db")) as connection, connection as ledger:
         ledger.execute("UPDATE runs SET ended_at = NULL, exit_code = NULL")  # as a kill leaves it
     assert shop.do("rescue").code == 0
     result = shop.run("--json", "--max-credits", "100")

@@ -1,460 +1,366 @@
-"""Servers that lie, hang, drip and hang up: what they told is kept, what they took is counted."""
+"""A service that lies, hangs, drips and hangs up: what it told is kept, what it took is counted."""
 
-import threading
+import contextlib
+import hashlib
+import sqlite3
 import time
+from typing import Any
 
 import pytest
-from _pytest.mark import ParameterSet
 from PIL import Image
 
 from batchbg.api import client
 from tests.e2e.conftest import KEY, Shop
-from tests.e2e.liar import Call, Handler, Liar, picture
 
 pytestmark = pytest.mark.slow
 
-
-@pytest.fixture
-def liar():
-    with Liar() as liar:
-        yield liar
+ID = '{"id": "<id>"'
+"""How an answer to a create begins, with the id of what was made."""
 
 
-@pytest.fixture
-def lied_to(shop: Shop, liar: Liar) -> Shop:
-    """A shop whose service is the liar."""
-    shop.base_url = liar.url
-    return shop
+def answer(body: str, status: str = "200 OK", *headers: str) -> dict[str, Any]:
+    """Return settings of a ``raw`` fault: an answer in good order, after which the connection is closed."""
+    length = "<length>" if body == "<body>" else str(len(body.replace("<id>", "c" + "0" * 24)))
+    return raw("\r\n".join((f"HTTP/1.1 {status}", f"Content-Length: {length}", *headers, "", body)))
 
 
-def slowly(case: object) -> ParameterSet:
-    """Leave a case that resembles another to the slow tier."""
-    return pytest.param(case, marks=pytest.mark.slow)
+def head(*headers: str) -> str:
+    return "\r\n".join(("HTTP/1.1 200 OK", "Content-Type: application/json", *headers, "", ""))
 
 
-def quick_deadlines(monkeypatch, seconds: float = 0.5) -> None:
-    monkeypatch.setattr(client, "DEADLINE_S", seconds)
+def raw(*pieces: str, **settings: Any) -> dict[str, Any]:
+    return {"kind": "raw", "answer": list(pieces), **settings}
+
+
+def half_of(body: str, **settings: Any) -> dict[str, Any]:
+    """Return an answer that announces 500 bytes and does not hold them."""
+    return raw(head("Content-Length: 500") + body, **settings)
+
+
+def chunk(text: str, size: int | None = None) -> str:
+    """Return a piece of a chunked body; ``<id>`` stands for 25 bytes."""
+    length = len(text.replace("<id>", "c" + "0" * 24)) if size is None else size
+    return f"{length:x}\r\n{text}\r\n"
+
+
+CHUNKED = head("Transfer-Encoding: chunked")
 
 
 # -- what was told is kept -----------------------------------------------------------------------------------------
 
-HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+TOLD = {
+    "cut after the id": half_of(ID + ', "credits_ch'),
+    "reset after the id": half_of(ID + ', "credits_ch', then="reset"),
+    "informational answers first": raw(
+        "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\n\r\n" + head("Content-Length: <length>") + "<body>"
+    ),
+    "an error with an id": answer(ID + ', "message": "queued, but something else broke"}', "500 X"),
+    "reset inside a chunk": raw(CHUNKED + chunk(ID + ', "cre', 80)),
+    "a bad chunk": raw(CHUNKED + chunk(ID + ', "x":') + "nonsense\r\n"),
+    "no length": raw(head("Connection: close") + ID + ', "credits_charged": 5}'),
+    "behind rubbish": answer('{"frame_cost": NaN-ish, "name": {"id": "other"}, "id": "<id>"}'),
+    "with a BOM": answer("\xef\xbb\xbf" + ID + "}"),
+}
+"""Answers to a create that hold the id, each cut short or spoilt in its own way."""
+
+GOING_ON = {
+    "hangs after the id": half_of(ID + ', "credits_ch', then="hang"),
+    "drips after the id": raw(CHUNKED + chunk(ID + ', "x":'), *[chunk(" ")] * 1000, interval_s=0.1),
+}
+"""The same, but they never end by themselves."""
 
 
-def hang_after_id(call: Call) -> None:
-    call.say(HEAD + b'Content-Length: 500\r\n\r\n{"id": "p1", "credits_ch')
-    call.hang(3)
-
-
-def drip_after_id(call: Call) -> None:
-    call.say(HEAD + b'Transfer-Encoding: chunked\r\n\r\n11\r\n{"id": "p1", "x":\r\n')
-    for _ in range(30):
-        call.say(b"1\r\n \r\n")
-        time.sleep(0.1)
-    call.close()
-
-
-def cut_after_id(call: Call) -> None:
-    call.say(HEAD + b'Content-Length: 500\r\n\r\n{"id": "p1", "credits_ch')
-    call.close()
-
-
-def reset_inside_chunk(call: Call) -> None:
-    call.say(HEAD + b'Transfer-Encoding: chunked\r\n\r\n50\r\n{"id": "p1", "cre')
-    call.close()
-
-
-def bad_chunk(call: Call) -> None:
-    call.say(HEAD + b'Transfer-Encoding: chunked\r\n\r\n11\r\n{"id": "p1", "x":\r\nnonsense\r\n')
-    call.close()
-
-
-def no_length(call: Call) -> None:
-    call.say(HEAD + b'Connection: close\r\n\r\n{"id": "p1", "credits_charged": 5}')
-    call.close()
-
-
-def informational(call: Call) -> None:
-    call.say(b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\n\r\n")
-    call.answer({"id": "p1", "credits_charged": 5})
-
-
-def error_with_id(call: Call) -> None:
-    call.answer({"id": "p1", "message": "queued, but something else broke"}, 500)
-
-
-def behind_rubbish(call: Call) -> None:
-    call.answer(b'{"frame_cost": NaN-ish, "name": {"id": "other"}, "id": "p1"}')
-
-
-def with_bom(call: Call) -> None:
-    call.answer(b'\xef\xbb\xbf{"id": "p1"}')
-
-
-@pytest.mark.parametrize(
-    "create",
-    [
-        hang_after_id,
-        cut_after_id,
-        informational,
-        error_with_id,
-        *map(slowly, [drip_after_id, reset_inside_chunk, bad_chunk, no_length, behind_rubbish, with_bom]),
-    ],
-)
-def test_invariant_1_an_id_that_was_told_is_kept(lied_to: Shop, liar: Liar, monkeypatch, create):
-    """However the answer goes on, or does not."""
-    quick_deadlines(monkeypatch)
-    lied_to.photo("a.png")
-    liar.create = create
-    result = lied_to.run("--json")
+def check_that_the_id_is_kept(shop: Shop, create: dict[str, Any]) -> None:
+    shop.photo("a.png")
+    shop.faults.add("create", **create)
+    result = shop.run("--json")
     assert result.code == 0, result
-    assert lied_to.jobs()[0]["project_id"] == "p1"
-    assert lied_to.outputs() == ["a.png"]
-    assert len(liar.creates) == 1
+    assert [job["project_id"] for job in shop.jobs()] == [made.project_id for made in shop.creates()]
+    assert shop.outputs() == ["a.png"]
+    assert shop.requests() == 1
 
 
-def silent(call: Call) -> None:
-    call.hang(2)
+@pytest.mark.parametrize("create", TOLD.values(), ids=TOLD)
+def test_invariant_1_an_id_that_was_told_is_kept(shop: Shop, create: dict[str, Any]):
+    """However the answer goes on, or does not."""
+    check_that_the_id_is_kept(shop, create)
 
 
-def half_a_head(call: Call) -> None:
-    call.say(b"HTTP/1.1 200 OK\r\nContent-Len")
-    call.hang(2)
+@pytest.mark.parametrize("create", GOING_ON.values(), ids=GOING_ON)
+def test_invariant_1_an_id_that_was_told_is_kept_at_the_deadline(shop: Shop, monkeypatch, create: dict[str, Any]):
+    """Which is two minutes, shortened here."""
+    monkeypatch.setattr(client, "DEADLINE_S", 3.0)
+    check_that_the_id_is_kept(shop, create)
 
 
-def half_an_id(call: Call) -> None:
-    call.say(HEAD + b'Content-Length: 500\r\n\r\n{"id": "p1')
-    call.close()
+UNREADABLE = {
+    "half an id": half_of('{"id": "c123'),
+    "half a number": half_of('{"id": 12'),
+    "garbage": raw("\x16\x03\x01 this is not HTTP\r\n\r\n"),
+    "a list": answer('[{"id": "p1"}]'),
+    "elsewhere": answer('{"error": {"id": "req-1"}}'),
+    "nothing": answer("", "204 No Content"),
+    "an endless head": raw("HTTP/1.1 200 OK\r\nX-Filler: " + "x" * 300_000),
+}
+"""Answers that nobody can make anything of."""
+
+SILENT = {
+    "silence": raw("", then="hang"),
+    "half a head": raw("HTTP/1.1 200 OK\r\nContent-Len", then="hang"),
+}
+"""The same, but they never end by themselves."""
 
 
-def half_a_number(call: Call) -> None:
-    call.say(HEAD + b'Content-Length: 500\r\n\r\n{"id": 12')
-    call.close()
-
-
-def garbage(call: Call) -> None:
-    call.say(b"\x16\x03\x01 this is not HTTP\r\n\r\n")
-    call.close()
-
-
-def listed(call: Call) -> None:
-    call.answer([{"id": "p1"}])
-
-
-def elsewhere(call: Call) -> None:
-    call.answer({"error": {"id": "req-1"}})
-
-
-def nothing(call: Call) -> None:
-    call.answer(b"", 204)
-
-
-def endless_head(call: Call) -> None:
-    call.say(b"HTTP/1.1 200 OK\r\n" + b"X-Filler: " + b"x" * 300_000)
-    call.close()
-
-
-@pytest.mark.parametrize(
-    "create",
-    [silent, half_an_id, *map(slowly, [half_a_head, half_a_number, garbage, listed, elsewhere, nothing, endless_head])],
-)
-def test_invariant_3_what_nobody_can_read_is_unresolved_and_never_sent_again(
-    lied_to: Shop, liar: Liar, monkeypatch, create
-):
-    """In this run and in the next, with --force as well."""
-    quick_deadlines(monkeypatch)
-    lied_to.photo("a.png")
-    liar.create = create
-    result = lied_to.run("--json")
+def check_that_it_is_never_sent_again(shop: Shop, create: dict[str, Any]) -> None:
+    shop.photo("a.png")
+    shop.faults.add("create", **create)
+    result = shop.run("--json")
     assert result.code == 3, result
     assert result.json["jobs"]["unresolved"] == 1
     assert result.json["credits"]["unresolved"] == 5
-    assert lied_to.run().code == 3
-    assert lied_to.run("--force").code == 3
-    assert lied_to.do("retry").code == 0
-    assert lied_to.resume().code == 3
-    assert len(liar.creates) == 1
+    assert shop.run().code == 3
+    assert shop.run("--force").code == 3
+    assert shop.do("retry").code == 0
+    assert shop.resume().code == 3
+    assert shop.requests() == 1
+
+
+@pytest.mark.parametrize("create", UNREADABLE.values(), ids=UNREADABLE)
+def test_invariant_3_what_nobody_can_read_is_unresolved_and_never_sent_again(shop: Shop, create: dict[str, Any]):
+    """In this run and in the next, with --force as well."""
+    check_that_it_is_never_sent_again(shop, create)
+
+
+@pytest.mark.parametrize("create", SILENT.values(), ids=SILENT)
+def test_invariant_3_what_is_never_answered_is_unresolved_and_never_sent_again(
+    shop: Shop, monkeypatch, create: dict[str, Any]
+):
+    """At the deadline, which is two minutes, shortened here."""
+    monkeypatch.setattr(client, "DEADLINE_S", 2.0)
+    check_that_it_is_never_sent_again(shop, create)
 
 
 # -- ids -----------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    "project_id", ["../../v1/a?c=d#e", 1234567, *map(slowly, ["schön ☂ 1", "x" * 1000, '"', "a\nb"])]
-)
-def test_invariant_1_any_id_is_taken_as_it_is(lied_to: Shop, liar: Liar, project_id):
-    """And asked for by one path segment."""
-    lied_to.photo("a.png")
-    liar.create = lambda call: call.answer({"id": project_id})
-    liar.status = lambda call: call.answer(liar.project("p1"))
-    assert lied_to.run().code == 0
-    assert lied_to.jobs()[0]["project_id"] == str(project_id)
-    assert not [line for line in liar.requests if line.startswith("GET /v1/image-projects/") and line.count("/") > 3]
+@pytest.mark.parametrize("project_id", ["../../v1/a?c=d#e", 1234567, "schön ☂ 1", "x" * 1000, '"', "a\nb"])
+def test_invariant_1_any_id_is_taken_as_it_is(shop: Shop, project_id: str | int):
+    """And asked for by one path segment, which is all that the sandbox takes for one."""
+    shop.photo("a.png")
+    shop.faults.add("create", "project_id", id=str(project_id))
+    shop.faults.add("create", "replace", fields={"id": project_id})
+    assert shop.run().code == 0
+    assert shop.jobs()[0]["project_id"] == str(project_id)
+    assert [made.project_id for made in shop.creates()] == [str(project_id)]
+    assert shop.outputs() == ["a.png"]
 
 
-def test_the_same_id_for_two_creates_never_gives_one_photo_the_others_picture(lied_to: Shop, liar: Liar):
+def test_the_same_id_for_two_creates_never_gives_one_photo_the_others_picture(shop: Shop):
     """Which of the two it is, a person has to say; the second counts as spent."""
-    lied_to.some_photos(2)
-    liar.create = lambda call: call.answer({"id": "same", "credits_charged": 5})
-    result = lied_to.run("--json")
+    shop.some_photos(2)
+    shop.faults.add("create", "project_id", id="same", nth=1)
+    shop.faults.add("create", "replace", fields={"id": "same"}, nth=2)
+    result = shop.run("--json")
     assert result.code == 3
     assert result.json["jobs"] | {"done": 1, "unresolved": 1} == result.json["jobs"]
     assert result.json["credits"]["spent"] == 10
-    assert len(lied_to.outputs()) == 1
+    (name,) = shop.outputs()
+    with Image.open(shop.output / name) as picture:
+        assert picture.info["Photo"] == hashlib.sha256((shop.photos / name).read_bytes()).hexdigest()
 
 
 # -- connections ---------------------------------------------------------------------------------------------------
 
 
-def test_a_server_that_closes_after_every_answer_loses_nothing(lied_to: Shop, liar: Liar):
+def test_a_server_that_closes_after_every_answer_loses_nothing(shop: Shop):
     """Without saying so: an idle connection that was closed is not written to."""
-
-    def and_close(handler: Handler) -> Handler:
-        def handle(call: Call) -> None:
-            handler(call)
-            call.close()
-
-        return handle
-
-    for name in ("account", "upload_urls", "put", "create", "status", "download"):
-        setattr(liar, name, and_close(getattr(liar, name)))
-    lied_to.some_photos(12)
-    result = lied_to.run("--json")
+    for operation in ("account", "upload_urls", "upload", "create", "status", "download"):
+        shop.faults.add(operation, **answer("<body>", "200 OK", "Server: batchbg-sandbox"))
+    shop.some_photos(12)
+    result = shop.run("--json")
     assert result.code == 0, result
-    assert len(liar.creates) == 12
+    assert shop.requests() == len(shop.creates()) == 12
 
 
-def test_a_server_without_an_account_operation(lied_to: Shop, liar: Liar):
+def test_a_server_without_an_account_operation(shop: Shop):
     """The base URL stands for the account, in this run and later ones."""
-    liar.account = lambda call: call.answer({"message": "no such route"}, 404)
-    lied_to.photo("a.png")
-    assert lied_to.run().code == 0
-    lied_to.photo("b.png")
-    liar.account = lambda call: call.answer({"id": "now there is one", "credits": 3})
-    assert lied_to.run().code == 0
-    assert len(liar.creates) == 2
+    shop.faults.add("account", "status", status=404, message="no such route")
+    shop.photo("a.png")
+    assert shop.run().code == 0
+    shop.photo("b.png")
+    shop.faults.clear()
+    shop.faults.add("account", "replace", fields={"id": "now there is one", "credits": 3})
+    assert shop.run().code == 0
+    assert len(shop.creates()) == 2
 
 
-def test_upload_addresses_one_at_a_time(lied_to: Shop, liar: Liar):
-    """A limit nobody documents."""
-
-    def one_only(call: Call) -> None:
-        if len(call.json["items"]) > 1:
-            call.answer({"code": "invalid_request", "message": "one item"}, 400)
-        else:
-            liar.offer(call)
-
-    liar.upload_urls = one_only
-    lied_to.some_photos(6)
-    assert lied_to.run().code == 0
-    assert len(liar.creates) == 6
-
-
-@pytest.mark.parametrize(
-    "body", [{"items": []}, *map(slowly, [{}, [], {"items": [{"upload_url": 5, "file_path": "x"}]}])]
-)
-def test_upload_addresses_that_cannot_be_read_cost_nothing(lied_to: Shop, liar: Liar, body):
+@pytest.mark.parametrize("body", ['{"items": []}', "{}", "[]", '{"items": [{"upload_url": 5, "file_path": "x"}]}'])
+def test_upload_addresses_that_cannot_be_read_cost_nothing(shop: Shop, body: str):
     """The API counts as down after a while; nothing is created."""
-    lied_to.setting("GIVE_UP_AFTER", "1")
-    liar.upload_urls = lambda call: call.answer(body)
-    lied_to.photo("a.png")
-    assert lied_to.run().code == 5
-    assert not liar.creates
+    shop.setting("GIVE_UP_AFTER", "1")
+    shop.faults.add("upload_urls", "status", status=200, body=body)
+    shop.photo("a.png")
+    assert shop.run().code == 5
+    assert not shop.requests()
 
 
-def test_uploads_that_fail_leave_the_photo_for_a_later_run(lied_to: Shop, liar: Liar):
+def test_uploads_that_fail_leave_the_photo_for_a_later_run(shop: Shop):
     """Each time with a new address."""
-    liar.put = lambda call: call.answer(b"<Error/>", 403)
-    lied_to.photo("a.png")
-    assert lied_to.run().code == 5
-    assert len([line for line in liar.requests if line.startswith("PUT")]) == 4
-    assert not liar.creates
-    liar.put = lambda call: call.answer(b"")
-    assert lied_to.run().code == 0
+    shop.faults.add("upload", "status", status=403, body="<Error/>")
+    shop.photo("a.png")
+    assert shop.run().code == 5
+    assert shop.requests("upload") == 4
+    assert shop.requests("upload_urls") >= 4
+    assert not shop.requests()
+    shop.faults.clear()
+    assert shop.run().code == 0
 
 
 # -- invariant 5: results ------------------------------------------------------------------------------------------
 
-
-def redirected(call: Call) -> None:
-    if "real" in call.path:
-        call.answer(picture())
-    else:
-        call.answer(b"", 302, Location="/real?signature=secret")
-
-
-def chunked(call: Call) -> None:
-    data = picture()
-    call.say(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n" % len(data) + data + b"\r\n0\r\n\r\n")
-
-
-def dripping(call: Call) -> None:
-    data = picture()
-    call.say(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(data))
-    for at in range(0, len(data), 16):
-        call.say(data[at : at + 16])
-        time.sleep(0.01)
+ARRIVING = {
+    "redirected": [{"kind": "status", "status": 302, "headers": {"Location": ""}, "nth": 1}],  # to the same address
+    "at the fourth try": [
+        {"kind": "truncated", "keep": 0.9, "nth": 1},
+        {"kind": "truncated", "keep": 0.3, "length": "actual", "nth": 2},
+        {"kind": "expired", "nth": 3},
+    ],
+    "chunked": [{"kind": "truncated", "keep": 1.0, "length": "chunked"}],
+    "dripping": [{"kind": "slow", "chunk_bytes": 16, "interval_s": 0.01}],
+    "until the connection closes": [raw("HTTP/1.0 200 OK\r\n\r\n<body>")],
+}
 
 
-def cut_at_first(call: Call) -> None:
-    data = picture()
-    if call.number == 1:
-        call.say(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(data) + data[:-20])
-        call.close()
-    elif call.number == 2:
-        call.answer(data[:80])
-    elif call.number == 3:
-        call.answer(b"<Error><Code>AccessDenied</Code></Error>", 403)
-    else:
-        call.answer(data)
-
-
-def closing(call: Call) -> None:
-    call.say(b"HTTP/1.0 200 OK\r\n\r\n" + picture())
-    call.close()
-
-
-@pytest.mark.parametrize("download", [redirected, cut_at_first, *map(slowly, [chunked, dripping, closing])])
-def test_invariant_5_a_result_arrives_whole_in_the_end(lied_to: Shop, liar: Liar, download):
+@pytest.mark.parametrize("faults", ARRIVING.values(), ids=ARRIVING)
+def test_invariant_5_a_result_arrives_whole_in_the_end(shop: Shop, faults: list[dict[str, Any]]):
     """By redirects, in chunks, in drips, at the fourth try; and without the key."""
-    lied_to.photo("a.png")
-    liar.download = download
-    result = lied_to.run("--json", "-vv")
+    shop.photo("a.png")
+    for fault in faults:
+        shop.faults.add("download", **fault)
+    result = shop.run("--json", "-vv")
     assert result.code == 0, result
-    assert (lied_to.output / "a.png").read_bytes() == picture()
-    assert liar.keys_elsewhere == 0
+    shop.faults.clear()
+    assert (shop.output / "a.png").read_bytes() == shop.result_of(shop.creates()[0].project_id)
+    assert shop.sandbox.books.keys_at_storage == 0
     assert KEY not in result.err
-    assert "secret" not in result.err
-    assert list(lied_to.output.iterdir()) == [lied_to.output / "a.png"]
+    assert "signature=" not in result.err
+    assert list(shop.output.iterdir()) == [shop.output / "a.png"]
 
 
 @pytest.mark.parametrize(
     "download",
     [
-        lambda call: call.answer(b"<html>please log in</html>"),
-        slowly(lambda call: call.answer(b"")),
-        slowly(lambda call: call.answer(picture()[:80])),
-        slowly(lambda call: call.answer(b"\x89PNG\r\n\x1a\n" + b"\0" * 300)),
+        {"kind": "html"},
+        answer(""),
+        {"kind": "truncated", "keep": 0.3, "length": "actual"},
+        answer("\x89PNG\r\n\x1a\n" + "\0" * 300),
     ],
+    ids=["a web page", "nothing", "a part", "the beginning of a PNG"],
 )
-def test_invariant_5_what_is_no_picture_never_gets_the_name_of_a_result(lied_to: Shop, liar: Liar, download):
+def test_invariant_5_what_is_no_picture_never_gets_the_name_of_a_result(shop: Shop, download: dict[str, Any]):
     """The job fails and stays charged; `rescue` fetches it when the service has come to its senses."""
-    lied_to.photo("a.png")
-    liar.download = download
-    result = lied_to.run("--json")
+    shop.photo("a.png")
+    shop.faults.add("download", **download)
+    result = shop.run("--json")
     assert result.code == 3, result
     assert result.json["jobs"]["failed"] == 1
     assert result.json["credits"]["spent"] == 5
-    assert not lied_to.outputs()
-    liar.download = lambda call: call.answer(picture())
-    rescued = lied_to.do("rescue")
+    assert not shop.outputs()
+    shop.faults.clear()
+    rescued = shop.do("rescue")
     assert rescued.code == 0, rescued
-    assert lied_to.outputs() == ["a.png"]
-    assert len(liar.creates) == 1
+    assert shop.outputs() == ["a.png"]
+    assert shop.requests() == 1
 
 
-def test_invariant_5_a_jpeg_becomes_a_png_with_a_remark(lied_to: Shop, liar: Liar):
+def test_invariant_5_a_jpeg_becomes_a_png_with_a_remark(shop: Shop):
     """Losslessly."""
-    lied_to.photo("a.png")
-    liar.download = lambda call: call.answer(picture(form="JPEG"))
-    assert lied_to.run().code == 0
-    with Image.open(lied_to.output / "a.png") as saved:
+    shop.photo("a.png")
+    shop.faults.add("download", "jpeg")
+    assert shop.run().code == 0
+    with Image.open(shop.output / "a.png") as saved:
         assert saved.format == "PNG"
-    assert "JPEG" in lied_to.jobs()[0]["remark"]
+    assert "JPEG" in shop.jobs()[0]["remark"]
 
 
-def test_invariant_5_another_shape_is_fetched_once_more_then_kept(lied_to: Shop, liar: Liar):
+def test_invariant_5_another_shape_is_fetched_once_more_then_kept(shop: Shop):
     """With a remark."""
-    lied_to.photo("a.png")
-    liar.download = lambda call: call.answer(picture((64, 20)))
-    assert lied_to.run().code == 0
-    assert len([line for line in liar.requests if line.startswith("GET /results")]) == 2
-    assert "another shape" in lied_to.jobs()[0]["remark"]
+    shop.photo("a.png")
+    shop.faults.add("download", "resized", width=1.0, height=0.4)
+    assert shop.run().code == 0
+    assert shop.requests("download") == 2
+    assert "another shape" in shop.jobs()[0]["remark"]
 
 
-@pytest.mark.slow
-def test_empty_downloads_are_asked_for_again(lied_to: Shop, liar: Liar):
+def test_empty_downloads_are_asked_for_again(shop: Shop):
     """Complete, but the address comes a little later."""
-
-    def late(call: Call) -> None:
-        call.answer(liar.project("p1", downloads=[] if call.number < 3 else liar.project("p1")["downloads"]))
-
-    liar.status = late
-    lied_to.photo("a.png")
-    assert lied_to.run().code == 0
+    shop.faults.add("status", "replace", fields={"status": "complete", "downloads": []}, nth="1-2")
+    shop.photo("a.png")
+    assert shop.run().code == 0
+    assert shop.outputs() == ["a.png"]
 
 
-def test_invariant_5_a_file_that_appears_meanwhile_is_not_replaced(lied_to: Shop, liar: Liar):
+def test_invariant_5_a_file_that_appears_meanwhile_is_not_replaced(shop: Shop):
     """The result is kept at the service, and fetched by `rescue` once the place is free."""
-    lied_to.photo("a.png")
-
-    def meanwhile(call: Call) -> None:
-        (lied_to.output / "a.png").write_text("mine")
-        call.answer(picture())
-
-    liar.download = meanwhile
-    result = lied_to.run("--json")
+    shop.photo("a.png")
+    mine = shop.output / "a.png"
+    shop.meanwhile("download", lambda: mine.write_text("mine"))
+    result = shop.run("--json")
     assert result.code == 3
-    assert (lied_to.output / "a.png").read_text() == "mine"
-    (lied_to.output / "a.png").unlink()
-    liar.download = lambda call: call.answer(picture())
-    assert lied_to.do("rescue").code == 0
-    assert lied_to.outputs() == ["a.png"]
-    assert len(liar.creates) == 1
+    assert mine.read_text() == "mine"
+    mine.unlink()
+    assert shop.do("rescue").code == 0
+    assert shop.outputs() == ["a.png"]
+    assert shop.requests() == 1
 
 
-def test_a_result_that_is_gone_does_not_end_a_rescue(lied_to: Shop, liar: Liar):
+def test_a_result_that_is_gone_does_not_end_a_rescue(shop: Shop):
     """The others come back; the one is named."""
-    lied_to.some_photos(3)
-    assert lied_to.run().code == 0
-    for path in lied_to.output.iterdir():
+    shop.some_photos(3)
+    assert shop.run().code == 0
+    for path in shop.output.iterdir():
         path.unlink()
-
-    def one_gone(call: Call) -> None:
-        call.answer({"message": "gone"}, 404) if call.path.endswith("/p2") else liar.complete(call)
-
-    liar.status = one_gone
-    result = lied_to.do("rescue")
+    shop.sandbox.configure(after_delete="not_found")
+    assert shop.project(shop.creates()[1].project_id, "DELETE").status_code == 204
+    result = shop.do("rescue")
     assert result.code == 3, result
-    assert len(lied_to.outputs()) == 2
+    assert len(shop.outputs()) == 2
     assert "cannot be found" in result.out
-    assert len(liar.creates) == 3
+    assert shop.requests() == 3
 
 
 # -- what else a status can say ------------------------------------------------------------------------------------
 
+UNREADABLE_STATUS = {
+    "half": answer("{"),
+    "a list": answer("[]"),
+    "no status": {"kind": "replace", "fields": {"status": None}},
+    "busy": {"kind": "status", "status": 503},
+    "too many": {"kind": "status", "status": 429, "retry_after": 0.0},
+    "no answer": {"kind": "hang_up"},
+    "cut": raw("HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{"),
+    "nested too deeply": answer("[" * 100_000),
+}
 
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    "answer",
-    [
-        lambda call: call.answer(b"{", 200),
-        lambda call: call.answer([]),
-        lambda call: call.answer({"status": None}),
-        lambda call: call.answer({"message": "busy"}, 503),
-        lambda call: call.answer({"message": "slow down"}, 429, Retry_After="0"),
-        lambda call: call.close(),
-        lambda call: call.say(b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{") or call.close(),
-        lambda call: call.answer(b"[" * 100_000),
-    ],
-)
-def test_a_status_that_cannot_be_read_is_asked_for_again(lied_to: Shop, liar: Liar, answer):
+
+@pytest.mark.parametrize("status", UNREADABLE_STATUS.values(), ids=UNREADABLE_STATUS)
+def test_a_status_that_cannot_be_read_is_asked_for_again(shop: Shop, status: dict[str, Any]):
     """What is paid for is followed through any trouble."""
-    lied_to.photo("a.png")
-    liar.status = lambda call: answer(call) if call.number < 4 else liar.complete(call)
-    result = lied_to.run()
+    shop.photo("a.png")
+    fault = shop.faults.add("status", **status, nth="1-3")
+    result = shop.run()
     assert result.code == 0, result
-    assert lied_to.outputs() == ["a.png"]
+    assert fault.fired == 3
+    assert shop.outputs() == ["a.png"]
 
 
-def test_odd_values_in_a_record_do_no_harm(lied_to: Shop, liar: Liar):
+def test_odd_values_in_a_record_do_no_harm(shop: Shop):
     """Types nobody promised."""
-    lied_to.some_photos(2)
+    shop.some_photos(2)
     odd = {"name": 5, "credits_charged": "x", "error": [1], "enabled": None, "image_count": {}}
-    liar.status = lambda call: call.answer(
-        liar.project("p1", **odd) if call.number > 1 else {"status": "error", "error": 7, "credits_charged": 0}
-    )
-    result = lied_to.run("--json")
+    shop.faults.add("status", "replace", nth=1, fields={"status": "error", "error": 7, "credits_charged": 0})
+    shop.faults.add("status", "replace", nth="2-", fields=odd)
+    result = shop.run("--json")
     assert result.code == 3
     assert result.json["jobs"] | {"failed": 1, "done": 1} == result.json["jobs"]
     assert result.json["credits"]["spent"] == 5
@@ -463,48 +369,31 @@ def test_odd_values_in_a_record_do_no_harm(lied_to: Shop, liar: Liar):
 # -- invariant 1: the order of things ------------------------------------------------------------------------------
 
 
-def test_invariant_1_the_intent_is_in_the_ledger_when_the_create_arrives_and_the_id_before_the_first_status(
-    lied_to: Shop, liar: Liar
-):
+def test_invariant_1_the_intent_is_in_the_ledger_when_the_create_arrives_and_the_id_before_the_first_status(shop: Shop):
     """Seen by another reader of the ledger, at the moments when the service is asked."""
-    import sqlite3
-
-    path = lied_to.folder / "batchbg.db"
+    path = shop.folder / "batchbg.db"
     seen: list[tuple[str, int, str | None]] = []
 
     def look() -> None:
-        with sqlite3.connect(f"file:{path}?mode=ro", uri=True) as ledger:
+        with contextlib.closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as ledger:
             seen.extend(ledger.execute("SELECT state, credits, project_id FROM jobs"))
 
-    def create(call: Call) -> None:
-        look()
-        call.answer({"id": "p1", "credits_charged": 5})
-
-    def status(call: Call) -> None:
-        look()
-        liar.complete(call)
-
-    liar.create, liar.status = create, status
-    lied_to.photo("a.png")
-    assert lied_to.run().code == 0
-    assert seen == [("submitting", 5, None), ("rendering", 5, "p1")]
+    shop.meanwhile("create", look)
+    shop.meanwhile("status", look)
+    shop.photo("a.png")
+    assert shop.run().code == 0
+    assert seen == [("submitting", 5, None), ("rendering", 5, shop.creates()[0].project_id)]
 
 
-def test_invariant_4_only_one_create_is_in_the_air_until_the_price_is_known(lied_to: Shop, liar: Liar):
+def test_invariant_4_only_one_create_is_in_the_air_until_the_price_is_known(shop: Shop):
     """The first create goes alone, however wide the pool."""
-    in_air = threading.Semaphore(1)
-    alone: list[bool] = []
+    in_the_air: list[int] = []
 
-    def create(call: Call) -> None:
-        first = in_air.acquire(blocking=False)
-        if call.number == 1:
-            time.sleep(0.3)
-            alone.append(len(liar.creates) == 1)
-        call.answer({"id": f"p{call.number}", "credits_charged": 5})
-        if first:
-            in_air.release()
+    def look() -> None:
+        time.sleep(0.3)  # so that others could follow
+        in_the_air.append(shop.requests())
 
-    liar.create = create
-    lied_to.some_photos(20)
-    assert lied_to.run("--max-in-flight", "64").code == 0
-    assert alone == [True]
+    shop.meanwhile("create", look)
+    shop.some_photos(20)
+    assert shop.run("--max-in-flight", "64").code == 0
+    assert in_the_air == [1]

@@ -10,7 +10,7 @@ from typing import Any
 from unittest import mock
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -328,16 +328,10 @@ def places(job: Job) -> set[tuple[Scope, str]]:
     }
 
 
-@pytest.mark.timeout(120)
 def test_the_caps_hold_under_any_interleaving(empty_ledger):
     """Reservations, answers at any price, losses, refunds, words, runs, kills and clock jumps, in any order."""
     Money.empty = empty_ledger
     run_state_machine_as_test(
         Money,
-        settings=settings(
-            max_examples=20,
-            stateful_step_count=40,
-            deadline=None,
-            suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
-        ),
+        settings=settings(max_examples=20, stateful_step_count=40),
     )

@@ -15,7 +15,7 @@ SPAWN = multiprocessing.get_context("spawn")
 def reserve_all(ledger: Ledger, job_ids: list[str], barrier: Any) -> int:
     """Reserve every job that still can be; return how many could."""
     reserved = 0
-    barrier.wait(20)
+    barrier.wait(200)
     for job_id in job_ids:
         try:
             with ledger.transaction("run") as tx:

@@ -11,18 +11,18 @@ import pytest
 from PIL import Image
 
 from batchbg.core.model import Look
-from batchbg.disk.look import look
+from batchbg.disk.look import USUAL, Terms, look
 from batchbg.disk.scan import stamp_of
 from tests.e2e.conftest import sandbox, shop
 
 __all__ = ["sandbox", "shop"]
 
 
-def see(path: Path) -> Look:
+def see(path: Path, terms: Terms = USUAL) -> Look:
     """Look at a file as a scan does."""
     stamp = stamp_of(path.stat())
     assert stamp is not None
-    return look(path, stamp)
+    return look(path, stamp, terms)
 
 
 def chunk(kind: bytes, body: bytes) -> bytes:

@@ -7,9 +7,10 @@ import pillow_heif
 import pytest
 from PIL import Image, TiffImagePlugin
 
-from batchbg.core.model import Size
+from batchbg.core.model import MAX_UPLOAD_BYTES, Size
 from batchbg.disk import look as looking
-from batchbg.disk.look import MAX_BYTES, MAX_PIXELS, look
+from batchbg.disk.look import MAX_PIXELS, Terms, look
+from batchbg.disk.normalise import upright_copy
 from batchbg.disk.scan import stamp_of
 from batchbg.errors import PhotoChanged
 from tests.photos.conftest import Save, png, see, two_halves
@@ -109,6 +110,33 @@ def test_animated_and_multi_page_files_are_rejected(save: Save, name: str):
     assert "2 pages" in seen.rejected or "2 frames" in seen.rejected
 
 
+@pytest.mark.parametrize("name", ["a.webp", "a.png", "a.gif", "a.tif", "a.avif", "a.heic"])
+def test_the_first_page_goes_up_as_a_copy_by_choice(save: Save, name: str):
+    """And nothing of the second is in it."""
+    first, second = Image.new("RGB", (40, 30), (200, 30, 30)), Image.new("RGB", (40, 30), (30, 30, 200))
+    path = save(name, first, save_all=True, append_images=[second])
+    seen = see(path, Terms(first_page=True))
+    assert (seen.pixels, seen.rejected) == (Size(40, 30), "")
+    assert seen.normalise in ("first of 2 pages", "first of 2 frames")
+    data, _ = upright_copy(path)
+    with Image.open(io.BytesIO(data)) as sent:
+        red, _, blue, *_ = sent.convert("RGBA").resize((1, 1)).tobytes()
+        assert (getattr(sent, "n_frames", 1), red > 180, blue < 50) == (1, True, True)
+
+
+def test_a_verdict_is_not_kept_where_the_terms_have_changed(save: Save):
+    """On several pages; whatever else was found stays."""
+    picture = two_halves()
+    one = save("one.tif", picture)
+    two = save("two.tif", picture, save_all=True, append_images=[picture])
+    usual, first = Terms(), Terms(first_page=True)
+    assert first.may_change(see(two, usual))
+    assert usual.may_change(see(two, first))
+    assert not usual.may_change(see(two, usual))
+    assert not first.may_change(see(two, first))
+    assert not any(terms.may_change(see(one, other)) for terms in (usual, first) for other in (usual, first))
+
+
 def test_a_tiff_with_a_preview_inside_is_one_page(tmp_path: Path):
     """Many programs put one in."""
     data = io.BytesIO()
@@ -155,8 +183,9 @@ def test_a_file_too_large_to_upload_is_not_even_read(tmp_path: Path):
     """300 MB of nothing: a hole in the disk."""
     path = tmp_path / "large.tif"
     with path.open("wb") as file:
-        file.truncate(MAX_BYTES + 1)
-    assert "200 MB can be uploaded" in see(path).rejected
+        file.truncate(MAX_UPLOAD_BYTES + 1)
+    told = "200.000001 MB, and the most that can be uploaded (max_upload_bytes) is 200 MB; save it smaller"
+    assert see(path).rejected == told
     other = path.rename(tmp_path / "film.mp4")
     assert see(other).rejected == ""
 

@@ -100,6 +100,41 @@ def test_a_file_that_cannot_be_read_is_tried_again(open_folder: Path):
         assert (desk.plan().new, desk.plan().taken_up) == (1, 1)
 
 
+def test_several_pages_are_judged_by_todays_choice(desk: Desk):
+    """Not by the one of the day on which the file was looked at; then it is not opened again."""
+    page = Image.new("RGB", (20, 20), 5)
+    page.save(desk.photos / "a.tif", save_all=True, append_images=[page])
+    desk.photo("b.png")
+    refused = desk.plan()
+    assert (refused.new, refused.rejected, refused.newly_rejected) == (1, 1, 1)
+    assert "2 pages; save the one you want by itself, or give --first-page" in [line.detail for line in desk.lines]
+    taken = desk.plan(first_page=True)
+    assert (taken.new, taken.taken_up, taken.rejected, desk.opened) == (1, 1, 0, 1)
+    assert (desk.plan(first_page=True).taken_up, desk.opened) == (2, 0)
+    again = desk.plan()
+    assert (again.taken_up, again.rejected, again.newly_rejected, desk.opened) == (1, 1, 1, 1)
+    assert (desk.plan().newly_rejected, desk.opened) == (0, 0)
+
+
+def test_the_upload_limit_is_that_of_today(desk: Desk):
+    """A larger plan takes what was too large before; a smaller one refuses what was not. The reason names both sizes."""
+    large = desk.photo("large.bmp").rename(desk.photos / "large")  # content decides, not the name
+    large.write_bytes(large.read_bytes().ljust(300_000, b"\0"))
+    desk.photo("small.png")
+    (desk.photos / "film.mp4").write_bytes(b"\0" * 300_000)
+    for _ in range(2):
+        tally = desk.plan(max_upload_bytes=200000)
+        assert (tally.new + tally.taken_up, tally.rejected, tally.ignored) == (1, 1, 1)
+    reason = "0.3 MB, and the most that can be uploaded (max_upload_bytes) is 0.2 MB; save it smaller"
+    assert [(line.path, line.detail) for line in desk.lines if line.action == "reject"] == [("large", reason)]
+    assert (desk.plan(max_upload_bytes=2000000).new, desk.plan(max_upload_bytes=2000000).taken_up, desk.opened) == (
+        1,
+        2,
+        0,
+    )
+    assert (desk.plan(max_upload_bytes=100).rejected, desk.plan(max_upload_bytes=100).newly_rejected) == (1, 0)
+
+
 def test_a_folder_that_cannot_be_read_is_told_and_counted(open_folder: Path):
     """As one reject, which is news once; when it can be read again it is forgotten."""
     desk = Desk(open_folder)

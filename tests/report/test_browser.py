@@ -12,7 +12,7 @@ from batchbg.report.page import write_report
 from tests.report.browser import Browser
 from tests.report.conftest import Shop, picture
 
-pytestmark = [pytest.mark.slow, pytest.mark.browser, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.slow, pytest.mark.browser, pytest.mark.timeout(600)]
 
 HOSTILE = "<img src=x onerror=alert(1)>.jpg"
 

@@ -4,6 +4,7 @@ import contextlib
 import io
 import ssl
 import time
+from collections.abc import Callable
 from typing import Any
 
 import httpx
@@ -30,9 +31,9 @@ class Client:
         self.books = sandbox.books
         self.faults = sandbox.faults
         self.api = httpx.Client(
-            base_url=sandbox.url, headers={"Authorization": "Bearer key"}, verify=_NO_TLS, timeout=5, trust_env=False
+            base_url=sandbox.url, headers={"Authorization": "Bearer key"}, verify=_NO_TLS, timeout=60, trust_env=False
         )
-        self.storage = httpx.Client(verify=_NO_TLS, timeout=5, trust_env=False)
+        self.storage = httpx.Client(verify=_NO_TLS, timeout=60, trust_env=False)
 
     def close(self) -> None:
         self.api.close()
@@ -69,7 +70,7 @@ class Client:
         return content
 
     def finished(self, project_id: str) -> dict[str, Any]:
-        deadline = time.monotonic() + 5
+        deadline = time.monotonic() + 100
         while (project := self.project(project_id))["status"] in ("queued", "rendering"):
             assert time.monotonic() < deadline, project
             time.sleep(0.005)
@@ -84,6 +85,13 @@ class Client:
         image = Image.open(io.BytesIO(answer.content))
         image.load()
         return image
+
+    def wait_until(self, condition: Callable[[], bool]) -> None:
+        """Wait for what the sandbox does after its client has gone."""
+        deadline = time.monotonic() + 100
+        while not condition():
+            assert time.monotonic() < deadline, "what was waited for did not come"
+            time.sleep(0.005)
 
     def credits(self) -> int:
         balance: int = self.api.get("/v1/account").json()["credits"]

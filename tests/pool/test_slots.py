@@ -1,0 +1,54 @@
+import asyncio
+
+from batchbg.pool.slots import GROW_AFTER, Slots
+
+
+async def taken(slots: Slots, *jobs: str) -> list[asyncio.Task[None]]:
+    tasks = [asyncio.create_task(slots.take(job)) for job in jobs]
+    await asyncio.sleep(0)
+    return tasks
+
+
+async def test_who_comes_first_is_served_first():
+    """Each place that comes free wakes one job."""
+    slots = Slots(2)
+    tasks = await taken(slots, *"abcd")
+    assert [task.done() for task in tasks] == [True, True, False, False]
+    slots.free("a")
+    await asyncio.sleep(0)
+    assert [task.done() for task in tasks] == [True, True, True, False]
+
+
+async def test_a_job_that_gives_up_in_the_moment_of_its_turn_holds_no_place():
+    """A place that nobody gives back would be lost for the rest of the run."""
+    slots = Slots(1)
+    (_, second) = await taken(slots, "a", "b")
+    slots.free("a")  # b's turn
+    second.cancel()
+    await asyncio.wait({second})
+    assert slots.held == 0
+    assert (await taken(slots, "c"))[0].done()
+
+
+async def test_a_refusal_lowers_the_width_to_what_is_in_flight_and_success_lets_it_creep_back():
+    """By one place after so many creates that were taken."""
+    slots = Slots(8)
+    await taken(slots, *"abcde")
+    slots.refused("d")
+    slots.refused("e")
+    assert (slots.width, slots.held) == (3, 3)
+    (waiting,) = await taken(slots, "f")
+    for _ in range(GROW_AFTER):
+        slots.accepted()
+    await asyncio.sleep(0)
+    assert slots.width == 4
+    assert waiting.done()
+
+
+async def test_there_is_always_one_place():
+    """A service that refuses the only one is asked again, by one."""
+    slots = Slots(4)
+    await taken(slots, "a")
+    slots.refused("a")
+    assert slots.width == 1
+    assert (await taken(slots, "b"))[0].done()
