@@ -168,8 +168,7 @@ class Deliverer:
             # A crash may come between the name and its record, and the next run may convert otherwise.
             await self._writer.do(catalog.saving, job.id, result.sha256)
         replace = job.replace
-        if not replace and os.path.lexists(target):
-            present = await asyncio.to_thread(results.digest, target)
+        if not replace and _is_there(target) and (present := await asyncio.to_thread(results.digest, target)):
             with self._ledger.reading() as connection:
                 replace = present in {slot.saved_sha256, *catalog.saved_ever(connection, job.id)}
         return await asyncio.to_thread(results.put, part, target, replace=replace, sha256=result.sha256)
@@ -244,6 +243,10 @@ class Deliverer:
         if project.progress is not Progress.COMPLETE or not project.downloads or not project.enabled:
             raise ResultUnusable(f"the project has no result to download (status {project.status})")
         return project
+
+
+def _is_there(path: Path) -> bool:
+    return os.path.lexists(path)
 
 
 def _record(tx: Tx, job: Job, slot: Slot, result: results.Result) -> Job:
