@@ -2,7 +2,7 @@
 
 import time
 
-from batchbg.core.budget import Scope, next_price, period_of, tightest
+from batchbg.core.budget import CAP_NAMES, Scope, next_price, period_of, tightest
 from batchbg.core.lifecycle import JobState
 from batchbg.core.model import PRICE_CREDITS, Job
 from batchbg.core.standing import Rate, Standing, time_left_s
@@ -62,16 +62,18 @@ class Watch(Observer):
         slots, now = self.pool.slots, time.monotonic()
         with self._ledger.reading() as connection:
             period = period_of(self._budget.id, enter(connection, "").at, self._budget.zone)
-            room = tightest(credits.room_under(connection, self._budget.caps, period, self._budget.account))
+            rooms = credits.room_under(connection, self._budget.caps, period, self._budget.account)
             spent = credits.totals(connection, Scope.RUN, self._budget.id).spent
             price = next_price(PRICE_CREDITS, credits.last_price(connection, self._budget.account))
         waiting = max(0, self.total - self._ended - max(slots.held, len(self._at_work)))
-        if room is not None:
+        for room in rooms:
             waiting = min(waiting, max(0, room.left) // price)
         if self._max_files is not None:
             waiting = min(waiting, max(0, self._max_files - self.pool.gate.let_through))
         if self._stop.no_creates:
             waiting = 0
+        # A floor under the balance is no cap of which something could be spent.
+        cap = tightest([room for room in rooms if room.name in CAP_NAMES.values()])
         return Standing(
             ended=self._ended,
             total=self.total,
@@ -79,7 +81,7 @@ class Watch(Observer):
             width=slots.width,
             widest=slots.widest,
             spent=spent,
-            cap=(room.cap - room.left, room.cap) if room else None,
+            cap=(cap.cap - cap.left, cap.cap) if cap else None,
             per_minute=self._rate.per_minute(now),
             left_s=time_left_s(
                 waiting,

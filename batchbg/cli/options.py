@@ -59,6 +59,39 @@ REHEARSALS: Final = "Those of rehearsals: ledger batchbg-sandbox.db, output fold
 """Of --sandbox, where a command starts none."""
 
 
+SECTIONS: Final = {
+    "Photos, pairing, results": (*SCAN, *RESULTS, "plan", "save", "dry_run"),
+    "Limits": ("max_credits", "max_files", "max_duration", "pilot", "requests_per_second", "max_in_flight"),
+    "Questions and answers": (
+        "yes",
+        "confirm_batch_over",
+        "report",
+        "json",
+        "strict",
+        "log_format",
+        "verbose",
+        "quiet",
+    ),
+    "Settings, ledger, service": ("config", "ledger", "retry_lock", "base_url", "sandbox"),
+}
+"""Of a long --help, by the parameters' names; what is in none of them comes last."""
+
+
+class Sectioned(click.Command):
+    """A command whose options are so many that --help shows them in sections."""
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the options, section by section."""
+        shown = (one for one in self.get_params(ctx) if isinstance(one, click.Option))
+        records = {one.name: record for one in shown if (record := one.get_help_record(ctx))}
+        for title, names in SECTIONS.items():
+            if rows := [records.pop(name) for name in names if name in records]:
+                with formatter.section(title):
+                    formatter.write_dl(rows)
+        with formatter.section("Others"):
+            formatter.write_dl(list(records.values()))
+
+
 def with_settings(
     *keys: str,
     overrides: Callable[[dict[str, Any]], dict[str, Any]] | None = None,

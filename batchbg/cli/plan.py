@@ -10,7 +10,7 @@ import click
 from tqdm import tqdm
 
 from batchbg.cli import output
-from batchbg.cli.options import COMMON, RESULTS, SCAN, settings_keys, with_settings
+from batchbg.cli.options import COMMON, RESULTS, SCAN, Sectioned, settings_keys, with_settings
 from batchbg.cli.progress import Progress
 from batchbg.errors import ConfigError, ExitCode
 from batchbg.folder_plan import Line
@@ -25,7 +25,7 @@ MEDIAN_S: Final = 4.0
 """Seconds from create to result, queueing included. Source: docs, processing times, 30 days to 2026-07-20."""
 
 
-@click.command()
+@click.command(cls=Sectioned)
 @click.argument("photos", required=False, type=click.Path(path_type=Path))
 @click.option(
     "--save", type=click.Path(path_type=Path), metavar="FILE", help="Write the plan, for `batchbg run --plan`."

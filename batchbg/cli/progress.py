@@ -77,8 +77,8 @@ class Progress(Reporter):
     def status(self, standing: Standing | None) -> None:
         """Print one line, as somebody asked, with -q too."""
         text = status_line(standing, self._settings) if standing else self._before_the_pool()
-        # The signal may have come in the middle of another line's writing; then that one has to do.
-        with contextlib.suppress(RuntimeError):
+        # The signal may have come in the middle of another line's writing, or stderr be gone: no reason to end a run.
+        with contextlib.suppress(RuntimeError, OSError):
             say(text)
 
     def _before_the_pool(self) -> str:
@@ -160,7 +160,7 @@ def status_line(standing: Standing, settings: Settings) -> str:
     width = f" (the service takes {standing.width}, asked for {standing.widest})" if narrowed else ""
     parts.append(f"{standing.in_flight} in flight{width}")
     spent = f"{money(standing.spent, settings)} spent"
-    parts.append(f"{spent}, {standing.cap[0]} of {standing.cap[1]} of the cap" if standing.cap else spent)
+    parts.append(f"{spent}, {standing.cap[0]} of {standing.cap[1]} under the cap" if standing.cap else spent)
     if standing.per_minute is not None:
         parts.append(f"{standing.per_minute:.0f} images a minute")
     if standing.stopping:

@@ -6,12 +6,12 @@ import click
 
 from batchbg.cli import closing
 from batchbg.cli.heartbeat import heartbeat
-from batchbg.cli.options import ASKING, COMMON, LIMITS, RESULTS, settings_keys, with_settings
+from batchbg.cli.options import ASKING, COMMON, LIMITS, RESULTS, Sectioned, settings_keys, with_settings
 from batchbg.cli.run import process
 from batchbg.settings import Settings
 
 
-@click.command()
+@click.command(cls=Sectioned)
 @with_settings(*settings_keys(RESULTS, LIMITS, ASKING, COMMON))
 @click.pass_context
 def command(ctx: click.Context, settings: Settings) -> None:

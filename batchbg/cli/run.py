@@ -10,7 +10,7 @@ import click
 from batchbg import pipeline
 from batchbg.cli import closing
 from batchbg.cli.heartbeat import heartbeat
-from batchbg.cli.options import ASKING, COMMON, LIMITS, RESULTS, SCAN, settings_keys, with_settings
+from batchbg.cli.options import ASKING, COMMON, LIMITS, RESULTS, SCAN, Sectioned, settings_keys, with_settings
 from batchbg.cli.plan import show_plan
 from batchbg.cli.progress import Progress
 from batchbg.errors import BatchbgError, ConfigError
@@ -18,7 +18,7 @@ from batchbg.report.summary import Summary
 from batchbg.settings import Settings, api_key
 
 
-@click.command()
+@click.command(cls=Sectioned)
 @click.argument("photos", required=False, type=click.Path(path_type=Path))
 @with_settings(*settings_keys(SCAN, RESULTS, ("plan", "dry_run"), LIMITS, ASKING, COMMON))
 @click.pass_context

@@ -45,6 +45,12 @@ def test_help_fits_the_width_it_is_read_at(arguments: list[str]):
         assert max(map(len, text.splitlines())) <= most
 
 
+@pytest.mark.parametrize("name", ["run", "resume", "plan"])
+def test_every_option_of_a_long_help_has_its_section(name: str):
+    text = CliRunner().invoke(group, [name, "--help"]).output
+    assert text.endswith("\nOthers:\n  -h, --help  Show this message and exit.\n")
+
+
 def test_the_version_is_said():
     assert CliRunner().invoke(group, ["--version"]).output == f"batchbg, version {__version__}\n"
 

@@ -1,51 +1,48 @@
 """The ping around a run: heard where somebody listens, and never in the way where nobody does."""
 
-import http.server
+import asyncio
 import json
-import socket
-import threading
 from collections.abc import Iterator
 
 import pytest
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from batchbg.api import ping
+from batchbg.sandbox import SandboxConfig, SandboxServer
 from batchbg.settings import load
 from tests.e2e.conftest import KEY, Shop
 
 
-class Monitor:
-    """A check, as healthchecks.io has them; ``mood`` is the status it answers with, or how else it behaves."""
+class Monitor(SandboxServer):
+    """A check, as healthchecks.io has them, on the sandbox's own server.
+
+    ``mood`` is the status it answers with, or "hang".
+    """
 
     def __init__(self) -> None:
+        super().__init__(SandboxConfig(background_cutout="fast"))
         self.heard: list[tuple[str, str]] = []
         self.headers: list[str] = []
         self.mood: int | str = 200
-        self.over = threading.Event()
-        monitor = self
 
-        class Handler(http.server.BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["content-length"])).decode()
-                monitor.heard.append((self.path, body))
-                monitor.headers.append(str(self.headers))
-                if monitor.mood == "hang":
-                    monitor.over.wait(30)
-                else:
-                    self.send_response(int(monitor.mood))
-                    self.end_headers()
+    def application(self) -> ASGIApp:
+        async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+            request = Request(scope, receive)
+            body = (await request.body()).decode()
+            query = f"?{request.url.query}" if request.url.query else ""
+            self.heard.append((request.url.path + query, body))
+            self.headers.append(str(request.headers))
+            if self.mood == "hang":
+                await asyncio.sleep(60)  # broken off when the server stops
+            await Response(status_code=int(self.mood))(scope, receive, send)
 
-            def log_message(self, *_: object) -> None:
-                pass
+        return answer
 
-        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self._server.server_address[1]}/secret-check"
-        threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
-
-    def close(self) -> None:
-        self.over.set()
-        self._server.shutdown()
-        self._server.server_close()
+    @property
+    def check(self) -> str:
+        return f"{self.url}/secret-check"
 
     @property
     def paths(self) -> list[str]:
@@ -54,13 +51,12 @@ class Monitor:
 
 @pytest.fixture
 def monitor() -> Iterator[Monitor]:
-    made = Monitor()
-    yield made
-    made.close()
+    with Monitor() as made:
+        yield made
 
 
 def test_start_and_exit_code_are_told_with_the_summary(shop: Shop, monitor: Monitor):
-    shop.setting("PING_URL", monitor.url)
+    shop.setting("PING_URL", monitor.check)
     shop.some_photos(1)
     (shop.photos / "bad.jpg").write_text("no picture")
     assert shop.run("-q").code == 3
@@ -71,7 +67,7 @@ def test_start_and_exit_code_are_told_with_the_summary(shop: Shop, monitor: Moni
 
 
 def test_what_keeps_a_run_from_beginning_is_told_too(shop: Shop, monitor: Monitor):
-    shop.setting("PING_URL", monitor.url)
+    shop.setting("PING_URL", monitor.check)
     arguments = [one for one in shop.arguments("run") if one != str(shop.photos)]
     assert shop.batchbg(*arguments).code == 2
     assert monitor.heard[1][0] == "/secret-check/2"
@@ -79,7 +75,7 @@ def test_what_keeps_a_run_from_beginning_is_told_too(shop: Shop, monitor: Monito
 
 
 def test_a_dry_run_and_other_commands_ping_nobody(shop: Shop, monitor: Monitor):
-    shop.setting("PING_URL", monitor.url)
+    shop.setting("PING_URL", monitor.check)
     (shop.photos / "bad.jpg").write_text("no picture")
     shop.run("-n")
     shop.do("plan")
@@ -94,11 +90,9 @@ def test_a_monitor_in_trouble_changes_nothing(
     monkeypatch.setattr(ping, "TIMEOUT_S", 0.1)
     monkeypatch.setattr(ping, "PATIENCE_S", 0.3)
     monitor.mood = mood
-    url = monitor.url
     if mood == "refuse":
-        with socket.create_server(("127.0.0.1", 0)) as gone:
-            url = f"http://127.0.0.1:{gone.getsockname()[1]}/secret-check"
-    shop.setting("PING_URL", url)
+        monitor.stop()
+    shop.setting("PING_URL", monitor.check)
     (shop.photos / "bad.jpg").write_text("no picture")
     first = shop.run("-vv")
     assert first.code == 3
@@ -109,7 +103,7 @@ def test_a_monitor_in_trouble_changes_nothing(
 
 @pytest.mark.slow
 def test_neither_key_nor_signed_address_is_told(shop: Shop, monitor: Monitor):
-    shop.setting("PING_URL", monitor.url)
+    shop.setting("PING_URL", monitor.check)
     shop.photo(f"{KEY}.png")  # the log names it
     shop.faults.add("create", "hang_up")
     assert shop.run("-vv").code == 3
@@ -133,7 +127,7 @@ def test_the_address_is_shown_nowhere():
 
 def test_the_body_is_cut_from_its_beginning(monitor: Monitor):
     """The last lines are those that tell."""
-    one = ping.Ping(monitor.url + "?create=1")
+    one = ping.Ping(monitor.check + "?create=1")
     one.end(0, "x" * ping.MOST_BYTES + "last words")
     assert monitor.paths == ["/secret-check/0?create=1"]
     assert monitor.heard[0][1].endswith("last words")

@@ -45,7 +45,7 @@ def test_sigusr1_tells_how_the_run_stands_and_disturbs_nothing(shop: Shop):
     (line,) = [line for line in result.err.splitlines() if line.startswith("batchbg: ")]
     assert " of 3 jobs, " in line
     assert " in flight, " in line
-    assert " of 50 of the cap" in line
+    assert " of 50 under the cap" in line
 
 
 @pytest.mark.slow
@@ -82,7 +82,7 @@ def test_the_status_line_tells_money_and_the_learnt_width():
     settings = load({}, {"BATCHBG_PRICE_PER_CREDIT": "0.01"})
     assert status_line(standing, settings) == (
         "batchbg: 45 of 100 jobs, 5 in flight (the service takes 5, asked for 8), 225 credits (2.25) spent,"
-        " 225 of 500 of the cap, 52 images a minute, about 3 min left"
+        " 225 of 500 under the cap, 52 images a minute, about 3 min left"
     )
     stopping = Standing(45, 100, 5, 8, 8, 225, None, None, 200.0, stopping=True)
     assert status_line(stopping, settings) == "batchbg: 45 of 100 jobs, 5 in flight, 225 credits (2.25) spent, stopping"
