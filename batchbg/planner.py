@@ -274,7 +274,7 @@ class Planner:
 
     def _pass_over_settled(
         self, connection: Connection, listing: Listing, chooser: Chooser
-    ) -> tuple[tuple[tuple[str, Stamp], ...], list[str], list[Line]]:
+    ) -> tuple[dict[str, Stamp], list[str], list[Line]]:
         """Count the photos that are as they were and have their result.
 
         Night after night that is nearly all of them, so that little is done for each.
@@ -284,7 +284,7 @@ class Planner:
             wanted.
         """
         tally, force = self.tally, self._settings.force
-        left = dict(listing.files)
+        left = listing.files.copy()
         start = len(listing.folder) + 1 if listing.folder else 0
         paired = self._is_compared_one_by_one(connection, chooser)
         gone, lines = [], []
@@ -310,7 +310,7 @@ class Planner:
         tally.seen += passed_over
         if passed_over:
             tally.skipped[DONE_BEFORE] += passed_over
-        return tuple(left.items()), gone, lines
+        return left, gone, lines
 
     def _outputs_beside(self, folder: str) -> set[str]:
         """Return the paths in the output folder that mirrors a folder of photos; listing is cheaper than asking."""
@@ -332,7 +332,7 @@ class Planner:
         self, root: Path, root_id: int, listing: Listing, lookers: concurrent.futures.Executor
     ) -> Iterator[tuple[dict[str, Look], list[str]]]:
         """Yield (looks by path, paths of files that are being written), opening only what has changed."""
-        for some in chunks(listing.files, AT_ONCE):
+        for some in chunks(sorted(listing.files.items()), AT_ONCE):
             stamps = {_join(listing.folder, name): stamp for name, stamp in some}
             with self._ledger.reading() as connection:
                 known = catalog.looks_of(connection, root_id, list(stamps))

@@ -53,7 +53,7 @@ class Listing:
 
     Attributes:
         folder: path below the root, "" for the root itself.
-        files: name and stamp, in the order of the names.
+        files: stamps by name, in no order: of most nothing has to be done, and sorting takes its time.
         subfolders: names of the folders that are walked next.
         ignored: files and folders that are junk, hidden, filtered or no regular files.
         trouble: why the folder could not be read, or "".
@@ -61,7 +61,7 @@ class Listing:
     """
 
     folder: str
-    files: tuple[tuple[str, Stamp], ...]
+    files: dict[str, Stamp]
     subfolders: tuple[str, ...]
     ignored: int
     trouble: str = ""
@@ -69,7 +69,7 @@ class Listing:
 
 
 def walk(root: Path, excluded: Collection[Path], rules: Rules) -> Iterator[Listing]:
-    """Yield every folder below ``root``, parents first, each in the order of its names.
+    """Yield every folder below ``root``, parents first, in the order of their names.
 
     Links are followed to files inside the root and nowhere else, so that no loop can form.
 
@@ -115,12 +115,12 @@ def listed(root: Path, names: Iterable[str], excluded: Collection[Path], rules: 
     for folder in sorted(by_folder):
         wanted = by_folder[folder]
         if tree.is_shut(folder):
-            yield Listing(folder, (), (), len(wanted))
+            yield Listing(folder, {}, (), len(wanted))
             continue
         whole = tree.list(folder, named=wanted)
-        files = tuple(file for file in whole.files if file[0] in wanted)
-        kept = tuple(file for file in files if rules.wants(_join(folder, file[0])))
-        missing = tuple(sorted(wanted - {name for name, _ in files}))
+        files = {name: stamp for name, stamp in whole.files.items() if name in wanted}
+        kept = {name: stamp for name, stamp in files.items() if rules.wants(_join(folder, name))}
+        missing = tuple(sorted(wanted - files.keys()))
         yield Listing(folder, kept, whole.subfolders, len(files) - len(kept), whole.trouble, missing)
 
 
@@ -163,7 +163,7 @@ class _Tree:
 
         Hidden files and junk are left out, but for those in ``named``.
         """
-        files: list[tuple[str, Stamp]] = []
+        files: dict[str, Stamp] = {}
         subfolders: list[str] = []
         ignored = 0
         is_filtered = bool(self._rules.include or self._rules.exclude)
@@ -187,14 +187,13 @@ class _Tree:
                         except FileNotFoundError:  # gone since it was listed
                             found = None
                         if found is not None and stat.S_ISREG(found.st_mode):
-                            files.append((name, _stamp((found.st_size, found.st_mtime_ns, found.st_ino))))
+                            files[name] = _stamp((found.st_size, found.st_mtime_ns, found.st_ino))
                         else:
                             ignored += 1
         except OSError as error:
-            return Listing(folder, (), (), 0, error.strerror or str(error))
-        files.sort()
+            return Listing(folder, {}, (), 0, error.strerror or str(error))
         subfolders.sort()
-        return Listing(folder, tuple(files), tuple(subfolders), ignored)
+        return Listing(folder, files, tuple(subfolders), ignored)
 
     def _follow(self, link: os.DirEntry[str]) -> os.stat_result | None:
         """Return what the system tells of a link's target, or None where that is none of this tree's photos."""

@@ -10,7 +10,7 @@ from tests.photos.conftest import without_privileges
 
 
 def files(listings: list[Listing]) -> list[str]:
-    return [f"{one.folder}/{name}".lstrip("/") for one in listings for name, _ in one.files]
+    return [f"{one.folder}/{name}".lstrip("/") for one in listings for name in sorted(one.files)]
 
 
 def scan(root: Path, *excluded: Path, **rules: object) -> list[Listing]:
