@@ -1,11 +1,17 @@
-"""Runs batchbg, and dies at a commit of one's choice: DIE_AT=17 or DIE_AT=17- for after or just before the 17th.
+"""Runs batchbg in processes that die at a commit of one's choice: DIE_AT=17 or DIE_AT=17- for after or just before it.
 
-Without DIE_AT it counts the commits into the file COMMITS. What dies, dies as by kill -9: nothing is flushed or closed.
+Without DIE_AT a process counts its commits into the file COMMITS. What dies, dies as by kill -9: nothing is flushed or
+closed. Every process is forked from this one, which has imported everything and done nothing: a test that starts
+hundreds does not wait for the imports each time. Speaks lines of JSON on its standard input and output.
 """
 
+import importlib
 import itertools
+import json
 import os
 import signal
+import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,6 +19,8 @@ from typing import Any
 from sqlalchemy.engine.default import DefaultDialect
 
 from batchbg.cli import main
+
+NEEDED = ("pipeline", "mend", "cli.run", "cli.resume", "ledger.migrate")
 
 
 def hook() -> None:
@@ -35,6 +43,42 @@ def hook() -> None:
     DefaultDialect.do_commit = do_commit  # type: ignore[method-assign]
 
 
+def start(arguments: list[str], folder: str, environ: dict[str, str], stderr: str) -> int:
+    """Start a batchbg and return its process id."""
+    if pid := os.fork():
+        return pid
+    for end, file, mode in ((0, os.devnull, os.O_RDONLY), (1, os.devnull, os.O_WRONLY), (2, stderr, os.O_WRONLY)):
+        os.dup2(os.open(file, mode | (os.O_CREAT | os.O_TRUNC if file == stderr else 0), 0o644), end)
+    os.chdir(folder)
+    os.environ.clear()
+    os.environ.update(environ)
+    sys.argv = ["batchbg", *arguments]
+    code: Any = 70
+    try:
+        hook()
+        main()
+    except SystemExit as leaving:
+        code = leaving.code
+    finally:
+        sys.stderr.flush()
+        os._exit(int(code or 0))
+
+
+def serve() -> None:
+    """Start processes and tell how they ended, as asked, until the input ends."""
+    for name in NEEDED:
+        importlib.import_module(f"batchbg.{name}")
+    assert threading.active_count() == 1, "what forks may have no threads"
+    for line in sys.stdin:
+        answer: int | None
+        match json.loads(line):
+            case {"start": dict(settings)}:
+                answer = start(**settings)
+            case {"ended": int(pid), "wait": bool(wait)}:
+                found, status = os.waitpid(pid, 0 if wait else os.WNOHANG)
+                answer = os.waitstatus_to_exitcode(status) if found else None
+        print(json.dumps(answer), flush=True)
+
+
 if __name__ == "__main__":
-    hook()
-    main()
+    serve()

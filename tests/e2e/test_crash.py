@@ -2,6 +2,8 @@
 
 import contextlib
 import hashlib
+import json
+import os
 import random
 import shutil
 import signal
@@ -11,6 +13,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
@@ -25,15 +28,59 @@ DRIVER = Path(__file__).with_name("driver.py")
 ROOT = Path(__file__).parents[2]
 
 
-def drive(shop: Shop, *arguments: str, **environ: str) -> "subprocess.Popen[bytes]":
-    with said(shop).open("wb") as stderr:
-        return subprocess.Popen(
-            [sys.executable, str(DRIVER), *arguments],
-            cwd=shop.folder,
-            env=shop.environ() | {"PYTHONPATH": str(ROOT), "BATCHBG_VERBOSE": "2"} | environ,
-            stdout=subprocess.DEVNULL,
-            stderr=stderr,
-        )
+class Process:
+    """A batchbg that can be killed, and looked at when it is dead."""
+
+    def __init__(self, nursery: "Nursery", pid: int) -> None:
+        self._nursery = nursery
+        self._pid = pid
+        self.returncode: int | None = None
+
+    def poll(self) -> int | None:
+        return self._look(wait=False)
+
+    def wait(self) -> int | None:
+        return self._look(wait=True)
+
+    def kill(self) -> None:
+        if self.returncode is None:  # not waited for, so that the number is still its own
+            os.kill(self._pid, signal.SIGKILL)
+
+    def _look(self, *, wait: bool) -> int | None:
+        if self.returncode is None:
+            self.returncode = self._nursery.ask({"ended": self._pid, "wait": wait})
+        return self.returncode
+
+
+class Nursery:
+    """The driver, from which every process is forked."""
+
+    def __init__(self, driver: "subprocess.Popen[str]") -> None:
+        self._driver = driver
+
+    def ask(self, question: dict[str, Any]) -> Any:
+        assert self._driver.stdin is not None
+        assert self._driver.stdout is not None
+        self._driver.stdin.write(json.dumps(question) + "\n")
+        self._driver.stdin.flush()
+        return json.loads(self._driver.stdout.readline())
+
+    def drive(self, shop: Shop, *arguments: str, **environ: str) -> Process:
+        whole = shop.environ() | {"BATCHBG_VERBOSE": "2"} | environ
+        settings = {"arguments": arguments, "folder": str(shop.folder), "environ": whole, "stderr": str(said(shop))}
+        return Process(self, self.ask({"start": settings}))
+
+
+@pytest.fixture(scope="module")
+def nursery() -> Iterator[Nursery]:
+    with subprocess.Popen(
+        [sys.executable, str(DRIVER)],
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as driver:
+        yield Nursery(driver)
 
 
 def said(shop: Shop) -> Path:
@@ -84,11 +131,11 @@ def a_small_shop(folder: Path, sandbox: SandboxServer) -> Shop:
 
 
 @contextlib.contextmanager
-def dying(folder: Path, point: str) -> Iterator[tuple[Shop, "subprocess.Popen[bytes]"]]:
+def dying(nursery: Nursery, folder: Path, point: str) -> Iterator[tuple[Shop, Process]]:
     """A shop of its own, in which a run is under way that will die at ``point``."""
     with SandboxServer(SandboxConfig(background_cutout="fast", render_s=0.02, seed=1)) as sandbox:
         shop = a_small_shop(folder, sandbox)
-        process = drive(shop, *shop.arguments("run", "--max-in-flight", "2"), DIE_AT=point)
+        process = nursery.drive(shop, *shop.arguments("run", "--max-in-flight", "2"), DIE_AT=point)
         try:
             yield shop, process
         finally:
@@ -97,28 +144,28 @@ def dying(folder: Path, point: str) -> Iterator[tuple[Shop, "subprocess.Popen[by
             shutil.rmtree(folder)
 
 
-def deaths(folder: Path, points: list[str]) -> Iterator[tuple[str, Shop, "subprocess.Popen[bytes]"]]:
+def deaths(nursery: Nursery, folder: Path, points: list[str]) -> Iterator[tuple[str, Shop, Process]]:
     """Give one death after the other; while one is looked at, the next is under way."""
     with contextlib.ExitStack() as under_way, contextlib.ExitStack() as next_under_way:
-        coming = next_under_way.enter_context(dying(folder / "0", points[0]))
+        coming = next_under_way.enter_context(dying(nursery, folder / "0", points[0]))
         for number, point in enumerate(points):
             shop, process = coming
             under_way.close()
             under_way.push(next_under_way.pop_all())
             if number + 1 < len(points):
-                coming = next_under_way.enter_context(dying(folder / str(number + 1), points[number + 1]))
+                coming = next_under_way.enter_context(dying(nursery, folder / str(number + 1), points[number + 1]))
             yield point, shop, process
 
 
-def test_killed_at_every_commit_before_and_after(shop: Shop, tmp_path: Path):
+def test_killed_at_every_commit_before_and_after(nursery: Nursery, shop: Shop, tmp_path: Path):
     """Exhaustive: every commit of a whole run, each in a folder of its own, then resumed to the end."""
     first = a_small_shop(tmp_path / "count", shop.sandbox)
     counted = tmp_path / "commits"
-    whole = drive(first, *first.arguments("run", "--max-in-flight", "2"), COMMITS=str(counted))
+    whole = nursery.drive(first, *first.arguments("run", "--max-in-flight", "2"), COMMITS=str(counted))
     assert whole.wait() == 3
     points = [f"{number}{side}" for number in range(1, int(counted.read_text()) + 1) for side in ("-", "")]
     assert len(points) > 30
-    for point, shop, dead in deaths(tmp_path, points):
+    for point, shop, dead in deaths(nursery, tmp_path, points):
         assert dead.wait() in (-signal.SIGKILL, 3), (point, said(shop).read_text())
         resumed = shop.run("--json")
         states = resumed.json["jobs"]
@@ -141,7 +188,7 @@ def test_killed_at_every_commit_before_and_after(shop: Shop, tmp_path: Path):
 
 
 @pytest.mark.parametrize("cap", [None, 60])
-def test_killed_at_fifty_random_instants(shop: Shop, cap: int | None):
+def test_killed_at_fifty_random_instants(nursery: Nursery, shop: Shop, cap: int | None):
     """Again and again on one ledger until all is done; a killed run's cap goes on."""
     chance = random.Random(7)
     shop.sandbox.configure(render_s=0.15)
@@ -152,7 +199,7 @@ def test_killed_at_fifty_random_instants(shop: Shop, cap: int | None):
     while kills < 50:
         arguments = shop.arguments("run" if kills % 3 or not kills else "resume", *extra)
         begun = asked(shop)
-        process = drive(shop, *arguments)
+        process = nursery.drive(shop, *arguments)
         # After so many requests, not after so much time: a slow machine would be killed before it does anything.
         further = chance.randrange(1 if kills == 0 else 0, 40)
         while asked(shop) < begun + further and process.poll() is None:
