@@ -151,13 +151,13 @@ def measure(folder: Path) -> None:
         ("second pass, all results there", second_s),
         ("`batchbg plan` on the same", command_s),
     ]
-    print(f"{number} photos", file=sys.stderr)
-    print(f"{'':32s} {'clock':>9s}   {'busy':>9s}   {'files':>10s}   {'clock':>8s}   {'busy':>8s}", file=sys.stderr)
+    print(f"{number} photos")
+    print(f"{'':32s} {'clock':>9s}   {'busy':>9s}   {'files':>10s}   {'clock':>8s}   {'busy':>8s}")
     for name, taken in rows:
         figures = f"{taken.clock:9.3f} s {taken.busy:9.3f} s {number / taken.clock:10.0f}/s"
         ratios = f"{taken.clock / walk_s.clock:8.1f} x {taken.busy / walk_s.busy:8.1f} x"
-        print(f"{name:32s} {figures} {ratios}", file=sys.stderr)
-    print(f"peak memory: {start_mb:.0f} MB before, {first_mb:.0f} MB first pass, {peak_mb():.0f} MB", file=sys.stderr)
+        print(f"{name:32s} {figures} {ratios}")
+    print(f"peak memory: {start_mb:.0f} MB before, {first_mb:.0f} MB first pass, {peak_mb():.0f} MB")
 
 
 def main() -> None:
