@@ -1,39 +1,37 @@
 """The money: entries that are only ever appended, and their running sums, always moved together."""
 
 import functools
+import importlib
 from collections.abc import Iterable
 from typing import Any, Final
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
 from batchbg.core.budget import Bucket, Caps, Credits, Period, Room, Scope, rooms
 from batchbg.ledger.engine import Tx
 from batchbg.ledger.tables import balances, credit_entries, credit_totals, prices
 
-Upsert = postgresql.Insert | sqlite.Insert
-"""An INSERT that can take an ON CONFLICT clause."""
 
-
-def upsert(connection: sa.Connection, table: sa.Table, *replaced: str) -> Upsert:
+def upsert(connection: sa.Connection, table: sa.Table, *replaced: str) -> Any:
     """Return the statement, for the database in use, that enters a row or replaces these columns of the one there."""
     return _upsert(connection.dialect.name, table, replaced)
 
 
-def _insert(dialect: str, table: sa.Table) -> Upsert:
-    return postgresql.insert(table) if dialect == "postgresql" else sqlite.insert(table)
+def _insert(dialect: str, table: sa.Table) -> Any:
+    """Return the INSERT of a dialect that can take an ON CONFLICT clause; the others' modules are not loaded for it."""
+    return importlib.import_module(f"sqlalchemy.dialects.{dialect}").insert(table)
 
 
 # Building a statement takes SQLAlchemy six times as long as running it: what every job needs is built once.
 @functools.cache
-def _upsert(dialect: str, table: sa.Table, replaced: tuple[str, ...]) -> Upsert:
+def _upsert(dialect: str, table: sa.Table, replaced: tuple[str, ...]) -> Any:
     statement = _insert(dialect, table)
     changed = {name: statement.excluded[name] for name in replaced}
     return statement.on_conflict_do_update(index_elements=list(table.primary_key), set_=changed)
 
 
 @functools.cache
-def _rise(dialect: str) -> Upsert:
+def _rise(dialect: str) -> Any:
     statement = _insert(dialect, credit_totals)
     return statement.on_conflict_do_update(
         index_elements=list(credit_totals.primary_key),
