@@ -129,8 +129,16 @@ def sqlite_path(url: str) -> Path:
 
 
 def exists(url: str) -> bool:
-    """Tell whether the ledger is there already."""
-    return sqlite_path(url).exists()
+    """Tell whether the ledger is there already.
+
+    Raises:
+        ConfigError: the way there is barred.
+    """
+    path = sqlite_path(url)
+    try:
+        return path.exists()
+    except OSError as error:
+        raise ConfigError(f"ledger: {path}: {error.strerror}") from error
 
 
 def open_ledger(url: str, *, create: bool = True) -> Ledger:
@@ -142,11 +150,10 @@ def open_ledger(url: str, *, create: bool = True) -> Ledger:
         LedgerError: it cannot be read or written.
     """
     path = sqlite_path(url)
-    if not path.exists():
+    if not exists(url):
         if not create:
             raise ConfigError(f"there is no ledger at {path}; `batchbg run` makes one, --ledger names another")
-        if not path.parent.is_dir():
-            raise ConfigError(f"ledger: there is no folder {path.parent}")
+        _check_folder(path)
     refuse_network(path)
     ledger = Ledger(_engine(path), path)
     try:
@@ -160,6 +167,15 @@ def open_ledger(url: str, *, create: bool = True) -> Ledger:
         ledger.close()
         raise
     return ledger
+
+
+def _check_folder(path: Path) -> None:
+    try:
+        is_there = path.parent.is_dir()
+    except OSError as error:
+        raise ConfigError(f"ledger: {path.parent}: {error.strerror}") from error
+    if not is_there:
+        raise ConfigError(f"ledger: there is no folder {path.parent}")
 
 
 def schema_version(connection: sa.Connection) -> str | None:
@@ -281,8 +297,7 @@ def held(url: str, command: str, retry_s: float = 0.0) -> Iterator[None]:
     """
     path = sqlite_path(url)
     lock_path = path.with_name(path.name + ".lock")
-    if not path.parent.is_dir():
-        raise ConfigError(f"ledger: there is no folder {path.parent}")
+    _check_folder(path)
     lock = filelock.FileLock(lock_path, timeout=retry_s, poll_interval=0.1)
     try:
         lock.acquire()

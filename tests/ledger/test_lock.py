@@ -115,3 +115,9 @@ def test_a_lock_file_that_cannot_be_made_is_said(tmp_path):
     (tmp_path / "batchbg.db.lock").mkdir()
     with pytest.raises(LedgerError, match="cannot lock"), held(url_of(tmp_path / "batchbg.db"), "run"):
         pass
+
+
+def test_a_folder_that_cannot_even_be_asked_for_is_the_ledgers_error(tmp_path):
+    """A name that is too long here; a folder that bars the way, for anybody but root."""
+    with pytest.raises(ConfigError, match="too long"), held(url_of(tmp_path / ("x" * 300) / "batchbg.db"), "run"):
+        raise AssertionError("it is held")
