@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import click
 import pytest
@@ -134,7 +135,8 @@ def test_a_list_of_commands_imports_none_of_them():
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_the_script_for_each_shell_is_printed_and_bash_takes_it(shell: str):
     environ = os.environ | {"_BATCHBG_COMPLETE": f"{shell}_source"}
-    done = subprocess.run([shutil.which("batchbg") or "batchbg"], env=environ, capture_output=True, text=True)
+    command = Path(sys.executable).with_name("batchbg")  # as pip made it; its folder need not be on the PATH
+    done = subprocess.run([command], env=environ, capture_output=True, text=True)
     assert done.returncode == 0
     assert "_BATCHBG_COMPLETE" in done.stdout
     if found := shutil.which(shell):
