@@ -1,6 +1,11 @@
 """Work begins while the scan goes on, where nothing can forbid it any more."""
 
+import contextlib
+import io
+import os
 import signal
+import sys
+import threading
 import time
 from collections.abc import Callable
 
@@ -8,23 +13,34 @@ import pytest
 
 from batchbg.disk.scan import Listing
 from batchbg.errors import LedgerError
+from batchbg.ledger import catalog
+from batchbg.ledger.engine import open_ledger
 from batchbg.planner import Planner
 from tests.e2e.conftest import Shop
 
 
 @pytest.fixture
-def in_folder(monkeypatch: pytest.MonkeyPatch) -> Callable[[str, Callable[[], None]], None]:
-    """Do something when the scan comes to a folder."""
+def planning(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[Planner, str], None]], None]:
+    """Do something whenever the scan comes to a folder."""
 
-    def hook(folder: str, work: Callable[[], None]) -> None:
+    def hook(work: Callable[[Planner, str], None]) -> None:
         plan = Planner._plan_folder
 
         def planned(self: Planner, listing: Listing, *rest):
-            if listing.folder == folder:
-                work()
+            work(self, listing.folder)
             return plan(self, listing, *rest)
 
         monkeypatch.setattr(Planner, "_plan_folder", planned)
+
+    return hook
+
+
+@pytest.fixture
+def in_folder(planning) -> Callable[[str, Callable[[], None]], None]:
+    """Do something when the scan comes to one folder."""
+
+    def hook(folder: str, work: Callable[[], None]) -> None:
+        planning(lambda _, came_to: work() if came_to == folder else None)
 
     return hook
 
@@ -115,3 +131,67 @@ def test_a_signal_during_the_scan_ends_both(shop: Shop):
     assert jobs["submitting"] == 0
     assert jobs["done"] + jobs["unresolved"] + jobs["rendering"] + jobs["downloading"] == len(shop.creates())
     shop.assert_adds_up()
+
+
+def left(planner: Planner) -> bool:
+    """Wait until nobody waits for the plan any more; not for ever, as the test has to end where that never comes."""
+    deadline = time.monotonic() + 10
+    while not planner._left() and time.monotonic() < deadline:
+        time.sleep(0.005)
+    return planner._left()
+
+
+def test_a_signal_is_heeded_while_the_scan_goes_on_alone(shop: Shop, planning):
+    """The key is refused, so that nothing is at work any more."""
+    for name in ("a/1.png", "b/2.png"):
+        shop.photo(name)
+    shop.faults.add("account", "status", status=401)
+
+    def leave(planner: Planner, folder: str) -> None:
+        if folder == "b":
+            Shop.wait_for(lambda: bool(shop.requests("account")), 60)
+            Shop.wait_for(lambda: all(thread.name != "ledger-writer" for thread in threading.enumerate()), 60)
+            os.kill(os.getpid(), signal.SIGTERM)
+            assert left(planner)
+
+    planning(leave)
+    assert shop.run("-y").code == 143
+
+
+def test_a_scan_is_left_where_the_work_cannot_begin(shop: Shop, planning):
+    """The service turns out to be a rehearsal, and the ledger is one of the real API."""
+    for name in ("a/1.png", "b/2.png", "c/3.png"):
+        shop.photo(name)
+    with contextlib.closing(open_ledger(shop.ledger)) as ledger, ledger.transaction() as tx:
+        catalog.settle_kind(tx, "api")
+    folders = []
+
+    def wait(planner: Planner, folder: str) -> None:
+        folders.append(folder)
+        if folder == "b":
+            left(planner)
+
+    planning(wait)
+    ran = shop.run("-y")
+    assert (ran.code, folders) == (2, ["", "a", "b"])
+    assert not shop.creates()
+
+
+def test_a_list_of_files_on_stdin_is_read_before_anything_begins(shop: Shop, monkeypatch: pytest.MonkeyPatch):
+    """A thread that waits for stdin cannot be interrupted."""
+    shop.photo("a/1.png")
+    readers = []
+
+    class Stdin(io.TextIOWrapper):
+        def isatty(self) -> bool:
+            return False
+
+        @property
+        def buffer(self) -> io.BytesIO:  # type: ignore[override]
+            readers.append(threading.current_thread())
+            return io.BytesIO(b"a/1.png\n")
+
+    monkeypatch.setattr(sys, "stdin", Stdin(io.BytesIO()))
+    assert shop.run("-y", "--files-from", "-").code == 0
+    assert readers == [threading.main_thread()]
+    assert shop.outputs() == ["a/1.png"]
