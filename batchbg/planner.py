@@ -136,8 +136,12 @@ class Planner:
             self._background_root = (
                 catalog.folder_id(tx, ledger.relative(self._backgrounds)) if self._backgrounds else None
             )
+            # While this plan is made, the pool brings some of them theirs: those are results of this run.
+            awaited = catalog.awaiting(tx.connection, self.output_root)
             self._former_outputs = [ledger.absolute(path) for path in catalog.output_roots(tx.connection)]
-        self._roots = Roots(self._photos, self.photo_root, self.output, self.output_root, self._background_root)
+        self._roots = Roots(
+            self._photos, self.photo_root, self.output, self.output_root, self._background_root, awaited
+        )
         self._terms = Terms(settings.first_page, settings.max_upload_bytes)
         self._looked = looked
         self._tells_all = tells_all
@@ -287,7 +291,7 @@ class Planner:
             The files that are left, photos that are no longer listed, lines for those passed over where they are
             wanted.
         """
-        tally, force = self.tally, self._settings.force
+        tally, force, awaited = self.tally, self._settings.force, self._roots.awaited
         left = listing.files.copy()
         start = len(listing.folder) + 1 if listing.folder else 0
         paired = self._is_compared_one_by_one(connection, chooser)
@@ -301,7 +305,7 @@ class Planner:
             stamp = left.get(name)
             if stamp is None:
                 gone.append(row[0])
-            elif output is not None and stamp == row[1:4] and not force:
+            elif output is not None and stamp == row[1:4] and not force and output not in awaited:
                 del left[name]
                 if output not in here and not os.path.lexists(self.output / output):
                     tally.missing += 1
