@@ -3,7 +3,7 @@
 import dataclasses
 import functools
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 import pathvalidate
@@ -25,13 +25,18 @@ from batchbg.settings import Settings
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Roots:
-    """The folders of one plan, and their numbers in the ledger."""
+    """The folders of one plan, and their numbers in the ledger.
+
+    Attributes:
+        awaited: paths below the output folder that wanted a result when the plan was begun.
+    """
 
     photos: Path
     photo_root: int
     output: Path
     output_root: int
     background_root: int | None
+    awaited: Collection[str] = ()
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -185,6 +190,7 @@ class FolderPlan:
                 force=self._force,
                 run_id=self._tx.run_id,
                 gone=self._gone(known),
+                awaited=slot is not None and slot.path in self._roots.awaited,
             )
         )
         why_not = chosen if not isinstance(chosen, Chosen) else too_large(seen.pixels, Path(output))

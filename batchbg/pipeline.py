@@ -199,6 +199,7 @@ class _Run:
         self._watch: Watch | None = None
         self._coming: Coming | None = None
         self._carried_over = 0
+        self._is_given_up = False
         self._loop: asyncio.AbstractEventLoop | None = None
         with ledger.transaction() as tx:
             self._run = runs.begin(tx, command, settings.base_url, settings.max_credits, spends=not prepare)
@@ -260,7 +261,11 @@ class _Run:
             return
         self._try_outputs()
         if not self._is_idle():
-            asyncio.run(self._work())
+            asyncio.run(self._work_alone())
+
+    async def _work_alone(self) -> None:
+        with self._signals(), contextlib.suppress(asyncio.CancelledError):
+            await self._work()
 
     def _plan_and_work(self) -> None:
         """Begin with the first job that is planned, while the scan goes on: nothing can forbid it any more."""
@@ -278,7 +283,11 @@ class _Run:
             if self._is_idle():
                 await self._stop.before_leaving(coming.news())
             if not (coming.over and self._is_idle()) and not self._stop.leaving:
-                await self._work(coming)
+                try:
+                    await self._work(coming)
+                except BaseException:
+                    self._is_given_up = True
+                    raise
             await planning
 
     def _planned_all(self, coming: Coming, planning: "asyncio.Task[None]") -> None:
@@ -290,7 +299,11 @@ class _Run:
     def _new_planner(self) -> Planner:
         """Prepare a plan and its output folder: nothing may be at work there yet."""
         self._planner = planner = Planner(
-            self._settings, self._ledger, self._run.id, self._reporter.looked, left=lambda: self._stop.leaving
+            self._settings,
+            self._ledger,
+            self._run.id,
+            self._reporter.looked,
+            left=lambda: self._stop.leaving or self._is_given_up,
         )
         try_out(planner.output)
         sweep(planner.output)
@@ -374,34 +387,33 @@ class _Run:
         width = settings.max_in_flight + 16
         with Writer(self._ledger, self._run.id) as writer:
             async with MagicHour(settings.base_url, self._key, limiter, width=width) as api:
-                with self._signals():
-                    accounts = await self._accounts(api, writer)
-                    if accounts is None:
-                        return
-                    self._budget = dataclasses.replace(self._budget, account=accounts[0])
-                    watch = self._new_watch()
-                    self._pool = watch.pool = Pool(
-                        api,
-                        limiter,
-                        self._ledger,
-                        writer,
-                        self._stop,
-                        self._limits(),
-                        accounts,
-                        self._run.id,
-                        watch,
-                        Saving(settings.quality, settings.flatten, settings.keep_received),
-                    )
-                    with contextlib.suppress(asyncio.CancelledError), self._watched(watch):
-                        first = self._pick_pilot()
-                        if first is not None:
-                            watch.total -= self._planned() - len(first)
-                        self._reporter.settled(watch.total)
-                        await self._pool.drain(first, coming)
-                        if first is not None and not self._stop.no_creates:
-                            await self._after_pilot(self._pool, len(first))
-                        with contextlib.suppress(LedgerError):
-                            await self._read_balance_after(api, writer)
+                accounts = await self._accounts(api, writer)
+                if accounts is None:
+                    return
+                self._budget = dataclasses.replace(self._budget, account=accounts[0])
+                watch = self._new_watch()
+                self._pool = watch.pool = Pool(
+                    api,
+                    limiter,
+                    self._ledger,
+                    writer,
+                    self._stop,
+                    self._limits(),
+                    accounts,
+                    self._run.id,
+                    watch,
+                    Saving(settings.quality, settings.flatten, settings.keep_received),
+                )
+                with contextlib.suppress(asyncio.CancelledError), self._watched(watch):
+                    first = self._pick_pilot()
+                    if first is not None:
+                        watch.total -= self._planned() - len(first)
+                    self._reporter.settled(watch.total)
+                    await self._pool.drain(first, coming)
+                    if first is not None and not self._stop.no_creates:
+                        await self._after_pilot(self._pool, len(first))
+                    with contextlib.suppress(LedgerError):
+                        await self._read_balance_after(api, writer)
 
     def _pick_pilot(self) -> frozenset[str] | None:
         """Return the jobs to do first; None where no pilot is wanted, or where it would be all of them."""

@@ -120,7 +120,7 @@ class Planner:
             left: whether nobody waits for the plan any more; it ends soon after.
 
         Raises:
-            ConfigError: the folders contradict each other.
+            ConfigError: the folders contradict each other, or the list of files cannot be read.
         """
         assert settings.photos is not None
         self._settings = settings
@@ -136,13 +136,19 @@ class Planner:
             self._background_root = (
                 catalog.folder_id(tx, ledger.relative(self._backgrounds)) if self._backgrounds else None
             )
+            # While this plan is made, the pool brings some of them theirs: those are results of this run.
+            awaited = catalog.awaiting(tx.connection, self.output_root)
             self._former_outputs = [ledger.absolute(path) for path in catalog.output_roots(tx.connection)]
-        self._roots = Roots(self._photos, self.photo_root, self.output, self.output_root, self._background_root)
+        self._roots = Roots(
+            self._photos, self.photo_root, self.output, self.output_root, self._background_root, awaited
+        )
         self._terms = Terms(settings.first_page, settings.max_upload_bytes)
         self._looked = looked
         self._tells_all = tells_all
         self._left = left
         self._paired: bool | None = None
+        # Read here and not where the plan is made, which may be a thread: a signal ends the wait for stdin.
+        self._named = _names_from(settings.files_from, null=settings.null) if settings.files_from else None
         self._saved: dict[str, Entry] = {}
         self.tally = Tally()
 
@@ -158,6 +164,7 @@ class Planner:
         with concurrent.futures.ThreadPoolExecutor(LOOKERS) as lookers:
             chooser = self._chooser(lookers, saved)
             for listing in self._listings(saved):
+                self._end_if_left()
                 for line in self._plan_folder(listing, chooser, lookers):
                     self.tally.count(line)
                     yield line
@@ -169,8 +176,8 @@ class Planner:
         shut = [folder for folder in shut if folder != self._photos]
         if saved is not None:
             return listed(self._photos, saved, shut, Rules())
-        if settings.files_from:
-            return listed(self._photos, _names_from(settings.files_from, null=settings.null), shut, rules)
+        if self._named is not None:
+            return listed(self._photos, self._named, shut, rules)
         return walk(self._photos, shut, rules)
 
     # -- backgrounds -----------------------------------------------------------------------------------------------
@@ -240,7 +247,6 @@ class Planner:
             self.tally.seen += len(rejected) + len(changing)
             yield from (Line(path, "skip", detail=BEING_WRITTEN) for path in changing)
             yield from self._reject(rejected)
-        self.tally.seen += len(sendable)
         if sendable:
             yield from self._decide(listing, sendable, chooser)
 
@@ -250,9 +256,11 @@ class Planner:
         with self._ledger.transaction(self._run_id) as tx:
             names = name_outputs(tx, roots, listing, sendable, settings, self._saved)
         for some in chunks(sendable, AT_ONCE):
+            self._end_if_left()
             with self._ledger.transaction(self._run_id) as tx:
                 looks = catalog.looks_of(tx.connection, self.photo_root, some)
                 lines = FolderPlan(tx, roots, names, looks, chooser, settings).lines()
+            self.tally.seen += len(lines)
             yield from lines
 
     def _reject(self, rejected: dict[str, str]) -> Iterator[Line]:
@@ -283,7 +291,7 @@ class Planner:
             The files that are left, photos that are no longer listed, lines for those passed over where they are
             wanted.
         """
-        tally, force = self.tally, self._settings.force
+        tally, force, awaited = self.tally, self._settings.force, self._roots.awaited
         left = listing.files.copy()
         start = len(listing.folder) + 1 if listing.folder else 0
         paired = self._is_compared_one_by_one(connection, chooser)
@@ -297,7 +305,7 @@ class Planner:
             stamp = left.get(name)
             if stamp is None:
                 gone.append(row[0])
-            elif output is not None and stamp == row[1:4] and not force:
+            elif output is not None and stamp == row[1:4] and not force and output not in awaited:
                 del left[name]
                 if output not in here and not os.path.lexists(self.output / output):
                     tally.missing += 1
@@ -353,9 +361,17 @@ class Planner:
             return True
         return known.rejected.startswith(UNREADABLE) or self._terms.may_change(known)
 
-    def _look_at(self, root: Path, path: str, stamp: Stamp) -> Look | None:
+    def _end_if_left(self) -> None:
+        """Say that the plan is over where that is so.
+
+        Raises:
+            PlanLeft: nobody waits for the plan any more.
+        """
         if self._left():
             raise PlanLeft("the scan was left before its end")
+
+    def _look_at(self, root: Path, path: str, stamp: Stamp) -> Look | None:
+        self._end_if_left()
         try:
             return look(root / path, stamp, self._terms)
         except PhotoChanged:

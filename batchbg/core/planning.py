@@ -15,7 +15,7 @@ import enum
 from collections.abc import Sequence
 from typing import Final
 
-from batchbg.core.lifecycle import JobState
+from batchbg.core.lifecycle import FINAL, JobState
 from batchbg.core.model import KnownJob, Slot
 
 
@@ -63,6 +63,7 @@ class Facts:
         force: pay again for what is done.
         run_id: this run's.
         gone: ids of planned jobs whose photo is no longer where it was.
+        awaited: the slot held no result when this run began; one that it holds now came while it planned.
     """
 
     sha256: str
@@ -75,6 +76,7 @@ class Facts:
     force: bool
     run_id: str
     gone: frozenset[str] = frozenset()
+    awaited: bool = False
 
 
 DONE_BEFORE: Final = "done before"
@@ -93,12 +95,14 @@ def decide(facts: Facts) -> Decision:
 
 
 def _decide(facts: Facts) -> Decision:
+    own = _own_job(facts)
+    if own is not None and (met := _met(facts, own)):
+        return met
     if not facts.force:
         if facts.slot is not None and facts.slot.saved_photo_sha256 == facts.sha256:
             return Decision(Action.SKIP, reason=DONE_BEFORE)
         if facts.here:
             return Decision(Action.COPY, facts.here[0].saved_job or "")
-    own = _own_job(facts)
     if own is not None and (decided := _go_on_with(facts, own)):
         return decided
     of_key = [job for job in facts.jobs if job.background_sha256 == facts.background_sha256]
@@ -122,15 +126,28 @@ def _own_job(facts: Facts) -> KnownJob | None:
     return next((job for job in facts.jobs if job.id == facts.slot.wanted_job), None)
 
 
+def _met(facts: Facts, job: KnownJob) -> Decision | None:
+    """Decide a photo that this run has seen to before the plan came to it; None where it has not.
+
+    The pool goes on with what earlier runs left while the plan is made. What comes of it is a job of this run, or a
+    copy, and neither done before nor failed before; nor is it paid for a second time, whatever a person forces.
+    """
+    if not facts.awaited or facts.slot is None:
+        return None
+    if job.output_id == facts.slot.id and job.run_id == facts.run_id and job.state in FINAL:
+        return Decision(Action.TAKE_UP, job.id)
+    if job.output_id != facts.slot.id and facts.slot.saved_job == job.id:
+        return Decision(Action.COPY, job.id)
+    return None
+
+
 def _go_on_with(facts: Facts, job: KnownJob) -> Decision | None:
     """Decide by the photo's own job; None where it settles nothing."""
     is_mine = facts.slot is not None and job.output_id == facts.slot.id
     if job.state in _UNDER_WAY:
         return Decision(Action.TAKE_UP if is_mine else Action.COPY, job.id)
     if job.state is JobState.UNRESOLVED:
-        # One that this run found without an answer is a job of this run, and counted as such.
-        parked_now = is_mine and job.run_id == facts.run_id
-        return Decision(Action.TAKE_UP, job.id) if parked_now else Decision(Action.SKIP, reason=UNRESOLVED)
+        return Decision(Action.SKIP, reason=UNRESOLVED)
     if job.state is JobState.PLANNED and is_mine and facts.taken and not facts.force:
         return Decision(Action.SKIP, reason=UNKNOWN_FILE)
     if job.state is JobState.PLANNED and is_mine and job.background_sha256 == facts.background_sha256:

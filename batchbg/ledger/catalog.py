@@ -230,6 +230,16 @@ def undelivered(connection: sa.Connection) -> list[str]:
     return [str(job_id) for job_id in connection.scalars(query)]
 
 
+def awaiting(connection: sa.Connection, output_root_id: int) -> set[str]:
+    """Return the paths in an output folder that want a result they do not hold."""
+    query = sa.select(outputs.c.path).where(
+        outputs.c.folder_id == output_root_id,
+        outputs.c.wanted_job_id.is_not(None),
+        sa.or_(outputs.c.saved_job_id.is_(None), outputs.c.saved_job_id != outputs.c.wanted_job_id),
+    )
+    return set(connection.scalars(query))
+
+
 def lost_file(tx: Tx, slot: Slot) -> None:
     """Say that a slot's result is no longer on disk: it is wanted again."""
     tx.connection.execute(

@@ -7,6 +7,7 @@ import json
 import os
 import socket
 import sqlite3
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -70,6 +71,7 @@ class Ledger:
         self.engine = engine
         self.path = path
         self._reader = engine.execution_options(reading=True)
+        self._turn = threading.Lock()
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[sa.Connection]:
@@ -85,10 +87,13 @@ class Ledger:
     def begin(self) -> Iterator[sa.Connection]:
         """Yield a connection in a transaction that is committed at the end, rolled back on an error.
 
+        Threads of this process take turns: SQLite lets who waits look again now and then, so that a thread that writes
+        transaction after transaction would keep the others out until they give up.
+
         Raises:
             LedgerError: the database refused, with its reason.
         """
-        with _explained(self.path), self.engine.begin() as connection:
+        with self._turn, _explained(self.path), self.engine.begin() as connection:
             yield connection
 
     @contextlib.contextmanager

@@ -1,30 +1,48 @@
 """Work begins while the scan goes on, where nothing can forbid it any more."""
 
+import contextlib
+import io
+import os
 import signal
+import sys
+import threading
 import time
 from collections.abc import Callable
 
 import pytest
+import sqlalchemy as sa
 
+from batchbg.core.lifecycle import JobState
 from batchbg.disk.scan import Listing
 from batchbg.errors import LedgerError
+from batchbg.ledger import catalog, tables
+from batchbg.ledger.engine import Ledger, open_ledger
 from batchbg.planner import Planner
-from tests.e2e.conftest import Shop
+from tests.e2e.conftest import Result, Shop
 
 
 @pytest.fixture
-def in_folder(monkeypatch: pytest.MonkeyPatch) -> Callable[[str, Callable[[], None]], None]:
-    """Do something when the scan comes to a folder."""
+def planning(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[Planner, str], None]], None]:
+    """Do something whenever the scan comes to a folder."""
 
-    def hook(folder: str, work: Callable[[], None]) -> None:
+    def hook(work: Callable[[Planner, str], None]) -> None:
         plan = Planner._plan_folder
 
         def planned(self: Planner, listing: Listing, *rest):
-            if listing.folder == folder:
-                work()
+            work(self, listing.folder)
             return plan(self, listing, *rest)
 
         monkeypatch.setattr(Planner, "_plan_folder", planned)
+
+    return hook
+
+
+@pytest.fixture
+def in_folder(planning) -> Callable[[str, Callable[[], None]], None]:
+    """Do something when the scan comes to one folder."""
+
+    def hook(folder: str, work: Callable[[], None]) -> None:
+        planning(lambda _, came_to: work() if came_to == folder else None)
 
     return hook
 
@@ -115,3 +133,130 @@ def test_a_signal_during_the_scan_ends_both(shop: Shop):
     assert jobs["submitting"] == 0
     assert jobs["done"] + jobs["unresolved"] + jobs["rendering"] + jobs["downloading"] == len(shop.creates())
     shop.assert_adds_up()
+
+
+def left(planner: Planner) -> bool:
+    """Wait until nobody waits for the plan any more; not for ever, as the test has to end where that never comes."""
+    deadline = time.monotonic() + 10
+    while not planner._left() and time.monotonic() < deadline:
+        time.sleep(0.005)
+    return planner._left()
+
+
+def test_a_signal_is_heeded_while_the_scan_goes_on_alone(shop: Shop, planning):
+    """The key is refused, so that nothing is at work any more."""
+    for name in ("a/1.png", "b/2.png"):
+        shop.photo(name)
+    shop.faults.add("account", "status", status=401)
+
+    def leave(planner: Planner, folder: str) -> None:
+        if folder == "b":
+            Shop.wait_for(lambda: bool(shop.requests("account")), 60)
+            Shop.wait_for(lambda: all(thread.name != "ledger-writer" for thread in threading.enumerate()), 60)
+            os.kill(os.getpid(), signal.SIGTERM)
+            assert left(planner)
+
+    planning(leave)
+    assert shop.run("-y").code == 143
+
+
+def test_a_scan_is_left_where_the_work_cannot_begin(shop: Shop, planning):
+    """The service turns out to be a rehearsal, and the ledger is one of the real API."""
+    for name in ("a/1.png", "b/2.png", "c/3.png"):
+        shop.photo(name)
+    with contextlib.closing(open_ledger(shop.ledger)) as ledger, ledger.transaction() as tx:
+        catalog.settle_kind(tx, "api")
+    folders = []
+
+    def wait(planner: Planner, folder: str) -> None:
+        folders.append(folder)
+        if folder == "b":
+            left(planner)
+
+    planning(wait)
+    ran = shop.run("-y")
+    assert (ran.code, folders) == (2, ["", "a", "b"])
+    assert not shop.creates()
+
+
+def test_a_list_of_files_on_stdin_is_read_before_anything_begins(shop: Shop, monkeypatch: pytest.MonkeyPatch):
+    """A thread that waits for stdin cannot be interrupted."""
+    shop.photo("a/1.png")
+    readers = []
+
+    class Stdin(io.TextIOWrapper):
+        def isatty(self) -> bool:
+            return False
+
+        @property
+        def buffer(self) -> io.BytesIO:
+            readers.append(threading.current_thread())
+            return io.BytesIO(b"a/1.png\n")
+
+    monkeypatch.setattr(sys, "stdin", Stdin(io.BytesIO()))
+    assert shop.run("-y", "--files-from", "-").code == 0
+    assert readers == [threading.main_thread()]
+    assert shop.outputs() == ["a/1.png"]
+
+
+def assert_counts_add_up(ran: Result) -> None:
+    told = ran.json
+    jobs, photos = sum(told["jobs"].values()), told["photos"]
+    assert photos["seen"] == jobs + photos["reused"] + photos["skipped"] + photos["rejected"], told
+
+
+def left_rendering(shop: Shop) -> None:
+    """Leave a job that is paid for, and a second photo of the same content, to the next run."""
+    for name in ("b/1.png", "c/2.png"):
+        shop.photo(name, colour=77)
+    shop.sandbox.configure(render_s=0.3)
+    shop.setting("RENDER_PATIENCE", "0")
+    assert shop.run("-y").code == 5
+    shop.setting("RENDER_PATIENCE", "30m")
+
+
+@pytest.mark.parametrize("flags", [(), ("--force",)])
+def test_what_came_before_the_scan_did_is_counted_once(shop: Shop, in_folder, flags):
+    """The pool finishes what an earlier run left, and its copy, while the scan has not come to their photos."""
+    left_rendering(shop)
+    in_folder("b", lambda: Shop.wait_for(lambda: len(shop.outputs()) == 2, 60))
+    ran = shop.run("-y", "--json", *flags)
+    assert ran.code == 0
+    assert (ran.json["jobs"]["done"], ran.json["photos"]["reused"], ran.json["photos"]["skipped"]) == (1, 1, 0)
+    assert_counts_add_up(ran)
+    assert len(shop.creates()) == 1
+
+
+def has_failed(ledger: Ledger) -> bool:
+    with ledger.reading() as connection:
+        return bool(connection.scalar(sa.select(sa.exists().where(tables.jobs.c.state == JobState.FAILED))))
+
+
+def test_what_failed_before_the_scan_came_to_it_is_counted_once(shop: Shop, in_folder):
+    """It is a job of this run, and none that failed before."""
+    shop.faults.add("create", "job_error")
+    left_rendering(shop)
+
+    def wait() -> None:
+        with contextlib.closing(open_ledger(shop.ledger)) as ledger:
+            Shop.wait_for(lambda: has_failed(ledger), 60)
+
+    in_folder("b", wait)
+    ran = shop.run("-y", "--json")
+    assert ran.code == 3
+    assert (ran.json["jobs"]["failed"], ran.json["photos"]["skipped"]) == (1, 1)
+    assert_counts_add_up(ran)
+
+
+def test_a_job_of_an_earlier_run_that_a_copy_needed_first_is_counted_once(shop: Shop, in_folder):
+    """The scan comes to the copy in a, then to the photo for which the job was planned."""
+    shop.photo("b/1.png", colour=77)
+    shop.setting("BUDGET_TOTAL", "0")
+    assert shop.run().code == 8
+    shop.setting("BUDGET_TOTAL", "1000")
+    shop.photo("a/0.png", colour=77)
+    shop.photo("a/3.png")
+    in_folder("b", lambda: Shop.wait_for(lambda: len(shop.outputs()) == 3, 60))
+    ran = shop.run("-y", "--json")
+    assert (ran.json["jobs"]["done"], ran.json["photos"]["reused"], ran.json["photos"]["skipped"]) == (2, 1, 0)
+    assert_counts_add_up(ran)

@@ -63,6 +63,26 @@ def test_two_processes_and_two_threads_lose_no_update(ledger, path):
         assert connection.scalar(sa.select(meta.c.value)) == "60"
 
 
+def test_threads_of_one_process_take_turns_however_long_one_takes(path, monkeypatch):
+    """Planning writes transaction after transaction beside the pool, whose creates must not be told that it is locked."""
+    monkeypatch.setattr("batchbg.ledger.engine.BUSY_TIMEOUT_MS", 1)
+    ledger = open_at(path)
+    begun = threading.Event()
+
+    def plan() -> None:
+        with ledger.begin():
+            begun.set()
+            time.sleep(0.1)
+
+    planning = threading.Thread(target=plan)
+    planning.start()
+    begun.wait()
+    with ledger.transaction("run") as tx:
+        catalog.folder_id(tx, "photos")
+    planning.join()
+    ledger.close()
+
+
 def test_a_reader_keeps_no_writer_waiting_and_sees_one_state(ledger):
     """`status` beside a run: neither disturbs the other."""
     with ledger.reading() as connection:
