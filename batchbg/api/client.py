@@ -18,14 +18,13 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
 from typing import Any, Final, Self
 from urllib.parse import quote, urljoin, urlsplit
-from urllib.request import getproxies
 
 import httpx
 
 from batchbg import __version__
 from batchbg.api import wire
 from batchbg.api.limiter import RateLimiter, Urgency
-from batchbg.api.transport import ShardedTransport
+from batchbg.api.transport import Carrier
 from batchbg.core.backoff import pause_s
 from batchbg.core.outcome import (
     Answer,
@@ -49,6 +48,8 @@ from batchbg.settings import check_host, is_loopback
 
 TIMEOUT: Final = httpx.Timeout(connect=10.0, read=60.0, write=60.0, pool=60.0)
 """Seconds for each phase. The official SDK waits 60 s for an answer of the API."""
+
+AGENT: Final = {"User-Agent": f"batchbg/{__version__}"}
 
 DEADLINE_S: Final = 120.0
 """Seconds for a whole exchange with the API: a body that drips in for ever is no answer."""
@@ -83,14 +84,10 @@ class MagicHour:
         self._limiter = limiter
         self._refused_in_a_row = 0
         verify = _trust()
-        agent = {"User-Agent": f"batchbg/{__version__}"}
         host = urlsplit(base_url).hostname or ""
-        self._api = httpx.AsyncClient(
-            headers=agent | {"Authorization": f"Bearer {key}", "Accept": "application/json"},
-            timeout=TIMEOUT,
-            **_carrier(width, verify, direct=is_loopback(host)),
-        )
-        self._storage = httpx.AsyncClient(headers=agent, timeout=TIMEOUT, **_carrier(width, verify))
+        self._api = Carrier(width, verify, direct=is_loopback(host))
+        self._api_headers = AGENT | {"Authorization": f"Bearer {key}", "Accept": "application/json"}
+        self._storage = Carrier(width, verify, direct=False)
 
     async def __aenter__(self) -> Self:
         return self
@@ -187,10 +184,14 @@ class MagicHour:
         """
         _check_address(target.upload_url)
         # Storage refuses a body without its length, which an iterator would be sent as.
-        headers = {"Content-Length": str(size)}
+        headers = AGENT | {"Content-Length": str(size)}
         try:
             async with asyncio.timeout(STALLED_S):
-                response = await self._storage.put(target.upload_url, content=body(), headers=headers)
+                request = httpx.Request(
+                    "PUT", target.upload_url, content=body(), headers=headers, extensions={"timeout": TIMEOUT.as_dict()}
+                )
+                async with self._storage.send(request) as response:
+                    await response.aread()
         except BatchbgError:
             raise  # of the body: its file has changed
         except Exception as error:  # of the wire, or of an address that no client can use
@@ -224,7 +225,8 @@ class MagicHour:
     async def _fetch(self, url: str, part: Path) -> str | None:
         """Write one answer's body to ``part``; return where a redirect leads instead."""
         _check_address(url)
-        async with self._storage.stream("GET", url) as response:
+        request = httpx.Request("GET", url, headers=AGENT, extensions={"timeout": TIMEOUT.as_dict()})
+        async with self._storage.send(request) as response:
             if response.is_redirect:
                 return str(urljoin(url, response.headers.get("location", "")))
             if not response.is_success:
@@ -266,12 +268,14 @@ class MagicHour:
         """Send one request to the API's host and return what came back, as far as it did."""
         exchange = exchange or Exchange()
         try:
-            async with (
-                asyncio.timeout(DEADLINE_S),
-                self._api.stream(
-                    method, self.base_url + path, json=body, extensions={"trace": exchange.trace}
-                ) as response,
-            ):
+            request = httpx.Request(
+                method,
+                self.base_url + path,
+                headers=self._api_headers,
+                json=body,
+                extensions={"timeout": TIMEOUT.as_dict(), "trace": exchange.trace},
+            )
+            async with asyncio.timeout(DEADLINE_S), self._api.send(request) as response:
                 exchange.begin_answer(response.status_code, response.headers)
                 self.rehearsal = exchange.headers.get("server") == "batchbg-sandbox"
                 self._dated = (exchange.headers.get("date", ""), time.time())
@@ -346,15 +350,6 @@ class Exchange:
 def _trust() -> ssl.SSLContext:
     """Return the certificates to trust, from the environment as httpx users expect. Loading them takes 20 ms."""
     return httpx.create_ssl_context()
-
-
-def _carrier(width: int, verify: ssl.SSLContext, *, direct: bool = False) -> dict[str, Any]:
-    """Return the transport options of a client: httpx's own where the environment names a proxy."""
-    if direct or not any(getproxies().get(scheme) for scheme in ("http", "https", "all")):
-        return {"transport": ShardedTransport(width, verify)}
-    near = httpx.AsyncHTTPTransport(verify=verify)
-    loopback = dict.fromkeys(("all://127.0.0.1", "all://localhost", "all://[::1]"), near)
-    return {"verify": verify, "limits": httpx.Limits(max_connections=width), "mounts": loopback}
 
 
 def _check_address(url: str) -> None:

@@ -110,12 +110,13 @@ class Deliverer:
             finally:
                 with contextlib.suppress(OSError):
                     part.unlink(missing_ok=True)
-        job = await self._writer.do(_record, job, own, result)
+        job, is_wanted_elsewhere = await self._writer.do(_record, job, own, result)
         if result.remark:
             # The first is said at once: what is odd about one result is often odd about all.
             log.log(logging.INFO if self._has_remarked else logging.WARNING, "%s: %s", job.output_path, result.remark)
             self._has_remarked = True
-        await self.copy(job)
+        if is_wanted_elsewhere:
+            await self.copy(job)
         return job
 
     def is_taken(self, job: Job) -> bool:
@@ -249,9 +250,10 @@ def _is_there(path: Path) -> bool:
     return os.path.lexists(path)
 
 
-def _record(tx: Tx, job: Job, slot: Slot, result: results.Result) -> Job:
+def _record(tx: Tx, job: Job, slot: Slot, result: results.Result) -> tuple[Job, bool]:
+    """Say that a result is in its place; return the job, and whether other outputs want the result, too."""
     catalog.saved(tx, slot.id, job.id, job.photo_sha256, result.sha256, result.size)
-    return jobs.done(tx, job, result.remark)
+    return jobs.done(tx, job, result.remark), bool(catalog.slots_wanting(tx.connection, job.id))
 
 
 def sweep(folder: Path) -> int:
