@@ -11,10 +11,8 @@ import contextlib
 import dataclasses
 import functools
 import logging
-import signal
 import time
 from collections.abc import Callable, Iterator
-from types import FrameType
 from urllib.parse import urlsplit
 
 from batchbg import log_context
@@ -37,7 +35,6 @@ from batchbg.errors import (
     LedgerError,
     PlanLeft,
 )
-from batchbg.folder_plan import Line
 from batchbg.ledger import catalog, credits, jobs, plans, runs
 from batchbg.ledger.engine import Ledger, Tx, enter, exists, held, open_ledger
 from batchbg.ledger.jobs import Budget
@@ -49,7 +46,9 @@ from batchbg.pool.drain import Limits, Pool, read_account
 from batchbg.pool.refunds import ASKED_FOR_S
 from batchbg.pool.stop import Stop
 from batchbg.report.summary import Summary, of_run
+from batchbg.reporter import Reporter
 from batchbg.settings import Settings, is_loopback
+from batchbg.signals import asked_by_signal, ended_by_signals
 from batchbg.watch import Watch
 
 log = logging.getLogger(__name__)
@@ -57,56 +56,12 @@ log = logging.getLogger(__name__)
 ACCOUNT_PATIENCE_S = 5.0
 """Seconds for which the account is asked for at the start; a service without that operation works all the same."""
 
-SIGNALS = {
-    signal.SIGINT: ExitCode.INTERRUPT,
-    signal.SIGTERM: ExitCode.TERMINATED,
-    signal.SIGHUP: ExitCode.HANGUP,
-}
-
 TICK_S = 0.5
 """Seconds between two looks of somebody who watches."""
 
 OPEN = frozenset(JobState) - FINAL
 
 Prepare = Callable[[Tx, Ledger], None]
-
-
-class Reporter:
-    """What a run tells while it goes; silent by default.
-
-    Attributes:
-        live: whether ``tick`` is wanted.
-        never_asks: whether a batch of any size may start without a word from anybody.
-    """
-
-    live = False
-    never_asks = False
-
-    def line(self, line: Line) -> None:
-        """One photo was planned."""
-
-    def ledger_made(self, path: str) -> None:
-        """A new ledger was made."""
-
-    def looked(self, number: int) -> None:
-        """So many more files were opened."""
-
-    def ask(self, new: int) -> bool:
-        """So many new jobs are more than may start unasked; return whether to go on."""
-        return False
-
-    def settled(self, total: int) -> None:
-        """The pool is set up and will now start on so many jobs."""
-
-    def tick(self, standing: Standing) -> None:
-        """Some time has passed."""
-
-    def status(self, standing: Standing | None) -> None:
-        """Somebody asks how the run stands; None while the pool is not at work."""
-
-    def pilot_done(self, number: int, left: int) -> bool:
-        """``number`` photos were tried and ``left`` remain; return whether to go on with them."""
-        return False
 
 
 def run(settings: Settings, key: str, command: str, reporter: Reporter, prepare: Prepare | None = None) -> Summary:
@@ -210,7 +165,7 @@ class _Run:
 
     def go(self) -> Summary:
         """Plan, ask, work, sum up; the run's end is in the ledger whatever happens, short of a kill."""
-        with self._told_when_asked(), log_context.in_run(self._run.id):
+        with asked_by_signal(self._asked), log_context.in_run(self._run.id):
             return self._go()
 
     def _go(self) -> Summary:
@@ -264,7 +219,7 @@ class _Run:
             asyncio.run(self._work_alone())
 
     async def _work_alone(self) -> None:
-        with self._signals(), contextlib.suppress(asyncio.CancelledError):
+        with ended_by_signals(self._stop), contextlib.suppress(asyncio.CancelledError):
             await self._work()
 
     def _plan_and_work(self) -> None:
@@ -277,7 +232,7 @@ class _Run:
 
     async def _plan_and_work_async(self, planner: Planner) -> None:
         self._coming = coming = Coming()
-        with self._signals(), contextlib.suppress(asyncio.CancelledError):
+        with ended_by_signals(self._stop), contextlib.suppress(asyncio.CancelledError):
             planning = asyncio.create_task(asyncio.to_thread(self._plan, planner, coming))
             planning.add_done_callback(functools.partial(self._planned_all, coming))
             if self._is_idle():
@@ -483,25 +438,13 @@ class _Run:
         with contextlib.suppress(LedgerError):
             self._reporter.status(self._standing(self._watch) if self._watch else None)
 
-    @contextlib.contextmanager
-    def _told_when_asked(self) -> Iterator[None]:
-        """Tell how the run stands at every SIGUSR1; one handler all the time, for without one the signal kills."""
-        if not hasattr(signal, "SIGUSR1"):
-            yield
-            return
-
-        def handler(_number: int, _frame: FrameType | None) -> None:
-            # What the event loop is in the middle of must not be entered a second time from here.
-            if self._loop is not None:
-                self._loop.call_soon_threadsafe(self._tell)
-            else:
-                self._reporter.status(None)
-
-        before = signal.signal(signal.SIGUSR1, handler)
-        try:
-            yield
-        finally:
-            signal.signal(signal.SIGUSR1, before)
+    def _asked(self) -> None:
+        """Tell how the run stands, as somebody wants to know it now."""
+        # What the event loop is in the middle of must not be entered a second time from here.
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(self._tell)
+        else:
+            self._reporter.status(None)
 
     def _limits(self) -> Limits:
         settings = self._settings
@@ -558,30 +501,6 @@ class _Run:
         if self._pool is not None and self._pool.gate.let_through:
             with contextlib.suppress(ApiError):
                 await self._stop.before_leaving(read_account(api, self._ledger, writer))
-
-    @contextlib.contextmanager
-    def _signals(self) -> Iterator[None]:
-        """Let the first signal end the run in order, the second at once."""
-        loop = asyncio.get_running_loop()
-        task = asyncio.current_task()
-        assert task is not None
-
-        def heed(code: ExitCode) -> None:
-            if self._stop.leaving:
-                task.cancel()
-                return
-            self._stop.leave(code, "interrupted; run again to go on: nothing that is paid for is lost")
-            log.warning("stopping: waiting up to 10 s for creates in the air and downloads; again to stop at once")
-
-        before = {number: signal.getsignal(number) for number in SIGNALS}
-        for number, code in SIGNALS.items():
-            loop.add_signal_handler(number, heed, code)
-        try:
-            yield
-        finally:
-            for number, handler in before.items():
-                loop.remove_signal_handler(number)
-                signal.signal(number, handler)  # asyncio leaves the system's, which would end the summary
 
     # -- summing up ------------------------------------------------------------------------------------------------
 

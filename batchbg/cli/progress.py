@@ -13,7 +13,7 @@ from batchbg.core.model import PRICE_CREDITS
 from batchbg.core.standing import Standing
 from batchbg.errors import ConfigError
 from batchbg.folder_plan import Line
-from batchbg.pipeline import Reporter
+from batchbg.reporter import Reporter
 from batchbg.settings import Settings
 
 BAR = "{percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt}{postfix}"
