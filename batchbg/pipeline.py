@@ -357,7 +357,7 @@ class _Run:
                     accounts,
                     self._run.id,
                     watch,
-                    Saving(settings.quality, settings.flatten, settings.keep_received),
+                    Saving(settings.quality, settings.flatten, settings.keep_received, settings.force),
                 )
                 with contextlib.suppress(asyncio.CancelledError), self._watched(watch):
                     first = self._pick_pilot()

@@ -51,9 +51,11 @@ class Progress(Reporter):
         self._opened += number
         if self._bar is not None:
             return  # the work has begun, and has the one line there is
-        if self._looking is None:
-            self._looking = tqdm(desc="looking", unit=" files", disable=not self.live, file=sys.stderr, leave=False)
-        self._looking.update(number)
+        looking = self._looking  # the work may begin, in another thread, at any moment
+        if looking is None:
+            looking = tqdm(desc="looking", unit=" files", disable=not self.live, file=sys.stderr, leave=False)
+            self._looking = looking
+        looking.update(number)
 
     def settled(self, total: int) -> None:
         """Show the bar, on a terminal."""

@@ -47,11 +47,13 @@ class Saving:
         quality: of formats that lose something, 1 to 100.
         flatten: colour behind what is transparent, or None.
         keep_received: what is converted is kept as it came, too.
+        force: copies of what was forced may take the place of files that the ledger does not know, as it may itself.
     """
 
     quality: int
     flatten: Colour | None
     keep_received: bool
+    force: bool = False
 
 
 class Deliverer:
@@ -81,6 +83,7 @@ class Deliverer:
         self._saving = saving
         self._width = asyncio.Semaphore(width)
         self._has_remarked = False
+        self._refused: set[int] = set()
         self.copied = 0
 
     async def deliver(self, job: Job, project: Project | None) -> Job:
@@ -135,12 +138,15 @@ class Deliverer:
             wanting = catalog.slots_wanting(connection, job.id)
             holding = list(catalog.slots_holding(connection, job.id)) if wanting else []
         for slot in wanting:
+            if slot.id in self._refused:
+                continue
             target = self._target(job, slot)
             part = results.part_path(target, f"{job.id}-{slot.id}")
             try:
                 result = await self._second(job, slot, holding, part, target)
                 if not await self._put(job, slot, part, target, result):
                     log.warning("%s: output exists, not in this ledger; left as it is", slot.path)
+                    self._refused.add(slot.id)
                     continue
             finally:
                 with contextlib.suppress(OSError):
@@ -168,7 +174,8 @@ class Deliverer:
         if result.converted:
             # A crash may come between the name and its record, and the next run may convert otherwise.
             await self._writer.do(catalog.saving, job.id, result.sha256)
-        replace = job.replace
+        # That a job was forced once is no leave to replace what lies where a later run wants a copy of it.
+        replace = job.replace and (slot.id == job.output_id or self._saving.force)
         if not replace and _is_there(target) and (present := await asyncio.to_thread(results.digest, target)):
             with self._ledger.reading() as connection:
                 replace = present in {slot.saved_sha256, *catalog.saved_ever(connection, job.id)}

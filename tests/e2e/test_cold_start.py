@@ -260,3 +260,22 @@ def test_a_job_of_an_earlier_run_that_a_copy_needed_first_is_counted_once(shop: 
     ran = shop.run("-y", "--json")
     assert (ran.json["jobs"]["done"], ran.json["photos"]["reused"], ran.json["photos"]["skipped"]) == (2, 1, 0)
     assert_counts_add_up(ran)
+
+
+@pytest.mark.slow
+def test_a_run_killed_during_the_scan_is_gone_on_with_and_adds_up(shop: Shop):
+    """Every content lies in two folders; the pool is at work on what is left before the scan comes to it."""
+    for index in range(400):
+        shop.photo(f"{index % 20:02d}/{index:03d}.png", size=(8, 8), colour=index // 2)
+    shop.sandbox.configure(render_s=0.5)
+    with shop.spawn("run", "-y") as process:
+        Shop.wait_for(lambda: len(shop.creates()) > 8, 60)
+        process.kill()
+    ran = shop.run("-y", "--json", "--max-files", "20")
+    assert ran.code == 8
+    assert_counts_add_up(ran)
+    ran = shop.run("-y", "--json")
+    assert_counts_add_up(ran)
+    unresolved = shop.status()["jobs"]["unresolved"]
+    assert len(shop.outputs()) >= 400 - 2 * unresolved
+    shop.assert_adds_up()

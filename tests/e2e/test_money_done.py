@@ -80,6 +80,21 @@ def test_invariant_2_force_pays_again_once_and_replaces(shop: Shop):
     assert creates(shop) == 5
 
 
+@pytest.mark.parametrize(("flags", "content"), [((), b"mine"), (("--force",), None)])
+def test_invariant_5_a_job_that_was_forced_once_replaces_nothing_later(shop: Shop, flags, content):
+    """A second photo of the same content turns up where somebody else's file has its result's name."""
+    shop.photo("a/1.png", colour=7)
+    assert shop.run("--force").code == 0
+    shop.photo("b/2.png", colour=7)
+    theirs = shop.output / "b" / "2.png"
+    theirs.parent.mkdir()
+    theirs.write_bytes(b"mine")
+    ran = shop.run("-y", *flags)
+    assert ran.code == 0
+    assert ran.err.count("not in this ledger") == (content is not None)
+    assert theirs.read_bytes() == (content or (shop.output / "a" / "1.png").read_bytes())
+
+
 def test_invariant_2_force_with_duplicates_pays_once(shop: Shop):
     """One job a key also then."""
     shop.photo("a.png", colour=5)
