@@ -8,6 +8,8 @@ programs keep it busy, trust the ratio of the seconds in which this one worked.
 """
 
 import argparse
+import contextlib
+import io
 import os
 import resource
 import subprocess
@@ -142,7 +144,8 @@ def measure(folder: Path) -> None:
     second_s = seconds(lambda: plan(settings), 5)
     again_s = seconds(lambda: bare_walk(folder / "photos"), 5)
     walk_s = Taken(min(walk_s.clock, again_s.clock), min(walk_s.busy, again_s.busy))
-    command_s = seconds(lambda: show_plan(settings), 5)
+    with contextlib.redirect_stdout(io.StringIO()):
+        command_s = seconds(lambda: show_plan(settings), 5)
     done = plan(settings)
     assert sum(done.skipped.values()) == number, done
     rows = [
