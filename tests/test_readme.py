@@ -63,6 +63,7 @@ ELSEWHERE: Final = {
     "BATCHBG_API_SPEC=openapi.json pytest -m contract": ".ci/run does it",
     "export MAGIC_HOUR_API_KEY=mhk_live_...": "every test here sets it",
     "python -m tests.contract.record": "tests/contract/test_cassettes.py",
+    "python -m tests.benchmarks": "tests/test_benchmarks.py, a few jobs of each",
     "python -m tests.tools.evaluate_cutout": "tests/sandbox/test_cutout.py holds its figures; it takes minutes",
     "curl -s http://127.0.0.1:8787/_sandbox/books": "tests/contract/test_rehearsals.py",
     "curl -d '{\"credits\": 1000}' http://127.0.0.1:8787/_sandbox/config": "tests/contract/test_rehearsals.py",
