@@ -9,7 +9,7 @@ from batchbg.core.lifecycle import JobState
 from batchbg.core.model import KnownJob, Look, Size, Slot, Stamp
 from batchbg.ledger.credits import upsert
 from batchbg.ledger.engine import Tx
-from batchbg.ledger.tables import assets, events, folders, jobs, meta, outputs, photos, runs
+from batchbg.ledger.tables import LACKING, assets, events, folders, jobs, meta, outputs, photos, runs
 
 T = TypeVar("T")
 
@@ -218,26 +218,16 @@ def slots_holding(connection: sa.Connection, job_id: str | None = None) -> Itera
 
 def undelivered(connection: sa.Connection) -> list[str]:
     """Return the done jobs whose result some slot still wants."""
-    query = (
-        sa.select(outputs.c.wanted_job_id)
-        .join(jobs, jobs.c.id == outputs.c.wanted_job_id)
-        .where(
-            jobs.c.state == JobState.DONE,
-            sa.or_(outputs.c.saved_job_id.is_(None), outputs.c.saved_job_id != outputs.c.wanted_job_id),
-        )
-        .distinct()
-    )
+    is_done = sa.exists().where(jobs.c.id == outputs.c.wanted_job_id, jobs.c.state == JobState.DONE)
+    query = sa.select(outputs.c.wanted_job_id).where(LACKING, is_done).distinct()
     return [str(job_id) for job_id in connection.scalars(query)]
 
 
 def awaiting(connection: sa.Connection, output_root_id: int) -> set[str]:
     """Return the paths in an output folder that want a result they do not hold."""
-    query = sa.select(outputs.c.path).where(
-        outputs.c.folder_id == output_root_id,
-        outputs.c.wanted_job_id.is_not(None),
-        sa.or_(outputs.c.saved_job_id.is_(None), outputs.c.saved_job_id != outputs.c.wanted_job_id),
-    )
-    return set(connection.scalars(query))
+    # A condition on the folder would have the database look at all its outputs, in place of the few that lack theirs.
+    lacking = connection.execute(sa.select(outputs.c.folder_id, outputs.c.path).where(LACKING))
+    return {path for folder_id, path in lacking if folder_id == output_root_id}
 
 
 def lost_file(tx: Tx, slot: Slot) -> None:

@@ -139,6 +139,11 @@ outputs = sa.Table(
 )
 """One row an output path: the photo that owns it, for good, and the result it holds."""
 
+LACKING = outputs.c.wanted_job_id.is_not(None) & outputs.c.saved_job_id.is_distinct_from(outputs.c.wanted_job_id)
+"""The condition that an output wants a result it does not hold: few do, night after night, of very many."""
+
+sa.Index("ix_outputs_lacking", outputs.c.wanted_job_id, sqlite_where=LACKING, postgresql_where=LACKING)
+
 jobs = sa.Table(
     "jobs",
     metadata,

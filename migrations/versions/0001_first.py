@@ -118,6 +118,17 @@ def upgrade() -> None:
         op.f("ix_outputs_folder_id_saved_photo_sha256"), "outputs", ["folder_id", "saved_photo_sha256"], unique=False
     )
     op.create_index(op.f("ix_outputs_wanted_job_id"), "outputs", ["wanted_job_id"], unique=False)
+    lacking = sa.text("wanted_job_id IS NOT NULL AND saved_job_id IS DISTINCT FROM wanted_job_id")
+    if op.get_bind().dialect.name == "sqlite":
+        lacking = sa.text("wanted_job_id IS NOT NULL AND saved_job_id IS NOT wanted_job_id")
+    op.create_index(
+        "ix_outputs_lacking",
+        "outputs",
+        ["wanted_job_id"],
+        unique=False,
+        sqlite_where=lacking,
+        postgresql_where=lacking,
+    )
     op.create_table(
         "photos",
         sa.Column("folder_id", sa.Integer(), nullable=False),
