@@ -27,6 +27,7 @@ from batchbg.api.limiter import RateLimiter, Urgency
 from batchbg.api.transport import Carrier
 from batchbg.core.backoff import pause_s
 from batchbg.core.outcome import (
+    Ambiguous,
     Answer,
     Created,
     Outcome,
@@ -36,6 +37,7 @@ from batchbg.core.outcome import (
     is_account_refusal,
     retry_after_s,
 )
+from batchbg.core.text import scrub, scrubbed
 from batchbg.errors import (
     AccountRefused,
     ApiUnreachable,
@@ -158,9 +160,11 @@ class MagicHour:
         if isinstance(reply, Answer):
             self._heed(reply, now)
         outcome = classify(reply, now)
-        return (
-            outcome if isinstance(outcome, Created) else dataclasses.replace(outcome, reason=self._hide(outcome.reason))
-        )
+        if isinstance(outcome, Created):
+            if self._hide(outcome.project_id) == outcome.project_id:
+                return outcome
+            outcome = Ambiguous("the project id in the answer holds the API key")
+        return dataclasses.replace(outcome, reason=self._hide(outcome.reason))
 
     async def project(self, project_id: str) -> wire.Project:
         """GET /v1/image-projects/{id}.
@@ -251,10 +255,10 @@ class MagicHour:
         self._heed(reply, now)
         if 200 <= reply.status < 300 and not reply.broken:
             try:
-                return json.loads(reply.body)
+                return scrubbed(json.loads(reply.body), self._key)
             except (ValueError, RecursionError) as error:
                 raise ApiUnreachable(f"{what}: {reply.status} with a body that is no JSON") from error
-        code, message = error_text(reply.body)
+        code, message = map(self._hide, error_text(reply.body))
         text = self._hide(" ".join(part for part in (f"{what}: {reply.status}", code, message, reply.broken) if part))
         if is_account_refusal(reply.status, code):
             raise AccountRefused(text, status=reply.status)
@@ -291,7 +295,7 @@ class MagicHour:
 
     def _hide(self, text: str) -> str:
         """Take the key out of a message: a server may echo it, and messages are kept."""
-        return text.replace(self._key, "***")
+        return scrub(text, self._key)
 
     def _heed(self, reply: Answer, now: datetime.datetime) -> None:
         """Hold everything back together where the server says that it is too much."""
