@@ -21,6 +21,7 @@ from batchbg.errors import BatchbgError, ExitCode
 
 COMMANDS: Final = {
     "init": "Write a commented config.toml; print files for cron and systemd.",
+    "trust": "Let a config.toml say where the key and pictures go.",
     "plan": "Show what would be done, why, and what it costs.",
     "run": "Put every photo of a folder on a new background.",
     "resume": "Finish what earlier runs began, without looking for photos.",

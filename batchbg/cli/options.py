@@ -2,7 +2,6 @@
 
 import dataclasses
 import functools
-import logging
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -10,9 +9,9 @@ from typing import Any, Final, TypeVar
 
 import click
 
-from batchbg.cli.logs import say, set_up_logging
+from batchbg.cli.logs import set_up_logging
 from batchbg.errors import ConfigError
-from batchbg.settings import BY_KEY, Setting, load, misspelt_variables
+from batchbg.settings import BY_KEY, Setting, load
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -120,8 +119,6 @@ def with_settings(
                     raise
                 return refused(error, flags)
             set_up_logging(settings)
-            for warning in misspelt_variables(os.environ):
-                say(f"batchbg: {warning}", logging.WARNING)
             return command(settings=settings, **parameters)
 
         wrapped: Any = wrapper

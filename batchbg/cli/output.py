@@ -1,6 +1,5 @@
 """What commands print, and what they ask."""
 
-import json
 import os
 import sys
 from typing import Any
@@ -8,6 +7,7 @@ from typing import Any
 import click
 
 from batchbg.cli.logs import say
+from batchbg.core.text import as_json, shown
 from batchbg.settings import Settings
 
 
@@ -17,9 +17,19 @@ def note(text: str, settings: Settings) -> None:
         say(text)
 
 
+def tell(text: str, *, err: bool = False) -> None:
+    """Print one line for people, on stdout or stderr; whatever foreign text is in it cannot touch the terminal."""
+    click.echo(shown(text), err=err)
+
+
+def styled(text: str, **style: Any) -> str:
+    """Return foreign text in a style of ours, for a line that is printed as it is."""
+    return click.style(shown(text), **style)
+
+
 def print_json(value: Any) -> None:
     """Print one JSON object on stdout."""
-    click.echo(json.dumps(value, ensure_ascii=True))
+    click.echo(as_json(value))
 
 
 def money(credits: int, settings: Settings) -> str:

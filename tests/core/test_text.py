@@ -21,7 +21,7 @@ KEY = "mhk_live_0Abc/123+456defGHI789"
     ("text", "seen"),
     [
         ("plain name.jpg", "plain name.jpg"),
-        ("Größe – 写真 👩‍👩‍👧.png", "Größe – 写真 👩‍👩‍👧.png"),
+        ("Größe 写真 \u200d\u200c.png", "Größe 写真 \u200d\u200c.png"),
         ("\x1b[31mred\x1b[0m", r"\e[31mred\e[0m"),
         ("\x1b]0;title\x07", r"\e]0;title\x07"),
         ("\x9b31m", r"\x9b31m"),
@@ -151,6 +151,8 @@ def test_a_json_value_is_scrubbed_to_its_last_text():
     """Names of members are texts too; numbers and the shape stay."""
     body = {"error": {"message": f"bad {KEY}", KEY: [KEY, 5, None, True]}, "n": 1.5}
     assert scrubbed(body, KEY) == {"error": {"message": "bad ***", "***": ["***", 5, None, True]}, "n": 1.5}
+    assert scrubbed(["http://x/?by=any", "for any"], "any") == ["http://x/?by=any", "for ***"]
+    assert scrubbed(f"http://x/?by={KEY}", KEY) == "http://x/?by=***"
     deep: list[object] = []
     for _ in range(5000):
         deep = [deep]
