@@ -27,6 +27,7 @@ from batchbg.core.pairing import Tolerance
 from batchbg.errors import ConfigError
 from batchbg.key_file import read_key
 from batchbg.trust import is_own, own_folder, read_regular, trusts, was_trusted
+from batchbg.words import anyway, meant
 
 MAGIC_HOUR_URL: Final = "https://api.magichour.ai"
 """The API's host. Source: the spec's servers list; every path begins with /v1."""
@@ -704,9 +705,10 @@ def _read(setting: Setting, raw: Any, where: str) -> Any:
 
 
 def suggestion(word: str, known: Sequence[str] | Mapping[str, Any]) -> str:
-    """Return "; did you mean ...?" for the nearest known word, or ""."""
-    near = difflib.get_close_matches(word, list(known), n=1, cutoff=0.5)
-    return f"; did you mean {near[0]!r}?" if near else ""
+    """Return "; did you mean ...?" for the known word that was meant, or ""."""
+    if found := meant(word, known, 0.5):
+        return f"; did you mean {found!r}?"
+    return f"; {said}" if (said := anyway(word)) else ""
 
 
 # -- the environment ---------------------------------------------------------------------------------------------------
@@ -740,20 +742,20 @@ def _check_variables(environ: Mapping[str, str]) -> None:
         if not re.match(r"BATCH_?BG[_-]", variable, re.IGNORECASE) or variable == "BATCHBG_CONFIG":
             continue
         setting = known.get(variable)
-        if setting is None and (meant := _meant(variable, known)):
-            raise ConfigError(f"{variable} is no setting; did you mean {meant}? Until then nothing is done")
+        if setting is None and (right := _meant_variable(variable, known)):
+            raise ConfigError(f"{variable} is no setting; did you mean {right}? Until then nothing is done")
         if setting is not None and setting.key in LIMITING and not environ[variable].strip():
             raise ConfigError(f"{variable} is empty; give it {setting.kind.expects}, or `unset {variable}`")
 
 
-def _meant(variable: str, known: Mapping[str, Setting]) -> str:
+def _meant_variable(variable: str, known: Mapping[str, Setting]) -> str:
     """Return the variable that was most likely meant; "" where it is none of ours."""
     name = re.sub(r"^BATCH_?BG[_-]+", "", variable.upper()).replace("-", "_")
     names = [one.removeprefix("BATCHBG_") for one in (*known, "BATCHBG_CONFIG")]
     near = difflib.get_close_matches(name, names, n=1, cutoff=0.75)
     if not near and _LIMITING_WORDS.search(name):
         limits = [one.removeprefix("BATCHBG_") for one, setting in known.items() if setting.key in LIMITING]
-        near = difflib.get_close_matches(name, limits, n=1, cutoff=0.0)
+        near = [meant(name, limits, 0.0)]
     return f"BATCHBG_{near[0]}" if near else ""
 
 

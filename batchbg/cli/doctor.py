@@ -10,6 +10,8 @@ import click
 
 from batchbg.cli import output
 from batchbg.cli.options import COMMON, with_settings
+from batchbg.cli.suggest import located
+from batchbg.core.text import shown
 from batchbg.doctor import Finding, examine, programs
 from batchbg.errors import ConfigError, ExitCode
 from batchbg.settings import Settings, config_file
@@ -54,10 +56,11 @@ def _tell(findings: Iterable[Finding], *, as_json: bool, quiet: bool) -> None:
         if as_json or (quiet and finding.verdict == "ok"):
             continue
         click.echo(
-            f"{click.style(f'{finding.verdict:4}', fg=COLOURS[finding.verdict])}  {finding.name}: {finding.text}"
+            f"{click.style(f'{finding.verdict:4}', fg=COLOURS[finding.verdict])}  "
+            + shown(located(f"{finding.name}: {finding.text}"))
         )
         if finding.mend:
-            click.echo(f"      {finding.mend}")
+            output.tell(f"      {finding.mend}")
     failed = any(finding.verdict == "fail" for finding in told)
     if as_json:
         output.print_json({"ok": not failed, "findings": [dataclasses.asdict(finding) for finding in told]})
