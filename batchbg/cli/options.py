@@ -46,6 +46,7 @@ SCAN: Final = (
     "first_page",
     "portable_names",
     "force",
+    "again",
 )
 """What is planned."""
 
