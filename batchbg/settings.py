@@ -380,7 +380,7 @@ SETTINGS: Final[tuple[Setting, ...]] = (
         "Bytes of the largest file that the account's plan takes: 200 MB on Free, 2 GB on Creator, 5 GB on Pro, 10 GB on"
         " Business. Larger photos are rejected.",
     ),
-    Setting("api_key_file", PATH, None, "File that holds the API key and that others cannot read."),
+    Setting("api_key_file", PATH, None, "File that holds the API key, one line, and that others cannot read."),
     Setting(
         "ping_url",
         TEXT,

@@ -140,7 +140,9 @@ def with_settings(
                 setting = dataclasses.replace(setting, help=REHEARSALS)
             wrapped = _option(setting)(wrapped)
         where = click.Path(path_type=Path)
-        return click.option("--config", type=where, metavar="FILE", help="Settings [default: ./config.toml].")(wrapped)  # type: ignore[no-any-return]
+        return click.option(
+            "--config", type=where, metavar="FILE", help="Settings, which count as yours [default: ./config.toml]."
+        )(wrapped)  # type: ignore[no-any-return]
 
     return decorate
 
