@@ -1,4 +1,4 @@
-"""The README says what is so: every command line in it is executed, every option in it exists."""
+"""The README and the topics say what is so: every command line in them is executed, every option in them exists."""
 
 import re
 import shlex
@@ -10,12 +10,20 @@ import pytest
 from click.testing import CliRunner
 
 from batchbg.cli import COMMANDS, group
+from batchbg.cli.help import TOPICS
+from batchbg.core.lifecycle import JobState
+from batchbg.errors import ExitCode
+from batchbg.settings import SETTINGS
 from tests.e2e.conftest import Shop, brisk, sandbox, shop
 
 __all__ = ["brisk", "sandbox", "shop"]
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+TEXTS: Final = {"README": README} | {
+    topic: (ROOT / "batchbg" / "topics" / f"{topic}.md").read_text(encoding="utf-8") for topic in TOPICS
+}
+ALL: Final = "\n\n".join(TEXTS.values())
 
 EXECUTED: Final[dict[str, tuple[tuple[str, int], ...]]] = {
     "batchbg init [DIR]": (("batchbg init elsewhere", 0),),
@@ -23,26 +31,47 @@ EXECUTED: Final[dict[str, tuple[tuple[str, int], ...]]] = {
     "batchbg init shop": (("batchbg init shop", 0),),
     "batchbg init shop --cron": (("batchbg init shop --cron", 0),),
     "batchbg init shop --systemd": (("batchbg init shop --systemd", 0),),
+    "batchbg plan": (("batchbg plan photos", 0),),
+    "batchbg plan [PHOTOS]": (("batchbg plan photos", 0),),
     ".venv/bin/batchbg plan photos -b backgrounds -v": (("batchbg plan photos -b backgrounds -v", 0),),
+    "batchbg plan photos -b backgrounds --save plan.jsonl": (
+        ("batchbg plan photos -b backgrounds --save plan.jsonl", 0),
+    ),
     ".venv/bin/batchbg run photos -b backgrounds --max-credits 50": (
         ("batchbg run photos -b backgrounds --max-credits 50", 8),
     ),
     ".venv/bin/batchbg run photos -b backgrounds --yes": (("batchbg run photos -b backgrounds --yes", 3),),
-    ".venv/bin/batchbg report": (("batchbg report", 0),),
-    "batchbg resolve JOB --project-id ID": (("batchbg resolve {job} --project-id {project}", 0),),
+    "batchbg jobs --state unresolved": (("batchbg jobs --state unresolved", 0),),
+    "batchbg resolve JOB --project-id ID": (("batchbg resolve {unresolved} --project-id {project}", 0),),
+    "batchbg resolve JOB --charged": (("batchbg resolve {unresolved} --charged", 0),),
+    "batchbg resolve JOB --not-charged": (("batchbg resolve {unresolved} --not-charged", 0),),
     "batchbg resolve JOB ...": (("batchbg resolve --all --charged", 0), ("batchbg resolve --all --not-charged", 0)),
+    "batchbg retry JOB --pay-again": (("batchbg retry {failed} --pay-again", 0),),
     "batchbg resume": (("batchbg resume", 0),),
     "batchbg retry": (("batchbg retry", 0),),
     "batchbg retry [JOB ...]": (("batchbg retry", 0),),
+    "batchbg run photos -b backgrounds --plan plan.jsonl": (
+        ("batchbg run photos -b backgrounds --plan plan.jsonl", 0),
+    ),
+    "batchbg run photos -b backgrounds -o web --format webp": (
+        ("batchbg run photos -b backgrounds -o web --format webp", 0),
+    ),
     "batchbg rescue": (("batchbg rescue", 0),),
-    "batchbg audit": (("batchbg audit", 0),),
+    ".venv/bin/batchbg report": (("batchbg report", 0),),
+    "batchbg audit": (("batchbg audit", 3),),  # what was said not to be charged had been
     "batchbg status": (("batchbg status", 0),),
-    "batchbg jobs [--state S]": (("batchbg jobs", 0), ("batchbg jobs --state rejected", 0)),
-    "batchbg plan [PHOTOS]": (("batchbg plan photos", 0),),
+    "batchbg jobs --json": (("batchbg jobs --json", 0),),
+    "batchbg jobs --state rejected": (("batchbg jobs --state rejected", 0),),
+    "batchbg jobs [--state S]": (("batchbg jobs", 0), ("batchbg jobs --state done", 0)),
+    "batchbg run": (("batchbg run photos", 0),),
     "batchbg run [PHOTOS]": (("batchbg run photos", 0),),
     "batchbg report [-o FILE]": (("batchbg report -o page.html", 0),),
     "batchbg account": (("batchbg account", 0),),
+    "batchbg doctor": (("batchbg doctor photos", 0),),
     "batchbg doctor [PHOTOS]": (("batchbg doctor photos", 0),),
+    "batchbg ledger upgrade": (("batchbg ledger upgrade", 0),),
+    "batchbg ledger check": (("batchbg ledger check", 0),),
+    "batchbg ledger export": (("batchbg ledger export", 0), ("batchbg ledger export --table events", 0)),
     "batchbg ledger upgrade, check, export": (
         ("batchbg ledger upgrade", 0),
         ("batchbg ledger check", 0),
@@ -51,8 +80,14 @@ EXECUTED: Final[dict[str, tuple[tuple[str, int], ...]]] = {
     "batchbg sandbox --help": (("batchbg sandbox --help", 0),),
     "batchbg run photos -b backgrounds --sandbox": (("batchbg run photos -b backgrounds --sandbox", 0),),
     "batchbg demo": (("batchbg demo", 0),),
+    **{
+        f"batchbg help {topic}": ((f"batchbg help {topic}", 0),) for topic in TOPICS if f"`batchbg help {topic}`" in ALL
+    },
 }
-"""As written, and as typed with the exit code that is due; in the order of typing."""
+"""As written, and as typed with the exit code that is due; in the order of typing.
+
+``{unresolved}`` and ``{failed}`` are the first such job, ``{project}`` the unresolved one's project at the service.
+"""
 
 ELSEWHERE: Final = {
     "python3 -m venv .venv && .venv/bin/pip install -e '.[dev]' && .venv/bin/batchbg demo": ".ci/run does it",
@@ -75,26 +110,32 @@ ELSEWHERE: Final = {
 }
 """What is executed by other means, and where."""
 
+REHEARSED: Final = ("Rehearse a bad day", "A bad day")
+"""Headings of the rehearsals."""
+
+NAME: Final = "batchbg <id>-<attempt>"
+"""A project's name, which only looks like a command."""
+
 A_COMMAND = re.compile(
     r"(\.venv|batchbg|python3?|pip|pytest|curl|kill|eval|export|_BATCHBG|BATCHBG_API|MAGIC)[/ _]?\S*($| )"
 )
 
 
 def written() -> set[str]:
-    """Return every command line of the README: lines of its shell blocks, and what stands between backticks.
+    """Return every command line of the texts: lines of their shell blocks, and what stands between backticks.
 
     But for the blocks of the rehearsals, which tests/contract/test_rehearsals.py compares and executes.
     """
     found = set()
-    for heading, text in (part.partition("\n")[::2] for part in README.split("\n## ")):
+    for heading, text in (part.partition("\n")[::2] for part in ALL.split("\n## ")):
         blocks = re.findall(r"```sh\n(.*?)```", text, re.DOTALL)
-        if heading != "Rehearse a bad day":
+        if heading not in REHEARSED:
             for block in blocks:
                 lines = block.replace("\\\n", " ").splitlines()
                 found |= {re.sub(r"\s+# .*", "", line).strip() for line in lines if line and not line.startswith("#")}
         for span in re.findall(r"`([^`]+)`", re.sub(r"```.*?```", "", text, flags=re.DOTALL)):
             one = " ".join(span.split())
-            if A_COMMAND.match(one) and (" " in one or one == "pytest") and "/pool/" not in one:
+            if A_COMMAND.match(one) and (" " in one or one == "pytest") and "/pool/" not in one and one != NAME:
                 found.add(one)
     return found
 
@@ -118,15 +159,52 @@ def options_of(*path: str) -> set[str]:
     return own.union(*(options_of(*path, name) for name in inner))
 
 
-def test_every_option_of_the_readme_is_one():
-    known = {"--help"}.union(*(options_of(name) for name in COMMANDS))
+@pytest.mark.parametrize("name", TEXTS)
+def test_every_option_that_is_written_is_one(name: str):
+    known = {"--help"}.union(*(options_of(command) for command in COMMANDS))
     known |= {"--live"}  # of tests.contract.record
-    assert set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", README)) - known == set()
+    assert set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", TEXTS[name])) - known == set()
 
 
-def test_every_option_of_run_is_in_the_readme():
+def tables() -> str:
+    """Return the tables of options that the topics end with."""
+    return "\n".join(TEXTS[topic].partition("\n## Options\n")[2] for topic in TOPICS)
+
+
+def test_every_option_of_run_has_its_line_in_a_table_of_one_topic():
+    """With its short form: where a reader of the README is sent."""
     for option in options_of("run"):
-        assert re.search(re.escape(option) + r"(?![\w-])", README), option
+        rows = [row for row in tables().splitlines() if re.search(re.escape(f"`{option}") + r"[` ]", row)]
+        assert len(rows) == 1, option
+
+
+def test_every_setting_without_an_option_has_its_line_too():
+    for setting in SETTINGS:
+        if not setting.flags and setting.field != "photos":
+            assert re.search(rf"^\| `(\[budget\] )?{setting.field}` \|", tables(), re.MULTILINE), setting.key
+
+
+def test_every_default_in_the_tables_is_the_default():
+    """A word or a number in the second column; what is more than that is not compared."""
+    shown = dict(re.findall(r"^\| `(\w+)` \| `?([\w.]+)`? \|", tables(), re.MULTILINE))
+    shown |= {
+        option.replace("-", "_"): default
+        for option, default in re.findall(r"`--([a-z-]+)[^|]*` \| `?([\w.-]+)`? \|", tables().replace("\\|", "/"))
+    }
+    for setting in SETTINGS:
+        if setting.field in shown and setting.field not in ("ledger", "config", "base_url"):
+            text = shown[setting.field]
+            same = {"none": None, "off": False}.get(text, text)
+            read = setting.kind.read(same) if isinstance(same, str) else same
+            assert read == setting.default or (read is None and setting.default in (None, ())), setting.key
+
+
+def test_every_state_and_exit_code_is_told():
+    for state in JobState:
+        assert f"| `{state.value}` |" in TEXTS["states"]
+    codes = TEXTS["json"].partition("## Exit codes")[2].partition("\n## ")[0]
+    for code in ExitCode:
+        assert re.search(rf"^\| ([0-9]+, )*{code.value}(, [0-9]+)* \|", codes, re.MULTILINE), code
 
 
 READING = ("status", "jobs", "report", "plan", "doctor")
@@ -143,21 +221,29 @@ def test_what_only_looks_does_not_say_that_it_starts_the_sandbox(name: str):
 @pytest.mark.timeout(180)
 def test_the_command_lines_do_what_they_say(shop: Shop):
     """A shop's first week, in the order in which the README tells it."""
-    for number in range(12):
+    for number in range(16):
         shop.photo(f"photo-{number:02d}.png")
     shop.background("wood.png")
     shop.setting("BASE_URL", shop.base_url)
-    shop.faults.add("create", "hang_up", nth=11)  # the first of the second run
+    for nth in (11, 13, 15):  # in the second run, and never two in a row
+        shop.faults.add("create", "hang_up", nth=nth)
     for commands in EXECUTED.values():
         for text, code in commands:
-            if "{job}" in text:
-                job = shop.batchbg("jobs", "--state", "unresolved").out.split()[0]
-                project = next(made.project_id for made in shop.creates() if job in made.name)
-                text = text.format(job=job, project=project)
-            program, *arguments = shlex.split(text)
+            program, *arguments = shlex.split(filled(shop, text))
             assert program == "batchbg"
             result = shop.batchbg(*arguments)
             assert result.code == code, (text, result.out, result.err)
     assert (shop.folder / "page.html").is_file()
+    assert len(list((shop.folder / "web").glob("*.webp"))) == 16
     assert (shop.folder / "output-sandbox").is_dir()
     assert (shop.folder / "batchbg-demo" / "report.html").is_file()
+
+
+def filled(shop: Shop, text: str) -> str:
+    """Return a command line with the jobs that it means."""
+    state = next((state for state in ("unresolved", "failed") if f"{{{state}}}" in text), None)
+    if state is None:
+        return text
+    job = shop.batchbg("jobs", "--state", state).out.split()[0]
+    project = next((made.project_id for made in shop.creates() if job in made.name), "")
+    return text.format(**{state: job, "project": project})
