@@ -23,29 +23,28 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 TEXTS: Final = {"README": README} | {
     topic: (ROOT / "batchbg" / "topics" / f"{topic}.md").read_text(encoding="utf-8") for topic in TOPICS
 }
-ALL: Final = "\n\n".join(TEXTS.values())
+CONTRIBUTING: Final = (ROOT / ".github" / "CONTRIBUTING.md").read_text(encoding="utf-8")
+ALL: Final = "\n\n".join([*TEXTS.values(), CONTRIBUTING])
 
 EXECUTED: Final[dict[str, tuple[tuple[str, int], ...]]] = {
-    "batchbg init [DIR]": (("batchbg init elsewhere", 0),),
+    "batchbg help": (("batchbg help", 0),),
+    "batchbg help TOPIC": tuple((f"batchbg help {topic}", 0) for topic in TOPICS),
+    "batchbg help COMMAND": (("batchbg help run", 0), ("batchbg help ledger check", 0)),
     "batchbg init": (("batchbg init another", 0),),
     "batchbg init shop": (("batchbg init shop", 0),),
     "batchbg init shop --cron": (("batchbg init shop --cron", 0),),
     "batchbg init shop --systemd": (("batchbg init shop --systemd", 0),),
     "batchbg plan": (("batchbg plan photos", 0),),
-    "batchbg plan [PHOTOS]": (("batchbg plan photos", 0),),
-    ".venv/bin/batchbg plan photos -b backgrounds -v": (("batchbg plan photos -b backgrounds -v", 0),),
+    "batchbg plan photos -b backgrounds -v": (("batchbg plan photos -b backgrounds -v", 0),),
     "batchbg plan photos -b backgrounds --save plan.jsonl": (
         ("batchbg plan photos -b backgrounds --save plan.jsonl", 0),
     ),
-    ".venv/bin/batchbg run photos -b backgrounds --max-credits 50": (
-        ("batchbg run photos -b backgrounds --max-credits 50", 8),
-    ),
-    ".venv/bin/batchbg run photos -b backgrounds --yes": (("batchbg run photos -b backgrounds --yes", 3),),
+    "batchbg run photos -b backgrounds --max-credits 50": (("batchbg run photos -b backgrounds --max-credits 50", 8),),
+    "batchbg run photos -b backgrounds --yes": (("batchbg run photos -b backgrounds --yes", 3),),
     "batchbg jobs --state unresolved": (("batchbg jobs --state unresolved", 0),),
     "batchbg resolve JOB --project-id ID": (("batchbg resolve {unresolved} --project-id {project}", 0),),
     "batchbg resolve JOB --charged": (("batchbg resolve {unresolved} --charged", 0),),
     "batchbg resolve JOB --not-charged": (("batchbg resolve {unresolved} --not-charged", 0),),
-    "batchbg resolve JOB ...": (("batchbg resolve --all --charged", 0), ("batchbg resolve --all --not-charged", 0)),
     "batchbg retry JOB --pay-again": (("batchbg retry {failed} --pay-again", 0),),
     "batchbg resume": (("batchbg resume", 0),),
     "batchbg retry": (("batchbg retry", 0),),
@@ -56,27 +55,25 @@ EXECUTED: Final[dict[str, tuple[tuple[str, int], ...]]] = {
     "batchbg run photos -b backgrounds -o web --format webp": (
         ("batchbg run photos -b backgrounds -o web --format webp", 0),
     ),
+    "batchbg run photos -b backgrounds --include mugs/blue.jpg --background-policy oak.jpg --force --max-credits 5": (
+        (
+            "batchbg run photos -b backgrounds --include photo-03.png --background-policy wood.png --force"
+            " --max-credits 5",
+            0,
+        ),
+    ),
     "batchbg rescue": (("batchbg rescue", 0),),
-    ".venv/bin/batchbg report": (("batchbg report", 0),),
+    "batchbg report": (("batchbg report", 0),),
     "batchbg audit": (("batchbg audit", 3),),  # what was said not to be charged had been
     "batchbg status": (("batchbg status", 0),),
     "batchbg jobs --json": (("batchbg jobs --json", 0),),
     "batchbg jobs --state rejected": (("batchbg jobs --state rejected", 0),),
-    "batchbg jobs [--state S]": (("batchbg jobs", 0), ("batchbg jobs --state done", 0)),
+    "batchbg jobs": (("batchbg jobs", 0),),
     "batchbg run": (("batchbg run photos", 0),),
-    "batchbg run [PHOTOS]": (("batchbg run photos", 0),),
-    "batchbg report [-o FILE]": (("batchbg report -o page.html", 0),),
-    "batchbg account": (("batchbg account", 0),),
     "batchbg doctor": (("batchbg doctor photos", 0),),
-    "batchbg doctor [PHOTOS]": (("batchbg doctor photos", 0),),
     "batchbg ledger upgrade": (("batchbg ledger upgrade", 0),),
     "batchbg ledger check": (("batchbg ledger check", 0),),
     "batchbg ledger export": (("batchbg ledger export", 0), ("batchbg ledger export --table events", 0)),
-    "batchbg ledger upgrade, check, export": (
-        ("batchbg ledger upgrade", 0),
-        ("batchbg ledger check", 0),
-        ("batchbg ledger export", 0),
-    ),
     "batchbg sandbox --help": (("batchbg sandbox --help", 0),),
     "batchbg run photos -b backgrounds --sandbox": (("batchbg run photos -b backgrounds --sandbox", 0),),
     "batchbg demo": (("batchbg demo", 0),),
@@ -90,19 +87,25 @@ EXECUTED: Final[dict[str, tuple[tuple[str, int], ...]]] = {
 """
 
 ELSEWHERE: Final = {
-    "python3 -m venv .venv && .venv/bin/pip install -e '.[dev]' && .venv/bin/batchbg demo": ".ci/run does it",
-    ".venv/bin/pytest": "this is it",
+    "python3 -m venv .venv && .venv/bin/pip install '.[sandbox]' && .venv/bin/batchbg demo": ".ci/run does it",
+    ". .venv/bin/activate": ".ci/run does it",
+    ".venv/bin/pip install -e '.[dev]' && .venv/bin/pytest": ".ci/run does it",
+    "python3 -m venv .venv && .venv/bin/pip install -e '.[dev]'": ".ci/run does it",
+    ".venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/mypy && .venv/bin/pytest": ".ci/run does it",
     "pytest": "this is it",
-    "pytest -m slow": ".ci/run does it",
+    'pytest -m "slow and not browser"': ".ci/run does it",
+    "pytest -m browser": ".ci/run does it",
+    "pytest -m contract": ".ci/run does it",
     "pip install -e '.[contract]'": ".ci/run does it",
     "BATCHBG_API_SPEC=openapi.json pytest -m contract": ".ci/run does it",
-    "export MAGIC_HOUR_API_KEY=mhk_live_...": "every test here sets it",
+    "python -m tests.tools.floors": ".ci/run does it",
     "python -m tests.contract.record": "tests/contract/test_cassettes.py",
+    "pip install pre-commit && pre-commit install": "test_the_hooks_are_what_ci_runs, but for the installing",
+    "export MAGIC_HOUR_API_KEY=mhk_live_...": "every test here sets it",
     "python -m tests.benchmarks": "tests/test_benchmarks.py, a few jobs of each",
     "python -m tests.tools.evaluate_cutout": "tests/sandbox/test_cutout.py holds its figures; it takes minutes",
     "curl -s http://127.0.0.1:8787/_sandbox/books": "tests/contract/test_rehearsals.py",
     "curl -d '{\"credits\": 1000}' http://127.0.0.1:8787/_sandbox/config": "tests/contract/test_rehearsals.py",
-    "batchbg sandbox [--port N]": "tests/sandbox/test_command.py",
     'eval "$(_BATCHBG_COMPLETE=bash_source batchbg)"': "tests/cli/test_commands.py",
     "_BATCHBG_COMPLETE=fish_source batchbg | source": "tests/cli/test_commands.py",
     "kill -USR1 PID": "tests/cli/test_progress.py",
@@ -110,8 +113,11 @@ ELSEWHERE: Final = {
 }
 """What is executed by other means, and where."""
 
-REHEARSED: Final = ("Rehearse a bad day", "A bad day")
-"""Headings of the rehearsals."""
+REHEARSED: Final = "A bad day"
+"""Heading of the rehearsals."""
+
+MOST_WORDS: Final = 1_300
+"""Of the README, as `wc -w` counts them: what is read in one sitting. The rest is for topics."""
 
 NAME: Final = "batchbg <id>-<attempt>"
 """A project's name, which only looks like a command."""
@@ -129,7 +135,7 @@ def written() -> set[str]:
     found = set()
     for heading, text in (part.partition("\n")[::2] for part in ALL.split("\n## ")):
         blocks = re.findall(r"```sh\n(.*?)```", text, re.DOTALL)
-        if heading not in REHEARSED:
+        if heading != REHEARSED:
             for block in blocks:
                 lines = block.replace("\\\n", " ").splitlines()
                 found |= {re.sub(r"\s+# .*", "", line).strip() for line in lines if line and not line.startswith("#")}
@@ -143,6 +149,47 @@ def written() -> set[str]:
 def test_every_command_line_is_executed_here_or_named_with_its_place():
     """And nothing is executed here that nobody reads there."""
     assert written() == EXECUTED.keys() | ELSEWHERE.keys()
+
+
+def test_the_readme_is_read_in_one_sitting():
+    assert len(README.split()) <= MOST_WORDS
+
+
+def test_every_link_of_the_readme_leads_somewhere_and_every_topic_is_linked():
+    targets = [target for target in re.findall(r"\]\(([^)\s]+)\)", README) if "://" not in target]
+    assert [target for target in targets if not (ROOT / target).exists()] == []
+    assert {f"batchbg/topics/{topic}.md" for topic in TOPICS} <= set(targets)
+
+
+def test_every_place_that_contributing_names_is_there():
+    """Files and folders between backticks; a name within one of them where a dotted or bare name follows it."""
+    for span in re.findall(r"`([\w./]+)`", CONTRIBUTING):
+        if "/" in span and "NAME" not in span and "NNNN" not in span:
+            assert (ROOT / span).exists(), span
+    for name, file in re.findall(r"`([A-Z_]{4,})` in `([\w./]+)`", CONTRIBUTING):
+        assert re.search(rf"\b{name}\b", (ROOT / file).read_text(encoding="utf-8")), (name, file)
+
+
+def test_what_is_pasted_from_contributing_is_what_ci_does():
+    """Each step of the set-up, in the order in which .ci/run takes them."""
+    done = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+    at = 0
+    for step in (
+        "-m venv",
+        "install --quiet -e '.[dev]'",
+        'ruff" check .',
+        'ruff" format --check .',
+        'mypy"',
+        'pytest"',
+    ):
+        at = done.index(step, at)
+
+
+def test_the_hooks_are_what_ci_runs():
+    """And no hook is fetched from anywhere."""
+    config = (ROOT / ".pre-commit-config.yaml").read_text(encoding="utf-8")
+    assert re.findall(r"repo: (\S+)", config) == ["local"]
+    assert re.findall(r"entry: (\w+ ?\w*)", config) == ["ruff check", "ruff format", "mypy"]
 
 
 def options_of(*path: str) -> set[str]:
@@ -162,7 +209,6 @@ def options_of(*path: str) -> set[str]:
 @pytest.mark.parametrize("name", TEXTS)
 def test_every_option_that_is_written_is_one(name: str):
     known = {"--help"}.union(*(options_of(command) for command in COMMANDS))
-    known |= {"--live"}  # of tests.contract.record
     assert set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", TEXTS[name])) - known == set()
 
 
@@ -233,7 +279,7 @@ def test_the_command_lines_do_what_they_say(shop: Shop):
             assert program == "batchbg"
             result = shop.batchbg(*arguments)
             assert result.code == code, (text, result.out, result.err)
-    assert (shop.folder / "page.html").is_file()
+    assert (shop.output / "report.html").is_file()
     assert len(list((shop.folder / "web").glob("*.webp"))) == 16
     assert (shop.folder / "output-sandbox").is_dir()
     assert (shop.folder / "batchbg-demo" / "report.html").is_file()
