@@ -12,6 +12,7 @@
         RequestRefused            this request is wrong and will stay wrong: this photo only
       PhotoChanged                the file is not the one that was looked at: left for the next run
       ResultUnusable              a download that is no whole picture
+      DecoderDied                 the process that decoded a picture ended over it: this file only
       BudgetExceeded          8   no room under a cap: raised before anything is sent
       KeyInDoubt                  the same photo and background may be paid for already: this job waits
       IllegalTransition       1   a bug here, not in the input
@@ -130,6 +131,18 @@ class PlanLeft(BatchbgError):
 
 class ResultUnusable(BatchbgError):
     """What was downloaded is not a whole picture."""
+
+
+class DecoderDied(BatchbgError):
+    """The process that decoded a picture came to its end over it.
+
+    Attributes:
+        killed: from outside, so that it may go well another time.
+    """
+
+    def __init__(self, message: str, *, killed: bool = False) -> None:
+        super().__init__(message)
+        self.killed = killed
 
 
 class BudgetExceeded(BatchbgError):
