@@ -90,10 +90,22 @@ def run(settings: Settings, key: str, command: str, reporter: Reporter, prepare:
         try:
             if made:
                 reporter.ledger_made(str(ledger.path))
+            ledger.watch()
             _check_kind(ledger, settings)
             return _Run(settings, key, command, ledger, reporter, prepare).go()
         finally:
+            if ledger.is_lost:
+                _tell_projects(ledger)
             ledger.close()
+
+
+def _tell_projects(ledger: Ledger) -> None:
+    """Print every project of a ledger that was taken away: nobody else knows of them."""
+    log.error("the ledger %s is not the one that this run wrote to; these are its projects:", ledger.path)
+    with contextlib.suppress(LedgerError), ledger.reading() as connection:
+        for job in jobs.in_states(connection, frozenset(JobState)):
+            if job.project_id is not None:
+                log.error("%s: job %s, %s, project id %s", job.photo_path, job.id, job.state, job.project_id)
 
 
 def _check_kind(ledger: Ledger, settings: Settings) -> None:

@@ -194,8 +194,7 @@ class MagicHour:
         found = wire.project(body, project_id)
         if found is None:
             raise ApiUnreachable("the project's answer cannot be read, or is that of another project")
-        # A server may echo what it was sent, and these are kept.
-        return dataclasses.replace(found, name=self._hide(found.name), error=self._hide(found.error))
+        return found
 
     async def put(self, target: wire.UploadTarget, body: Body, size: int) -> None:
         """PUT ``size`` bytes to an upload address.

@@ -37,6 +37,7 @@ COMMANDS: Final = {
     "sandbox": "Serve a stand-in for the API, to rehearse against.",
     "demo": "Run the sample photos through the sandbox, for nothing.",
     "ledger": "Upgrade, check and export the ledger.",
+    "help": "Show a page about a topic, or a command's help.",
 }
 """In the order of --help, in which a person meets them; here, so that a list of them imports none."""
 
@@ -88,6 +89,7 @@ def group(ctx: click.Context) -> None:
     See what would be done:    batchbg plan photos -b backgrounds
     Do it, under a cap:        batchbg run photos -b backgrounds --max-credits 200
     Go on after a power cut:   batchbg resume
+    Read about a subject:      batchbg help
     """
     if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
         ctx.color = False
