@@ -760,6 +760,8 @@ def _check_variables(environ: Mapping[str, str]) -> None:
             raise ConfigError(f"{variable} is no setting; did you mean {right}? Until then nothing is done")
         if setting is not None and setting.key in LIMITING and not environ[variable].strip():
             raise ConfigError(f"{variable} is empty; give it {setting.kind.expects}, or `unset {variable}`")
+        if setting is not None and len({environ[one] for one in setting.variables if environ.get(one)}) > 1:
+            raise ConfigError(f"{' and '.join(setting.variables)} are the same setting, with two values; unset one")
 
 
 def _meant_variable(variable: str, known: Mapping[str, Setting]) -> str:

@@ -12,7 +12,6 @@ from tqdm import tqdm
 from batchbg.cli import output
 from batchbg.cli.options import COMMON, RESULTS, SCAN, Sectioned, settings_keys, with_settings
 from batchbg.cli.progress import Progress
-from batchbg.core.text import shown
 from batchbg.errors import ConfigError, ExitCode
 from batchbg.folder_plan import Line
 from batchbg.ledger.engine import Ledger
@@ -85,7 +84,7 @@ def _plan(settings: Settings, save: Path | None) -> tuple[Tally, Outlook]:
             elif settings.verbose:
                 # Beside the one JSON object stdout has to stay empty.
                 text = _text(line, price)
-                output.note(text, settings) if settings.json else tqdm.write(shown(text))
+                output.note(text, settings) if settings.json else output.tell_above_bar(text)
             if file and line.entry:
                 write_entry(file, line.entry)
         return planner.tally, _outlook(ledger, settings)
