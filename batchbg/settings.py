@@ -380,7 +380,7 @@ SETTINGS: Final[tuple[Setting, ...]] = (
         "Bytes of the largest file that the account's plan takes: 200 MB on Free, 2 GB on Creator, 5 GB on Pro, 10 GB on"
         " Business. Larger photos are rejected.",
     ),
-    Setting("api_key_file", PATH, None, "File that holds the API key and that others cannot read."),
+    Setting("api_key_file", PATH, None, "File that holds the API key, one line, and that others cannot read."),
     Setting(
         "ping_url",
         TEXT,
@@ -643,7 +643,7 @@ def _parsed(path: Path, content: bytes) -> dict[str, Any]:
             flat[key] = value
     for key in flat:
         if key not in BY_KEY:
-            raise ConfigError(f"{path}: there is no setting {key!r}{suggestion(key, BY_KEY)}")
+            raise ConfigError(f"{path}: there is no setting {key!r}{_key_suggestion(key)}")
     return flat
 
 
@@ -713,10 +713,16 @@ def _read(setting: Setting, raw: Any, where: str) -> Any:
 
 
 def suggestion(word: str, known: Sequence[str] | Mapping[str, Any]) -> str:
-    """Return "; did you mean ...?" for the known word that was meant, or ""."""
-    if found := meant(word, known, 0.5):
+    """Return "; did you mean ...?" for the nearest known word, or ""."""
+    near = difflib.get_close_matches(word, list(known), n=1, cutoff=0.5)
+    return f"; did you mean {near[0]!r}?" if near else ""
+
+
+def _key_suggestion(key: str) -> str:
+    """Return what was meant by a key that is none of ours, or ""; never one that spends."""
+    if found := meant(key, BY_KEY, 0.5):
         return f"; did you mean {found!r}?"
-    return f"; {said}" if (said := anyway(word)) else ""
+    return f"; {said}" if (said := anyway(key)) else ""
 
 
 # -- the environment ---------------------------------------------------------------------------------------------------

@@ -249,7 +249,7 @@ class MagicHour:
         request = httpx.Request("GET", url, headers=AGENT, extensions={"timeout": TIMEOUT.as_dict()})
         async with self._storage.send(request) as response:
             if response.is_redirect:
-                return str(urljoin(url, response.headers.get("location", "")))
+                return scrub(str(urljoin(url, response.headers.get("location", ""))), self._key)
             if not response.is_success:
                 _raise_storage("download from", url, response)
             size = 0

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import shlex
 from typing import Final
 
 from batchbg.api.client import MagicHour
@@ -267,7 +268,8 @@ class Submitter:
                     continue
                 log.error("job %s has project id %s, which the ledger cannot take: %s", job.id, project_id, error)
                 if asyncio.get_running_loop().time() >= deadline or self._stop.leaving:
-                    log.error("write it down: `batchbg resolve %s --project-id %s` brings it back", job.id, project_id)
+                    typed = shlex.quote(project_id)  # which a server wrote
+                    log.error("write it down: `batchbg resolve %s --project-id %s` brings it back", job.id, typed)
                     raise
             await asyncio.sleep(1.0)
 
