@@ -23,10 +23,12 @@ from batchbg.api.wire import Account
 from batchbg.core import pilot
 from batchbg.core.lifecycle import FINAL, PAID, JobState
 from batchbg.core.planning import FAILED_BEFORE
+from batchbg.core.price import Price
 from batchbg.core.standing import Standing
 from batchbg.disk.results import try_out
 from batchbg.errors import (
     AccountRefused,
+    AccountUnreadable,
     ApiError,
     BatchbgError,
     ConfigError,
@@ -35,14 +37,15 @@ from batchbg.errors import (
     LedgerError,
     PlanLeft,
 )
-from batchbg.ledger import catalog, credits, jobs, plans, runs
+from batchbg.ledger import catalog, credits, jobs, orders, plans, runs
 from batchbg.ledger.engine import Ledger, Tx, enter, exists, held, open_ledger
 from batchbg.ledger.jobs import Budget
 from batchbg.ledger.writer import Writer
 from batchbg.planner import Planner, Tally
+from batchbg.pool.account import read_account
 from batchbg.pool.coming import Coming
 from batchbg.pool.deliver import Saving, sweep
-from batchbg.pool.drain import Limits, Pool, read_account
+from batchbg.pool.drain import Limits, Pool
 from batchbg.pool.refunds import ASKED_FOR_S
 from batchbg.pool.stop import Stop
 from batchbg.report.summary import Summary, of_run
@@ -125,7 +128,7 @@ def _replan_rehearsed(tx: Tx) -> None:
     for job in list(jobs.in_states(tx.connection, PAID)):
         if job.state is JobState.DOWNLOADING:
             job = jobs.reopen(tx, job, JobState.RENDERING, "its sandbox has ended")
-        ended = jobs.ended(tx, job, JobState.FAILED, "its sandbox has ended", credits_charged=0)
+        ended = jobs.ended(tx, job, JobState.FAILED, "its sandbox has ended", Price(0))
         jobs.reopen(tx, ended, JobState.PLANNED, "planned again")
 
 
@@ -154,6 +157,7 @@ class _Run:
         self._watch: Watch | None = None
         self._coming: Coming | None = None
         self._carried_over = 0
+        self._is_planned = False
         self._is_given_up = False
         self._loop: asyncio.AbstractEventLoop | None = None
         with ledger.transaction() as tx:
@@ -274,6 +278,7 @@ class _Run:
         except PlanLeft:
             return
         tally = planner.tally
+        self._is_planned = True
         with self._ledger.transaction(self._run.id) as tx:
             runs.describe(
                 tx,
@@ -285,6 +290,11 @@ class _Run:
                 skipped=sum(tally.skipped.values()),
                 ignored=tally.ignored,
             )
+
+    def _end_order(self, tx: Tx) -> None:
+        """End the order to pay again where all its photos were planned and none of its jobs is still to be done."""
+        if self._is_planned and self._planner and self._planner.order_id:
+            orders.end(tx, self._planner.order_id)
 
     def _take_up(self, tx: Tx) -> None:
         """Count what this run will work on: all that is paid for, and without a scan all that is planned."""
@@ -475,6 +485,9 @@ class _Run:
         except AccountRefused as error:
             self._stop.creates(ExitCode.ACCOUNT, f"the service refuses: {error}; check the key, then run again")
             return None
+        except AccountUnreadable as error:
+            code, why = ExitCode.ACCOUNT, f"the key lacks the permission to read the account: {error}"
+            log.warning("%s; the balance cannot be shown, nor vouch for a lost create", why)
         except ApiError as error:
             code, why = ExitCode.TEMPORARY, str(error)
             log.info("the account is not to be had: %s", error)
@@ -514,6 +527,7 @@ class _Run:
         # What happened is told also where the ledger can no longer be written.
         with contextlib.suppress(LedgerError), self._ledger.transaction(self._run.id) as tx:
             runs.describe(tx, **photos)
+            self._end_order(tx)
         self._judge(states, ever, tally)
         return Summary(states, photos, sums, room, self._stop.exit_code, self._reasons(states))
 

@@ -284,7 +284,14 @@ SETTINGS: Final[tuple[Setting, ...]] = (
         ("--on-mismatch",),
     ),
     Setting(
-        "force", SWITCH, False, "Pay again for what is done, and replace results.", ("--force", "--reprocess-existing")
+        "force",
+        SWITCH,
+        False,
+        "Pay again for what is done, and replace results. Given again, it goes on where it was stopped.",
+        ("--force", "--reprocess-existing"),
+    ),
+    Setting(
+        "again", SWITCH, False, "With --force: begin anew, also where an earlier --force is not done.", ("--again",)
     ),
     Setting(
         "first_page",
@@ -402,6 +409,7 @@ class Settings:
     background_map: Path | None
     on_mismatch: str
     force: bool
+    again: bool
     first_page: bool
     portable_names: bool
     format: str

@@ -45,6 +45,7 @@ SCAN: Final = (
     "first_page",
     "portable_names",
     "force",
+    "again",
 )
 """What is planned."""
 

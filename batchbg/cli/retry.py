@@ -24,7 +24,7 @@ def command(ctx: click.Context, settings: Settings, job: tuple[str, ...], pay_ag
     """Open failed and canceled jobs again, all of them or those named.
 
     One that was never created, or whose refund was seen, is planned again for the next run. One that is still
-    charged is asked for and downloaded again, which is free.
+    charged, or whose render was complete, is asked for and downloaded again, which is free.
 
     \b
     batchbg retry                 all of them
@@ -62,7 +62,7 @@ def _needs_service(settings: Settings, ids: tuple[str, ...], pay_again: bool) ->
     with ledger.reading() as connection:
         picked = mend.pick(connection, ids, mend.ENDED_BADLY)
     ledger.close()
-    return not pay_again and any(job.credits and job.project_id for job in picked)
+    return not pay_again and any(mend.may_be_had(job) and job.project_id for job in picked)
 
 
 def _print(done: mend.Retried, planned: tuple[str, ...]) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from batchbg.ledger.engine import held
+from batchbg.ledger.engine import HEAD, held
 from tests.cli.conftest import Terminal
 from tests.e2e.conftest import Shop
 
@@ -42,7 +42,7 @@ def test_all_is_well(shop: Shop):
         assert library in found["versions"]["text"]
     shop.run()
     again = doctor(shop, code=0)
-    assert "schema 0001" in again["ledger"]["text"]
+    assert f"schema {HEAD}" in again["ledger"]["text"]
     assert again["lock"]["verdict"] == "ok"
 
 
