@@ -14,6 +14,7 @@
       WrongProject                a project bears another job's name: nothing of it is taken
       PhotoChanged                the file is not the one that was looked at: left for the next run
       ResultUnusable              a download that is no whole picture
+      DecoderDied                 the process that decoded a picture ended over it: this file only
       BudgetExceeded          8   no room under a cap: raised before anything is sent
         EarlierCapReached     8   no room under the cap of the run that began this job; others may go on
       PriceInDoubt            7   the service named an odd price: no create until a person has judged it
@@ -152,6 +153,18 @@ class PlanLeft(BatchbgError):
 
 class ResultUnusable(BatchbgError):
     """What was downloaded is not a whole picture."""
+
+
+class DecoderDied(BatchbgError):
+    """The process that decoded a picture came to its end over it.
+
+    Attributes:
+        killed: from outside, so that it may go well another time.
+    """
+
+    def __init__(self, message: str, *, killed: bool = False) -> None:
+        super().__init__(message)
+        self.killed = killed
 
 
 class BudgetExceeded(BatchbgError):

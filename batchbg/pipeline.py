@@ -40,6 +40,7 @@ from batchbg.errors import (
 from batchbg.ledger import catalog, credits, jobs, orders, plans, runs
 from batchbg.ledger.engine import Ledger, Tx, enter, exists, held, open_ledger
 from batchbg.ledger.jobs import Budget
+from batchbg.ledger.outlook import Outlook, outlook
 from batchbg.ledger.writer import Writer
 from batchbg.planner import Planner, Tally
 from batchbg.pool.account import read_account
@@ -89,10 +90,22 @@ def run(settings: Settings, key: str, command: str, reporter: Reporter, prepare:
         try:
             if made:
                 reporter.ledger_made(str(ledger.path))
+            ledger.watch()
             _check_kind(ledger, settings)
             return _Run(settings, key, command, ledger, reporter, prepare).go()
         finally:
+            if ledger.is_lost:
+                _tell_projects(ledger)
             ledger.close()
+
+
+def _tell_projects(ledger: Ledger) -> None:
+    """Print every project of a ledger that was taken away: nobody else knows of them."""
+    log.error("the ledger %s is not the one that this run wrote to; these are its projects:", ledger.path)
+    with contextlib.suppress(LedgerError), ledger.reading() as connection:
+        for job in jobs.in_states(connection, frozenset(JobState)):
+            if job.project_id is not None:
+                log.error("%s: job %s, %s, project id %s", job.photo_path, job.id, job.state, job.project_id)
 
 
 def _check_kind(ledger: Ledger, settings: Settings) -> None:
@@ -305,6 +318,12 @@ class _Run:
         with self._ledger.reading() as connection:
             return jobs.counts(connection, self._run.id)[JobState.PLANNED]
 
+    def _outlook(self) -> Outlook:
+        """Return what the jobs that are yet to be created would cost, and what they would find."""
+        settings, budget = self._settings, self._budget
+        with self._ledger.reading() as connection:
+            return outlook(connection, self._run.id, budget.caps, settings.base_url, settings.zone, budget.id)
+
     def _may_start_unasked(self) -> bool:
         """Tell whether a batch of any size may start, so that it need not be known how large it is."""
         settings = self._settings
@@ -322,7 +341,7 @@ class _Run:
         unasked = self._settings.sandbox or self._settings.yes or self._settings.pilot is not None
         if unasked or limit < 0 or new <= limit:
             return True
-        return self._reporter.ask(new)
+        return self._reporter.ask(self._outlook())
 
     def _try_outputs(self) -> None:
         """Pay for nothing that cannot be saved; a scan has tried its own output folder before it began."""
@@ -393,7 +412,7 @@ class _Run:
     async def _after_pilot(self, pool: Pool, number: int) -> None:
         """Show what the pilot made, and go on with the rest where a person says so."""
         left = self._planned()
-        if await asyncio.to_thread(self._reporter.pilot_done, number, left):
+        if await asyncio.to_thread(self._reporter.pilot_done, number, self._outlook()):
             if self._watch is not None:
                 self._watch.total += left
             await pool.drain()

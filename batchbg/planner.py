@@ -16,7 +16,8 @@ from batchbg.choosing import ByPairing, Chooser, Transparent, background_of, rea
 from batchbg.core.model import Look, Size, Stamp
 from batchbg.core.pairing import Background, Pairing
 from batchbg.core.planning import DONE_BEFORE
-from batchbg.disk.look import UNREADABLE, Terms, look
+from batchbg.disk.decoding import look
+from batchbg.disk.look import UNREADABLE, Terms
 from batchbg.disk.scan import Listing, Rules, listed, walk
 from batchbg.errors import ConfigError, PhotoChanged, PlanLeft
 from batchbg.folder_plan import FolderPlan, Line, Roots, name_outputs

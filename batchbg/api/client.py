@@ -29,6 +29,7 @@ from batchbg.api.limiter import RateLimiter, Urgency
 from batchbg.api.transport import Carrier
 from batchbg.core.backoff import pause_s
 from batchbg.core.outcome import (
+    Ambiguous,
     Answer,
     Created,
     Outcome,
@@ -38,6 +39,7 @@ from batchbg.core.outcome import (
     is_account_refusal,
     retry_after_s,
 )
+from batchbg.core.text import scrub, scrubbed
 from batchbg.errors import (
     AccountRefused,
     AccountUnreadable,
@@ -175,7 +177,9 @@ class MagicHour:
             self._heed(reply, now)
         outcome = classify(reply, now)
         if isinstance(outcome, Created):
-            return outcome
+            if self._hide(outcome.project_id) == outcome.project_id:
+                return outcome
+            outcome = Ambiguous("the project id in the answer holds the API key")
         return dataclasses.replace(outcome, reason=self._hide(outcome.reason))
 
     async def project(self, project_id: str) -> wire.Project:
@@ -190,8 +194,7 @@ class MagicHour:
         found = wire.project(body, project_id)
         if found is None:
             raise ApiUnreachable("the project's answer cannot be read, or is that of another project")
-        # A server may echo what it was sent, and these are kept.
-        return dataclasses.replace(found, name=self._hide(found.name), error=self._hide(found.error))
+        return found
 
     async def put(self, target: wire.UploadTarget, body: Body, size: int) -> None:
         """PUT ``size`` bytes to an upload address.
@@ -285,10 +288,10 @@ class MagicHour:
         self._heed(reply, now)
         if 200 <= reply.status < 300 and not reply.broken:
             try:
-                return json.loads(reply.body)
+                return scrubbed(json.loads(reply.body), self._key)
             except (ValueError, RecursionError) as error:
                 raise ApiUnreachable(f"{what}: {reply.status} with a body that is no JSON") from error
-        code, message = error_text(reply.body)
+        code, message = map(self._hide, error_text(reply.body))
         text = self._hide(" ".join(part for part in (f"{what}: {reply.status}", code, message, reply.broken) if part))
         if is_account_refusal(reply.status, code):
             raise AccountRefused(text, status=reply.status)
@@ -333,7 +336,7 @@ class MagicHour:
 
     def _hide(self, text: str) -> str:
         """Take the key out of a message: a server may echo it, and messages are kept."""
-        return text.replace(self._key, "***")
+        return scrub(text, self._key)
 
     def _heed(self, reply: Answer, now: datetime.datetime) -> None:
         """Hold everything back together where the server says that it is too much."""

@@ -40,11 +40,11 @@ def command(settings: Settings, verdict: Verdict | None) -> None:
     except AccountUnreadable as error:
         raise AccountUnreadable(f"the key lacks the permission to read the account ({error}); give it one") from error
     if found is None:
-        click.echo("the service has no account operation", err=True)
+        output.tell("the service has no account operation", err=True)
     if settings.json:
         output.print_json({name: getattr(found, name, None) for name in ("id", "tier", "credits")})
     elif found is not None:
-        click.echo(f"account {found.id}, {found.tier or 'unknown'} plan: {found.credits} credits")
+        output.tell(f"account {found.id}, {found.tier or 'unknown'} plan: {found.credits} credits")
 
 
 async def read(settings: Settings, key: str) -> Account | None:

@@ -5,6 +5,7 @@ import os
 import click
 
 from batchbg import mend
+from batchbg.cli import output
 from batchbg.cli.completing import job_ids
 from batchbg.cli.options import COMMON, with_settings
 from batchbg.core.lifecycle import JobState
@@ -45,8 +46,8 @@ def command(
     key = api_key(settings, os.environ) if project_id is not None else ""
     settled = mend.resolve(settings, key, job, project_id=project_id, charged=charged, unnamed=yes_it_is)
     for one in settled:
-        click.echo(f"{one.id}: {one.state}  {one.photo_path}")
+        output.tell(f"{one.id}: {one.state}  {one.photo_path}")
     if not settled:
-        click.echo("there are no unresolved jobs")
+        output.tell("there are no unresolved jobs")
     elif not charged:
-        click.echo("`batchbg resume` goes on with them")
+        output.tell("`batchbg resume` goes on with them")

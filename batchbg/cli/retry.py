@@ -5,7 +5,7 @@ import os
 import click
 
 from batchbg import mend, pipeline
-from batchbg.cli import closing
+from batchbg.cli import closing, output
 from batchbg.cli.completing import job_ids
 from batchbg.cli.options import COMMON, RESULTS, with_settings
 from batchbg.cli.progress import Progress
@@ -67,8 +67,8 @@ def _needs_service(settings: Settings, ids: tuple[str, ...], pay_again: bool) ->
 
 def _print(done: mend.Retried, planned: tuple[str, ...]) -> None:
     if planned:
-        click.echo(f"{len(planned)} jobs planned again: `batchbg resume` does them", err=True)
+        output.tell(f"{len(planned)} jobs planned again: `batchbg resume` does them", err=True)
     for job_id in done.left:
-        click.echo(f"{job_id} is charged, its project unknown: --pay-again pays once more", err=True)
+        output.tell(f"{job_id} is charged, its project unknown: --pay-again pays once more", err=True)
     if not (planned or done.asked or done.left):
-        click.echo("there is nothing to retry", err=True)
+        output.tell("there is nothing to retry", err=True)

@@ -37,10 +37,17 @@ class Outlook:
         return self.jobs * self.price
 
 
-def outlook(connection: sa.Connection, run_id: str, caps: Caps, base_url: str, zone: datetime.tzinfo | None) -> Outlook:
-    """Return the outlook for what a run has planned and taken up."""
+def outlook(
+    connection: sa.Connection,
+    run_id: str,
+    caps: Caps,
+    base_url: str,
+    zone: datetime.tzinfo | None,
+    budget_id: str | None = None,
+) -> Outlook:
+    """Return the outlook for what a run has planned and taken up, under the budget of the run that it continues."""
     account = runs.account_behind(connection, base_url) or base_url
-    period = period_of(run_id, enter(connection, run_id).at, zone)
+    period = period_of(budget_id or run_id, enter(connection, run_id).at, zone)
     read_at = connection.scalar(
         sa.select(balances.c.at).where(balances.c.account == account).order_by(balances.c.id.desc()).limit(1)
     )

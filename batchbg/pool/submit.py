@@ -24,7 +24,7 @@ from batchbg.errors import (
     StaleJobError,
 )
 from batchbg.ledger import jobs
-from batchbg.ledger.engine import Ledger, enter
+from batchbg.ledger.engine import Ledger, Tx, enter
 from batchbg.ledger.jobs import Budget
 from batchbg.ledger.writer import Writer
 from batchbg.pool.evidence import Evidence
@@ -194,7 +194,7 @@ class Submitter:
             BudgetExceeded, KeyInDoubt, StaleJobError, LedgerError: nothing is reserved.
         """
         try:
-            job = await self._writer.do(jobs.reserve, job, self._budget)
+            job = await self._writer.do(self._intend, job)
             if not self._stop.no_creates:
                 return job
             job = await self._writer.do(jobs.not_created, job, "creates were stopped before it left")
@@ -203,6 +203,11 @@ class Submitter:
             raise
         await self._gate.leave(made_nothing=True)
         return job
+
+    def _intend(self, tx: Tx, job: Job) -> Job:
+        """Reserve in a ledger that is still the one at its path."""
+        self._ledger.check_still_there()
+        return jobs.reserve(tx, job, self._budget)
 
     async def _create(self, job: Job, photo: Asset, background: Asset | None, exchange: Exchange) -> Outcome:
         background_path = background.file_path if background else None

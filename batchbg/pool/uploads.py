@@ -13,7 +13,7 @@ from typing import Final
 from batchbg.api.client import Body, MagicHour, chunks_of
 from batchbg.api.wire import UploadTarget
 from batchbg.core.model import Job, Look, Size, Treatment
-from batchbg.disk.normalise import cover_crop, upright_copy
+from batchbg.disk.decoding import cover_crop, upright_copy
 from batchbg.disk.scan import stamp_of
 from batchbg.errors import ApiUnreachable, PhotoChanged, RequestRefused
 from batchbg.ledger import catalog

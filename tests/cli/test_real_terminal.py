@@ -87,7 +87,7 @@ def test_bar_logs_question_and_table_share_a_screen(shop: Shop):
     shop.wait_for(session.shows(r"batchbg: \d of 8 jobs"), 30)
     assert session.end() == 3
     lines = screen(session.text)
-    assert "8 new jobs, about 40 credits. Go on? [y/N]: y" in lines
+    assert "8 new jobs, about 40 credits; 10000 credits on the account; about 16 s. Go on?" in " ".join(lines)
     assert "done              7" in lines
     assert "unresolved        1" in lines
     assert lines[-2].startswith("next         batchbg jobs --state unresolved")
