@@ -40,7 +40,9 @@ EXECUTED: Final[dict[str, tuple[tuple[str, int], ...]]] = {
         ("batchbg plan photos -b backgrounds --save plan.jsonl", 0),
     ),
     "batchbg run photos -b backgrounds --max-credits 50": (("batchbg run photos -b backgrounds --max-credits 50", 8),),
-    "batchbg run photos -b backgrounds --yes": (("batchbg run photos -b backgrounds --yes", 3),),
+    "batchbg run photos -b backgrounds --max-credits 500": (
+        ("batchbg run photos -b backgrounds --max-credits 500", 3),
+    ),
     "batchbg jobs --state unresolved": (("batchbg jobs --state unresolved", 0),),
     "batchbg resolve JOB --project-id ID": (("batchbg resolve {unresolved} --project-id {project}", 0),),
     "batchbg resolve JOB --charged": (("batchbg resolve {unresolved} --charged", 0),),
@@ -64,6 +66,8 @@ EXECUTED: Final[dict[str, tuple[tuple[str, int], ...]]] = {
     ),
     "batchbg rescue": (("batchbg rescue", 0),),
     "batchbg report": (("batchbg report", 0),),
+    "batchbg account --accept-price": (("batchbg account --accept-price", 0),),
+    "batchbg account --dismiss-price": (("batchbg account --dismiss-price", 0),),
     "batchbg audit": (("batchbg audit", 3),),  # what was said not to be charged had been
     "batchbg status": (("batchbg status", 0),),
     "batchbg jobs --json": (("batchbg jobs --json", 0),),
@@ -220,7 +224,7 @@ def tables() -> str:
 def test_every_option_of_run_has_its_line_in_a_table_of_one_topic():
     """With its short form: where a reader of the README is sent."""
     for option in options_of("run"):
-        rows = [row for row in tables().splitlines() if re.search(re.escape(f"`{option}") + r"[` ]", row)]
+        rows = [row for row in tables().splitlines() if re.match(r"\|[^|]*" + re.escape(f"`{option}") + r"[` ]", row)]
         assert len(rows) == 1, option
 
 
