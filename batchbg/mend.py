@@ -206,8 +206,8 @@ def _check_project(ledger: Ledger, job: Job, project_id: str, project: Project, 
         )
     if project.name and not job.owns(project.name):
         raise ConfigError(
-            f"project {project_id} is called {project.name!r}, not {job.name!r}: it is another job's, or that of an"
-            " earlier attempt, and is not attached"
+            f"project {project_id} is called {project.name!r}: it is not job {job.id}'s, or that of an earlier attempt,"
+            f" and is not attached; its last create is called {job.name!r}"
         )
     with ledger.reading() as connection:
         other = jobs.by_project(connection, project_id)
