@@ -293,6 +293,13 @@ SETTINGS: Final[tuple[Setting, ...]] = (
         "Send the first page of multi-page TIFFs and animated files, which are else rejected.",
         ("--first-page",),
     ),
+    Setting(
+        "allow_blank",
+        SWITCH,
+        False,
+        "Send pictures in which nothing can be seen, too: all transparent, or a single pixel.",
+        ("--allow-blank",),
+    ),
     Setting("portable_names", SWITCH, False, "Name results so that Windows takes them too.", ("--portable-names",)),
     Setting(
         "format",
@@ -403,6 +410,7 @@ class Settings:
     on_mismatch: str
     force: bool
     first_page: bool
+    allow_blank: bool
     portable_names: bool
     format: str
     quality: int
