@@ -308,6 +308,13 @@ SETTINGS: Final[tuple[Setting, ...]] = (
         "Send the first page of multi-page TIFFs and animated files, which are else rejected.",
         ("--first-page",),
     ),
+    Setting(
+        "allow_blank",
+        SWITCH,
+        False,
+        "Send pictures in which nothing can be seen, too: all transparent, or a single pixel.",
+        ("--allow-blank",),
+    ),
     Setting("portable_names", SWITCH, False, "Name results so that Windows takes them too.", ("--portable-names",)),
     Setting(
         "format",
@@ -419,6 +426,7 @@ class Settings:
     force: bool
     again: bool
     first_page: bool
+    allow_blank: bool
     portable_names: bool
     format: str
     quality: int
