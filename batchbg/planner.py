@@ -147,7 +147,7 @@ class Planner:
         self._roots = Roots(
             self._photos, self.photo_root, self.output, self.output_root, self._background_root, awaited, self.order_id
         )
-        self._terms = Terms(settings.first_page, settings.max_upload_bytes)
+        self._terms = Terms(settings.first_page, settings.max_upload_bytes, settings.allow_blank)
         self._looked = looked
         self._tells_all = tells_all
         self._left = left

@@ -14,13 +14,13 @@ import os
 import re
 import shlex
 import tomllib
-import zoneinfo
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from batchbg.core import zone
 from batchbg.core.budget import Caps
 from batchbg.core.model import MAX_UPLOAD_BYTES
 from batchbg.core.naming import SUFFIXES
@@ -309,6 +309,13 @@ SETTINGS: Final[tuple[Setting, ...]] = (
         "Send the first page of multi-page TIFFs and animated files, which are else rejected.",
         ("--first-page",),
     ),
+    Setting(
+        "allow_blank",
+        SWITCH,
+        False,
+        "Send pictures in which nothing can be seen, too: all transparent, or a single pixel.",
+        ("--allow-blank",),
+    ),
     Setting("portable_names", SWITCH, False, "Name results so that Windows takes them too.", ("--portable-names",)),
     Setting(
         "format",
@@ -420,6 +427,7 @@ class Settings:
     force: bool
     again: bool
     first_page: bool
+    allow_blank: bool
     portable_names: bool
     format: str
     quality: int
@@ -474,7 +482,7 @@ class Settings:
     @property
     def zone(self) -> datetime.tzinfo | None:
         """Zone in which days and months begin; None is the system's."""
-        return zoneinfo.ZoneInfo(self.timezone) if self.timezone else None
+        return zone.named(self.timezone) if self.timezone else None
 
 
 class Origin(enum.Enum):
@@ -817,11 +825,8 @@ def _check(settings: Settings) -> None:
     if settings.ping_url is not None and not re.match(r"https?://[^/?#\s]+[^\s]*$", settings.ping_url):
         # It may hold a secret, so that it is not shown.
         raise ConfigError("ping_url: it is not an address such as https://hc-ping.com/your-check")
-    if settings.timezone:
-        try:
-            zoneinfo.ZoneInfo(settings.timezone)
-        except (zoneinfo.ZoneInfoNotFoundError, ValueError) as error:
-            raise ConfigError(f"timezone: {settings.timezone!r} is not known; try one like 'Europe/Berlin'") from error
+    if settings.timezone and not zone.is_known(settings.timezone):
+        raise ConfigError(f"timezone: {settings.timezone!r} is not known; try one like 'Europe/Berlin'")
 
 
 def is_loopback(host: str) -> bool:

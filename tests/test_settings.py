@@ -147,6 +147,7 @@ def test_defaults_are_those_of_the_contract():
         "on_mismatch": "fit",
         "force": False,
         "first_page": False,
+        "allow_blank": False,
         "format": "png",
         "quality": 90,
         "flatten": None,

@@ -4,6 +4,7 @@ import dataclasses
 import fnmatch
 import functools
 import os
+import re
 import stat
 from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
@@ -22,9 +23,29 @@ JUNK: Final = frozenset(
         "$recycle.bin",
         "system volume information",
         "lost+found",
+        "#recycle",
+        "@recycle",
+        "recycler",
+        "recycled",
+        "trash",
+        "network trash folder",
+        "temporary items",
+        "#snapshot",
+        "~snapshot",
+        "@recently-snapshot",
+        "lost.dir",
     }
 )
 """What systems leave in folders, casefolded; everything that begins with a dot is skipped as well."""
+
+LEFTOVER: Final = re.compile(
+    r"(~|_original|\.(bak|thm|part|partial|crdownload|download|opdownload|filepart|aria2|tmp|lrdata))$", re.IGNORECASE
+)
+"""Ends names of older versions, thumbnails and downloads that are not whole yet, and of folders of previews."""
+
+LIBRARIES: Final = (".photoslibrary", ".photolibrary", ".migratedphotolibrary", ".aplibrary")
+ORIGINALS: Final = frozenset({"originals", "masters"})
+"""Folders in a library of photos that hold them; in the others are copies that its program made."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -167,15 +188,17 @@ class _Tree:
         subfolders: list[str] = []
         ignored = 0
         is_filtered = bool(self._rules.include or self._rules.exclude)
+        is_library = (folder or self.root).casefold().endswith(LIBRARIES)
         try:
             # Entries are not kept for sorting: each holds on to all that the system told of it.
             with os.scandir(os.path.join(self.root, folder)) as entries:  # noqa: PTH118
                 for entry in entries:
                     name = entry.name
-                    if (name[0] == "." or name.casefold() in JUNK) and name not in named:
+                    if (name[0] == "." or name.casefold() in JUNK or LEFTOVER.search(name)) and name not in named:
                         ignored += 1
                     elif entry.is_dir(follow_symlinks=False):
-                        if is_deepest or entry.path in self._shut:
+                        is_copies = is_library and name.casefold() not in ORIGINALS
+                        if is_deepest or is_copies or entry.path in self._shut:
                             ignored += 1
                         else:
                             subfolders.append(name)
