@@ -16,6 +16,7 @@ import shlex
 import tomllib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -657,8 +658,14 @@ def _parsed(path: Path, content: bytes) -> dict[str, Any]:
 
 # -- trust -------------------------------------------------------------------------------------------------------------
 
-ENTRUSTED: Final = ("base_url", "api_key_file", "ping_url")
-"""Keys that say where the API key comes from and who is told; paths and the ledger are looked at as well."""
+ENTRUSTED: Final = MappingProxyType(
+    {
+        "base_url": "says to whom the API key and the photos are sent",
+        "api_key_file": "says which file is sent as the API key",
+        "ping_url": "says who is told of every run",
+    }
+)
+"""What only its user may say, and why; paths and the ledger are looked at as well."""
 
 
 def needs_trust(path: Path, table: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -668,7 +675,7 @@ def needs_trust(path: Path, table: Mapping[str, Any]) -> Iterator[tuple[str, str
         setting = BY_KEY[key]
         value = _from_file(setting, file)
         if key in ENTRUSTED and value != setting.default:
-            yield key, "says where the API key comes from or who is told"
+            yield key, ENTRUSTED[key]
         elif key == "ledger" and "://" in value and not _is_inside(_file_of(value), path.parent):
             yield key, "lies on a server or outside the file's folder"
         elif (setting.kind.path or (key == "files_from" and value != "-")) and not _is_inside(value, path.parent):
@@ -684,8 +691,8 @@ def _check_untrusted(file: _File, *, changed: bool) -> None:
     for key, what in needs_trust(file.path, file.table):
         since = ", and has changed since you trusted it" if changed else ""
         raise ConfigError(
-            f"{file.path}: {key} {what}, which counts only in a file that you trust: this one is not trusted{since};"
-            f" read it, then `batchbg trust`, or name it with --config"
+            f"{file.path}: {key} {what}: that counts only in a file that you trust. This one is not trusted{since};"
+            " read it, then `batchbg trust`, or name it with --config"
         )
 
 

@@ -308,6 +308,14 @@ def test_a_misspelt_variable_is_an_error_like_a_misspelt_key(variable, meant):
     assert caught.value.exit_code is ExitCode.USAGE
 
 
+def test_two_names_of_one_limit_may_not_disagree():
+    """Whichever was meant, the other would be ignored."""
+    environ = {"BATCHBG_PER_DAY": "10", "BATCHBG_BUDGET_PER_DAY": "10"}
+    assert load({}, environ).caps.day == 10
+    with pytest.raises(ConfigError, match="BATCHBG_PER_DAY and BATCHBG_BUDGET_PER_DAY"):
+        load({}, environ | {"BATCHBG_PER_DAY": "1000"})
+
+
 @pytest.mark.parametrize(
     "name", ["BATCHBG_BIN", "BATCHBG_HOME", "BATCHBG_API_SPEC", "_BATCHBG_COMPLETE", "BATCHBG", "X"]
 )

@@ -178,7 +178,8 @@ class MagicHour:
         outcome = classify(reply, now)
         if isinstance(outcome, Created):
             if self._hide(outcome.project_id) == outcome.project_id:
-                return outcome
+                price = dataclasses.replace(outcome.price, odd=self._hide(outcome.price.odd))
+                return dataclasses.replace(outcome, price=price)
             outcome = Ambiguous("the project id in the answer holds the API key")
         return dataclasses.replace(outcome, reason=self._hide(outcome.reason))
 

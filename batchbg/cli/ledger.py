@@ -74,9 +74,9 @@ def adopt(settings: Settings) -> None:
             if ledger.made:
                 say(f"new ledger: {ledger.path}")
             ledger.watch()
-            output = Path(os.path.realpath(settings.output))
-            for folder, before, now in identity.adopt(ledger, output if output.is_dir() else None):
-                click.echo(f"{folder}: was of {before or 'no ledger'}, now of {now}")
+            results = Path(os.path.realpath(settings.output))
+            for folder, before, now in identity.adopt(ledger, results if results.is_dir() else None):
+                output.tell(f"{folder}: was of {before or 'no ledger'}, now of {now}")
             list(identity.settle(ledger, None, None))
         finally:
             ledger.close()
@@ -98,7 +98,7 @@ def timezone(settings: Settings, zone: str | None) -> None:
     if zone is None:
         ledger = open_ledger(settings.ledger, create=False)
         with ledger.reading() as connection:
-            click.echo(identity.zone_of(connection) or "not bound yet: the next run binds it")
+            output.tell(identity.zone_of(connection) or "not bound yet: the next run binds it")
         ledger.close()
         return
     with held(settings.ledger, "ledger timezone", settings.retry_lock):
@@ -107,7 +107,7 @@ def timezone(settings: Settings, zone: str | None) -> None:
             identity.rebind_zone(ledger, zone)
         finally:
             ledger.close()
-    click.echo(f"days and months of {ledger.path} begin in {zone} from now on")
+    output.tell(f"days and months of {ledger.path} begin in {zone} from now on")
 
 
 @command.command()
@@ -125,7 +125,9 @@ def clock(settings: Settings, reset: bool) -> None:
         with ledger.reading() as connection:
             late, zone = identity.ahead_s(connection), core_zone.named(identity.zone_of(connection) or "UTC")
         ledger.close()
-        click.echo(f"the ledger's time is {_when(time.time() + late, zone)}, this machine's {_when(time.time(), zone)}")
+        output.tell(
+            f"the ledger's time is {_when(time.time() + late, zone)}, this machine's {_when(time.time(), zone)}"
+        )
         return
     with held(settings.ledger, "ledger clock", settings.retry_lock):
         ledger = open_ledger(settings.ledger, create=False)
@@ -135,7 +137,7 @@ def clock(settings: Settings, reset: bool) -> None:
                 zone = core_zone.named(identity.zone_of(connection) or "UTC")
         finally:
             ledger.close()
-    click.echo(f"{ledger.path} goes on at {_when(now, zone)}")
+    output.tell(f"{ledger.path} goes on at {_when(now, zone)}")
 
 
 def _when(at: float, zone: datetime.tzinfo) -> str:
