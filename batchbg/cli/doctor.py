@@ -12,7 +12,7 @@ from batchbg.cli import output
 from batchbg.cli.options import COMMON, with_settings
 from batchbg.doctor import Finding, examine, programs
 from batchbg.errors import ConfigError, ExitCode
-from batchbg.settings import Settings
+from batchbg.settings import Settings, config_file
 
 COLOURS = {"ok": "green", "warn": "yellow", "fail": "red"}
 
@@ -42,9 +42,8 @@ def command(ctx: click.Context, settings: Settings) -> None:
 
 def _config(ctx: click.Context) -> Path | None:
     """Return the config file in use, by the rules of ``load``."""
-    named = ctx.params.get("config") or os.environ.get("BATCHBG_CONFIG")
-    path = Path(named or "config.toml")
-    return path if named or path.exists() else None
+    path, is_named = config_file(os.environ, ctx.params.get("config"))
+    return path if is_named or path.exists() else None
 
 
 def _tell(findings: Iterable[Finding], *, as_json: bool, quiet: bool) -> None:
@@ -54,11 +53,10 @@ def _tell(findings: Iterable[Finding], *, as_json: bool, quiet: bool) -> None:
         told.append(finding)
         if as_json or (quiet and finding.verdict == "ok"):
             continue
-        click.echo(
-            f"{click.style(f'{finding.verdict:4}', fg=COLOURS[finding.verdict])}  {finding.name}: {finding.text}"
-        )
+        verdict = click.style(f"{finding.verdict:4}", fg=COLOURS[finding.verdict])
+        output.tell(f"{finding.name}: {finding.text}", head=f"{verdict}  ")
         if finding.mend:
-            click.echo(f"      {finding.mend}")
+            output.tell(f"      {finding.mend}")
     failed = any(finding.verdict == "fail" for finding in told)
     if as_json:
         output.print_json({"ok": not failed, "findings": [dataclasses.asdict(finding) for finding in told]})

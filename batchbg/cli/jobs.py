@@ -1,15 +1,14 @@
 """``batchbg jobs``: one line a job."""
 
-import json
-
 import click
 
+from batchbg.cli import output
 from batchbg.cli.options import COMMON, with_settings
 from batchbg.core.lifecycle import JobState
 from batchbg.core.model import Job
 from batchbg.ledger import catalog
 from batchbg.ledger import jobs as ledger_jobs
-from batchbg.ledger.engine import open_ledger
+from batchbg.ledger.engine import open_to_read
 from batchbg.settings import Settings
 
 REJECTED = "rejected"
@@ -28,7 +27,7 @@ def command(settings: Settings, state: str | None) -> None:
     batchbg jobs --state rejected
     batchbg jobs --json | jq -r 'select(.state == "done") | .output'
     """
-    ledger = open_ledger(settings.ledger, create=False)
+    ledger = open_to_read(settings.ledger)
     with ledger.reading() as connection:
         if state == REJECTED:
             for root, path, reason in catalog.rejected(connection):
@@ -69,5 +68,4 @@ def _line(job: Job) -> str:
 
 
 def _print(settings: Settings, value: dict[str, object], line: str) -> None:
-    # A name whose bytes are no text must not stop the list.
-    click.echo(json.dumps(value) if settings.json else line.encode("utf-8", "replace").decode())
+    output.print_json(value) if settings.json else output.tell(line)

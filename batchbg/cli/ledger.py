@@ -2,7 +2,6 @@
 
 import csv
 import datetime
-import json
 import os
 import sys
 import time
@@ -12,12 +11,14 @@ from typing import IO, Any
 
 import click
 
+from batchbg.cli import output
 from batchbg.cli.logs import say
 from batchbg.cli.options import COMMON, with_settings
 from batchbg.core import zone as core_zone
+from batchbg.core.text import as_json, cell
 from batchbg.errors import DiskError, ExitCode
 from batchbg.ledger import audit, export, identity
-from batchbg.ledger.engine import HEAD, held, open_ledger
+from batchbg.ledger.engine import HEAD, held, open_ledger, open_to_read
 from batchbg.settings import Settings
 
 
@@ -33,7 +34,7 @@ def upgrade(settings: Settings) -> None:
     with held(settings.ledger, "ledger upgrade", settings.retry_lock):
         ledger = open_ledger(settings.ledger, create=False)
         ledger.close()
-    click.echo(f"{ledger.path} is at schema {HEAD}")
+    output.tell(f"{ledger.path} is at schema {HEAD}")
 
 
 @command.command()
@@ -41,14 +42,14 @@ def upgrade(settings: Settings) -> None:
 @click.pass_context
 def check(ctx: click.Context, settings: Settings) -> None:
     """Compare every running total with its entries; 0 where all agree, 3 where something differs."""
-    ledger = open_ledger(settings.ledger, create=False)
+    ledger = open_to_read(settings.ledger)
     with ledger.reading() as connection:
         wrong = audit.check(connection)
     ledger.close()
     for line in wrong:
-        click.echo(line)
+        output.tell(line)
     if not wrong and not settings.quiet:
-        click.echo(f"{ledger.path}: everything adds up")
+        output.tell(f"{ledger.path}: everything adds up")
     ctx.exit(ExitCode.INCOMPLETE if wrong else ExitCode.OK)
 
 
@@ -73,9 +74,9 @@ def adopt(settings: Settings) -> None:
             if ledger.made:
                 say(f"new ledger: {ledger.path}")
             ledger.watch()
-            output = Path(os.path.realpath(settings.output))
-            for folder, before, now in identity.adopt(ledger, output if output.is_dir() else None):
-                click.echo(f"{folder}: was of {before or 'no ledger'}, now of {now}")
+            results = Path(os.path.realpath(settings.output))
+            for folder, before, now in identity.adopt(ledger, results if results.is_dir() else None):
+                output.tell(f"{folder}: was of {before or 'no ledger'}, now of {now}")
             list(identity.settle(ledger, None, None))
         finally:
             ledger.close()
@@ -95,9 +96,9 @@ def timezone(settings: Settings, zone: str | None) -> None:
     batchbg ledger timezone Europe/Berlin
     """
     if zone is None:
-        ledger = open_ledger(settings.ledger, create=False)
+        ledger = open_to_read(settings.ledger)
         with ledger.reading() as connection:
-            click.echo(identity.zone_of(connection) or "not bound yet: the next run binds it")
+            output.tell(identity.zone_of(connection) or "not bound yet: the next run binds it")
         ledger.close()
         return
     with held(settings.ledger, "ledger timezone", settings.retry_lock):
@@ -106,7 +107,7 @@ def timezone(settings: Settings, zone: str | None) -> None:
             identity.rebind_zone(ledger, zone)
         finally:
             ledger.close()
-    click.echo(f"days and months of {ledger.path} begin in {zone} from now on")
+    output.tell(f"days and months of {ledger.path} begin in {zone} from now on")
 
 
 @command.command()
@@ -120,11 +121,13 @@ def clock(settings: Settings, reset: bool) -> None:
     right. What was spent keeps its day.
     """
     if not reset:
-        ledger = open_ledger(settings.ledger, create=False)
+        ledger = open_to_read(settings.ledger)
         with ledger.reading() as connection:
             late, zone = identity.ahead_s(connection), core_zone.named(identity.zone_of(connection) or "UTC")
         ledger.close()
-        click.echo(f"the ledger's time is {_when(time.time() + late, zone)}, this machine's {_when(time.time(), zone)}")
+        output.tell(
+            f"the ledger's time is {_when(time.time() + late, zone)}, this machine's {_when(time.time(), zone)}"
+        )
         return
     with held(settings.ledger, "ledger clock", settings.retry_lock):
         ledger = open_ledger(settings.ledger, create=False)
@@ -134,7 +137,7 @@ def clock(settings: Settings, reset: bool) -> None:
                 zone = core_zone.named(identity.zone_of(connection) or "UTC")
         finally:
             ledger.close()
-    click.echo(f"{ledger.path} goes on at {_when(now, zone)}")
+    output.tell(f"{ledger.path} goes on at {_when(now, zone)}")
 
 
 def _when(at: float, zone: datetime.tzinfo) -> str:
@@ -147,8 +150,12 @@ def _when(at: float, zone: datetime.tzinfo) -> str:
 @click.option("-o", "--output", "target", type=click.Path(path_type=Path), metavar="FILE", help="[default: stdout]")
 @with_settings(*COMMON)
 def export_command(settings: Settings, form: str, table: str, target: Path | None) -> None:
-    """Write a table of the ledger as CSV or as one JSON object a line."""
-    ledger = open_ledger(settings.ledger, create=False)
+    """Write a table of the ledger as CSV or as one JSON object a line.
+
+    In CSV a text that a spreadsheet would take for a formula, since it begins with = + - @, a tab or a line's end, gets
+    an apostrophe in front; JSON has every text as it is.
+    """
+    ledger = open_to_read(settings.ledger)
     try:
         with ledger.reading() as connection:
             columns, rows = export.rows(connection, table)
@@ -167,14 +174,9 @@ def export_command(settings: Settings, form: str, table: str, target: Path | Non
 def _write(file: IO[str], form: str, columns: list[str], rows: Iterator[dict[str, Any]]) -> None:
     if form == "jsonl":
         for row in rows:
-            file.write(json.dumps(row) + "\n")
+            file.write(as_json(row) + "\n")
         return
     writer = csv.DictWriter(file, columns)
     writer.writeheader()
     for row in rows:
-        # A file name that is no text in any encoding must not stop the list.
-        writer.writerow({key: _plain(value) for key, value in row.items()})
-
-
-def _plain(value: Any) -> Any:
-    return value.encode("utf-8", "backslashreplace").decode() if isinstance(value, str) else value
+        writer.writerow({key: cell(value) for key, value in row.items()})

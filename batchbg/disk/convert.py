@@ -51,11 +51,11 @@ class Form:
         """What comes behind transparency; None where it stays."""
         return self.flatten or (WHITE if self.kind == "JPEG" else None)
 
-    def save(self, picture: Image.Image, path: Path) -> None:
-        """Write ``picture`` in this form, upright and in the colours it came in; other metadata is left behind.
+    def encode(self, picture: Image.Image) -> bytes:
+        """Return ``picture`` in this form, upright and in the colours it came in; other metadata is left behind.
 
         Raises:
-            OSError, ValueError: it cannot be written.
+            Exception: the format's encoder does not take it.
         """
         if orientation_of(picture) != 1:
             picture = ImageOps.exif_transpose(picture)
@@ -72,7 +72,7 @@ class Form:
             options |= {"subsampling": 0, "optimize": True}
         buffer = io.BytesIO()  # an encoder that writes to the file itself does not say that the disk is full
         picture.save(buffer, self.kind, icc_profile=profile, **options)
-        path.write_bytes(buffer.getbuffer())
+        return buffer.getvalue()
 
 
 def _is_plain(picture: Image.Image) -> bool:

@@ -9,6 +9,8 @@ from typing import Final
 from PIL import Image, ImageCms, ImageOps
 
 from batchbg.core.model import Size
+from batchbg.disk import room
+from batchbg.disk.formats import open_picture
 from batchbg.disk.look import orientation_of
 from batchbg.errors import PhotoChanged
 
@@ -47,11 +49,28 @@ def miniature(path: Path) -> Image.Image:
     Raises:
         PhotoChanged: it can no longer be read.
     """
-    with _opened(path) as opened:
+    with _opened(path, small=True) as opened:
         turn = _TURNS.get(orientation_of(opened))
         opened.draft("RGB", (8 * MINIATURE[0], 8 * MINIATURE[1]))
         small = opened.convert("RGBA").resize(MINIATURE, reducing_gap=1.0)
         return small.transpose(turn) if turn is not None else small
+
+
+def thumbnail(path: Path, side: int, quality: int) -> bytes:
+    """Return a WebP of the picture, upright, in sRGB, its longer side ``side`` pixels or fewer.
+
+    Raises:
+        PhotoChanged: it can no longer be read.
+    """
+    with _opened(path, small=True) as opened:
+        turn = _TURNS.get(orientation_of(opened))
+        # JPEG is decoded at reduced size; the rest is shrunk in two steps, the first of them cheap.
+        opened.thumbnail((side, side), Image.Resampling.LANCZOS, reducing_gap=2.0)
+        picture = to_srgb(opened)
+        picture = picture.transpose(turn) if turn is not None else picture
+        buffer = io.BytesIO()
+        picture.save(buffer, "WEBP", quality=quality, method=2)
+        return buffer.getvalue()
 
 
 def _read(path: Path) -> Image.Image:
@@ -67,17 +86,27 @@ def _read(path: Path) -> Image.Image:
 
 
 @contextlib.contextmanager
-def _opened(path: Path) -> Iterator[Image.Image]:
+def _opened(path: Path, *, small: bool = False) -> Iterator[Image.Image]:
     """Open a picture that could be decoded before; whatever happens to it now is a change.
+
+    Args:
+        path: the file.
+        small: it is shrunk at once, so that no copies of it are made.
 
     Raises:
         PhotoChanged: it can no longer be read.
     """
     try:
-        with Image.open(path) as opened:
+        with open_picture(path) as opened:
+            need = room.decoding(opened) + 2 * 4 * opened.width * opened.height * (not small)
+            if need > room.MOST_BYTES:
+                raise PhotoChanged(f"{path.name} takes too much memory to decode; save it smaller")
+            room.ask(need)
             yield opened
     except FileNotFoundError as error:
         raise PhotoChanged(f"{path.name} is gone") from error
+    except PhotoChanged:
+        raise
     except Exception as error:  # decoders raise anything on spoilt bytes
         raise PhotoChanged(f"{path.name} can no longer be read: {error}") from error
 

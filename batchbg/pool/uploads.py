@@ -13,7 +13,7 @@ from typing import Final
 from batchbg.api.client import Body, MagicHour, chunks_of
 from batchbg.api.wire import UploadTarget
 from batchbg.core.model import Job, Look, Size, Treatment
-from batchbg.disk.normalise import cover_crop, upright_copy
+from batchbg.disk.decoding import cover_crop, upright_copy
 from batchbg.disk.scan import stamp_of
 from batchbg.errors import ApiUnreachable, PhotoChanged, RequestRefused
 from batchbg.ledger import catalog
@@ -122,6 +122,14 @@ class Uploads:
     async def forget(self, asset: Asset) -> None:
         """Do not use an asset again: the service says that it does not know it."""
         await self._writer.do(catalog.forget_asset, asset.recipe, asset.file_path)
+
+    async def forget_those_of(self, job: Job) -> None:
+        """Do not use again what a job's last create named: the service has found that it is not there.
+
+        What was uploaded since is another upload of the same content, and stays.
+        """
+        contents = [one for one in (job.photo_sha256, job.background_sha256) if one]
+        await self._writer.do(catalog.forget_assets, contents, job.submitted_at or 0.0)
 
     def _photo(self, connection: Connection, job: Job) -> Source:
         return self._source(connection, job.photo_folder, job.photo_path, job.photo_sha256)

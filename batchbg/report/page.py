@@ -16,7 +16,7 @@ import os
 import tempfile
 import time
 import urllib.parse
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, Any, Final
 
@@ -27,10 +27,11 @@ from batchbg import __version__
 from batchbg.core.budget import Caps, Credits, Scope
 from batchbg.core.lifecycle import JobState
 from batchbg.core.model import Treatment
+from batchbg.core.text import cell
 from batchbg.disk.results import PART_PREFIX, PART_SUFFIX, make_folder
 from batchbg.errors import ConfigError, DiskError
 from batchbg.ledger import catalog, credits, identity, runs
-from batchbg.ledger.engine import Connection, Ledger, open_ledger
+from batchbg.ledger.engine import Connection, Ledger, open_to_read
 from batchbg.report import page_thumbs, rows
 from batchbg.report.rows import Picture, Row
 from batchbg.report.summary import Summary, of_ledger
@@ -133,6 +134,7 @@ def write_report(
     caps: Caps | None = None,
     zone: datetime.tzinfo | None = None,
     price_per_credit: float | None = None,
+    typed: Callable[[str], str] = "batchbg {}".format,
 ) -> Path:
     """Write the page and the CSV, and return the page's path.
 
@@ -143,12 +145,13 @@ def write_report(
         caps: to show what is left.
         zone: for times, where the ledger is not bound to one; None is the system's.
         price_per_credit: to show money.
+        typed: returns the line to type for a command such as "resume", so that it finds this ledger.
 
     Raises:
         ConfigError: there is no such ledger, or the page may not stand where it was asked for.
         DiskError: it cannot be written.
     """
-    ledger = open_ledger(ledger_url, create=False)
+    ledger = open_to_read(ledger_url)
     try:
         with ledger.reading() as connection:
             page = _place(ledger, connection, target, output)
@@ -163,6 +166,7 @@ def write_report(
                 found = _Gathered(page.parent, zone)
                 found.gather(ledger, connection, csv_file, spool)
                 context = _context(ledger, connection, found, caps or Caps(), zone, price_per_credit)
+                context["typed"] = typed
                 context["csv_name"] = _text(table.name)
                 context["csv_href"] = urllib.parse.quote(os.fsencode(table.name))
                 earlier = page_thumbs.earlier(page, found.wanted)
@@ -406,8 +410,7 @@ def _csv_row(row: Row) -> list[str]:
 
 
 def _cell(value: str) -> str:
-    """Return a cell that a spreadsheet takes for text: one that begins like a formula gets an apostrophe."""
-    return _text(f"'{value}" if value.startswith(("=", "+", "-", "@", "\t", "\r")) else value)
+    return str(cell(_text(value)))
 
 
 # -- the page --------------------------------------------------------------------------------------------------------
