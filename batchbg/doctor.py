@@ -22,7 +22,7 @@ from batchbg.core.model import PRICE_CREDITS
 from batchbg.disk.results import try_out
 from batchbg.errors import ApiError, BatchbgError, ConfigError, ExitCode, LedgerBusy
 from batchbg.ledger import identity, integrity
-from batchbg.ledger.engine import HEAD, exists, held, open_ledger, sqlite_path
+from batchbg.ledger.engine import HEAD, exists, held, open_to_read, sqlite_path
 from batchbg.ledger.place import file_system
 from batchbg.settings import Settings, api_key, own_config_file
 
@@ -138,7 +138,7 @@ def _needed(settings: Settings) -> int:
     if not exists(settings.ledger):
         return RESULT_BYTES_PER_BYTE * _bytes_below(settings.photos) if settings.photos else 0
     try:
-        ledger = open_ledger(settings.ledger, create=False)
+        ledger = open_to_read(settings.ledger)
     except BatchbgError:
         return 0  # which the ledger's own check tells
     with ledger.reading() as connection:
@@ -162,7 +162,7 @@ def _ledger(settings: Settings) -> Iterator[Finding]:
         if not exists(settings.ledger):
             yield Finding("ledger", "ok", f"{path} will be made by the first run{_on(path)}")
             return
-        ledger = open_ledger(settings.ledger, create=False)
+        ledger = open_to_read(settings.ledger)
     except BatchbgError as error:
         yield Finding("ledger", "fail", str(error), "name another with --ledger, or see the message")
         return

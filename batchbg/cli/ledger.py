@@ -18,7 +18,7 @@ from batchbg.core import zone as core_zone
 from batchbg.core.text import as_json, cell
 from batchbg.errors import DiskError, ExitCode
 from batchbg.ledger import audit, export, identity
-from batchbg.ledger.engine import HEAD, held, open_ledger
+from batchbg.ledger.engine import HEAD, held, open_ledger, open_to_read
 from batchbg.settings import Settings
 
 
@@ -42,7 +42,7 @@ def upgrade(settings: Settings) -> None:
 @click.pass_context
 def check(ctx: click.Context, settings: Settings) -> None:
     """Compare every running total with its entries; 0 where all agree, 3 where something differs."""
-    ledger = open_ledger(settings.ledger, create=False)
+    ledger = open_to_read(settings.ledger)
     with ledger.reading() as connection:
         wrong = audit.check(connection)
     ledger.close()
@@ -96,7 +96,7 @@ def timezone(settings: Settings, zone: str | None) -> None:
     batchbg ledger timezone Europe/Berlin
     """
     if zone is None:
-        ledger = open_ledger(settings.ledger, create=False)
+        ledger = open_to_read(settings.ledger)
         with ledger.reading() as connection:
             output.tell(identity.zone_of(connection) or "not bound yet: the next run binds it")
         ledger.close()
@@ -121,7 +121,7 @@ def clock(settings: Settings, reset: bool) -> None:
     right. What was spent keeps its day.
     """
     if not reset:
-        ledger = open_ledger(settings.ledger, create=False)
+        ledger = open_to_read(settings.ledger)
         with ledger.reading() as connection:
             late, zone = identity.ahead_s(connection), core_zone.named(identity.zone_of(connection) or "UTC")
         ledger.close()
@@ -155,7 +155,7 @@ def export_command(settings: Settings, form: str, table: str, target: Path | Non
     In CSV a text that a spreadsheet would take for a formula, since it begins with = + - @, a tab or a line's end, gets
     an apostrophe in front; JSON has every text as it is.
     """
-    ledger = open_ledger(settings.ledger, create=False)
+    ledger = open_to_read(settings.ledger)
     try:
         with ledger.reading() as connection:
             columns, rows = export.rows(connection, table)

@@ -8,7 +8,7 @@ import click
 from batchbg.cli import closing, output
 from batchbg.cli.options import COMMON, with_settings
 from batchbg.ledger import identity, runs
-from batchbg.ledger.engine import open_ledger
+from batchbg.ledger.engine import open_to_read
 from batchbg.report.summary import of_ledger
 from batchbg.settings import Settings
 
@@ -22,7 +22,7 @@ def command(settings: Settings) -> None:
     batchbg status
     batchbg status --json | jq .credits.remaining
     """
-    ledger = open_ledger(settings.ledger, create=False)
+    ledger = open_to_read(settings.ledger)
     with ledger.reading() as connection:
         zone = identity.zone_in(connection, settings.zone)
         summary = of_ledger(connection, settings.caps, time.time(), zone)

@@ -210,7 +210,7 @@ class _Tree:
                         except FileNotFoundError:  # gone since it was listed
                             found = None
                         if found is not None and stat.S_ISREG(found.st_mode):
-                            files[name] = _stamp((found.st_size, found.st_mtime_ns, found.st_ino))
+                            files[name] = _stamp((found.st_size, found.st_mtime_ns & FITS, found.st_ino & FITS))
                         else:
                             ignored += 1
         except OSError as error:
@@ -229,6 +229,9 @@ class _Tree:
             return None
 
 
+FITS: Final = 2**63 - 1
+"""What databases hold of a number: some disks number files past it, and times past the year 2262 are past it too."""
+
 _stamp: Final = functools.partial(tuple.__new__, Stamp)  # what Stamp() does, in a third of the time
 
 
@@ -236,4 +239,4 @@ def stamp_of(found: os.stat_result) -> Stamp | None:
     """Return the stamp of a regular file, or None for anything else."""
     if not stat.S_ISREG(found.st_mode):
         return None
-    return _stamp((found.st_size, found.st_mtime_ns, found.st_ino))
+    return _stamp((found.st_size, found.st_mtime_ns & FITS, found.st_ino & FITS))

@@ -5,19 +5,21 @@ import dataclasses
 import datetime
 import json
 import os
+import re
 import socket
 import sqlite3
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
-import filelock
 import sqlalchemy as sa
 
 from batchbg.errors import ConfigError, DiskError, LedgerBusy, LedgerError
 from batchbg.ledger import marks
+from batchbg.ledger.lock import NoLock, locked
 from batchbg.ledger.place import refuse_network
 from batchbg.ledger.presence import Presence, refuse_links
 from batchbg.ledger.tables import events
@@ -72,6 +74,7 @@ class Ledger:
         path: the file, symbolic links resolved.
         id: its own name, which stands beside its results; "" where that is not looked at.
         made: whether it was made just now.
+        copied: the folder of the copy that is open in the ledger's place, or None.
         projects: those that this process was told of, by job, should the file be taken away.
     """
 
@@ -79,6 +82,7 @@ class Ledger:
         self.id = ""
         self.made = False
         self.projects: dict[str, str] = {}
+        self.copied: tempfile.TemporaryDirectory[str] | None = None
         self.engine = engine
         self.path = path
         self._reader = engine.execution_options(reading=True)
@@ -214,6 +218,8 @@ class Ledger:
             self._anchor = None
         self.engine.dispose()
         self._presence.close()
+        if self.copied is not None:
+            self.copied.cleanup()
 
 
 def sqlite_path(url: str) -> Path:
@@ -222,15 +228,21 @@ def sqlite_path(url: str) -> Path:
     Raises:
         ConfigError: the URL is none this version opens.
     """
+    if found := re.fullmatch(r"sqlite(?:\+pysqlite)?:///(.+)", url, re.DOTALL):
+        # Taken as it stands: a folder may be called "50% off?", and nobody escapes that in a path.
+        name = found[1]
+        if name == ":memory:":
+            raise ConfigError("ledger: it must be a file, for it has to outlive the process")
+        if "?" in name.rpartition("/")[2]:
+            raise ConfigError(f"ledger: {url!r}: the file's name may not have a ?, and no options are taken")
+        return Path(os.path.realpath(name))
     try:
-        parsed = sa.make_url(url)
+        kind = sa.make_url(url).get_backend_name()
     except sa.exc.ArgumentError as error:
         raise ConfigError(f"ledger: {url!r} is not a URL such as sqlite:///batchbg.db") from error
-    if parsed.get_backend_name() != "sqlite":
-        raise ConfigError(f"ledger: {parsed.get_backend_name()} is not supported; use sqlite:///PATH")
-    if not parsed.database or parsed.database == ":memory:":
-        raise ConfigError("ledger: it must be a file, for it has to outlive the process")
-    return Path(os.path.realpath(parsed.database))
+    if kind != "sqlite":
+        raise ConfigError(f"ledger: {kind} is not supported; use sqlite:///PATH")
+    raise ConfigError("ledger: it must be a file, for it has to outlive the process")
 
 
 def exists(url: str) -> bool:
@@ -276,6 +288,29 @@ def open_ledger(url: str, *, create: bool = True) -> Ledger:
     return ledger
 
 
+def open_to_read(url: str) -> Ledger:
+    """Open the ledger at ``url`` for who only looks; a copy of it where it may not be written.
+
+    Raises:
+        ConfigError, LedgerError: see ``open_ledger``.
+    """
+    path = sqlite_path(url)
+    if not exists(url) or (os.access(path, os.W_OK) and os.access(path.parent, os.W_OK | os.X_OK)):
+        return open_ledger(url, create=False)
+    from batchbg.ledger.snapshot import copy_to
+
+    folder = tempfile.TemporaryDirectory(prefix="batchbg-read-")
+    try:
+        copy = Path(folder.name) / "ledger.db"
+        copy_to(path, copy)
+        ledger = open_ledger(f"sqlite:///{copy}", create=False)
+    except BaseException:
+        folder.cleanup()
+        raise
+    ledger.path, ledger.copied = path, folder
+    return ledger
+
+
 def _check_folder(path: Path) -> None:
     try:
         is_there = path.parent.is_dir()
@@ -305,6 +340,8 @@ def upgrade(ledger: Ledger, version: str | None) -> None:
         if not is_known(version):
             raise ConfigError(f"{ledger.path} was written by a newer batchbg (schema {version}); update batchbg")
         backup = ledger.path.with_name(f"{ledger.path.name}.before-{HEAD}")
+        if backup.is_symlink():
+            raise ConfigError(f"{backup} is a link, and the ledger's copy is not written through it; remove it")
         with (
             _explained(ledger.path),
             contextlib.closing(sqlite3.connect(ledger.path)) as source,
@@ -409,23 +446,23 @@ def held(url: str, command: str, retry_s: float = 0.0) -> Iterator[None]:
         LedgerError: the lock file cannot be made.
     """
     path = sqlite_path(url)
-    lock_path = path.with_name(path.name + ".lock")
     _check_folder(path)
-    lock = filelock.FileLock(lock_path, timeout=retry_s, poll_interval=0.1)
-    try:
-        lock.acquire()
-    except filelock.Timeout as error:
-        raise LedgerBusy(f"another run holds {path}: {_holder(lock_path)}") from error
-    except OSError as error:
-        raise LedgerError(f"cannot lock {path}: {error.strerror or error}; its folder must be writable") from error
-    try:
-        now = datetime.datetime.now().astimezone().isoformat(timespec="seconds")
-        holder = Holder(os.getpid(), socket.gethostname(), now, command)
-        with contextlib.suppress(OSError):  # the lock holds without the note
-            lock_path.write_text(json.dumps(dataclasses.asdict(holder)), encoding="utf-8")
+    now = datetime.datetime.now().astimezone().isoformat(timespec="seconds")
+    note = json.dumps(dataclasses.asdict(Holder(os.getpid(), socket.gethostname(), now, command)))
+    lock_path = path.with_name(path.name + ".lock")
+    with contextlib.ExitStack() as stack:
+        try:
+            stack.enter_context(locked(lock_path, note, retry_s))
+        except BlockingIOError as error:
+            raise LedgerBusy(f"another run holds {path}: {_holder(lock_path)}") from error
+        except NoLock as error:
+            raise ConfigError(
+                f"ledger: {path} lies where the system has no locks ({error.strerror}), so that two runs could spend at"
+                " once; name a file on a local disk with --ledger"
+            ) from error
+        except OSError as error:
+            raise LedgerError(f"cannot lock {path}: {error.strerror or error}; its folder must be writable") from error
         yield
-    finally:
-        lock.release()
 
 
 def _holder(lock_path: Path) -> str:

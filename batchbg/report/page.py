@@ -31,7 +31,7 @@ from batchbg.core.text import cell
 from batchbg.disk.results import PART_PREFIX, PART_SUFFIX, make_folder
 from batchbg.errors import ConfigError, DiskError
 from batchbg.ledger import catalog, credits, identity, runs
-from batchbg.ledger.engine import Connection, Ledger, open_ledger
+from batchbg.ledger.engine import Connection, Ledger, open_to_read
 from batchbg.report import page_thumbs, rows
 from batchbg.report.rows import Picture, Row
 from batchbg.report.summary import Summary, of_ledger
@@ -151,7 +151,7 @@ def write_report(
         ConfigError: there is no such ledger, or the page may not stand where it was asked for.
         DiskError: it cannot be written.
     """
-    ledger = open_ledger(ledger_url, create=False)
+    ledger = open_to_read(ledger_url)
     try:
         with ledger.reading() as connection:
             page = _place(ledger, connection, target, output)
