@@ -44,7 +44,7 @@ from batchbg.ledger.engine import Ledger, Tx, enter, exists, held, open_ledger, 
 from batchbg.ledger.jobs import Budget
 from batchbg.ledger.outlook import Outlook, outlook
 from batchbg.ledger.writer import Writer
-from batchbg.planner import Planner, Tally
+from batchbg.planner import Planner, Tally, some_of
 from batchbg.pool.account import read_account
 from batchbg.pool.coming import Coming
 from batchbg.pool.deliver import Saving, sweep
@@ -239,7 +239,10 @@ class _Run:
     def _plan_then_work(self) -> None:
         """Plan everything, ask where a person has to be asked, and only then begin."""
         if self._settings.photos:
-            self._plan(self._new_planner())
+            planner = self._new_planner()
+            self._plan(planner)
+            for text in some_of(planner.tally.unmatched):
+                log.warning("%s", text)
         with self._ledger.transaction(self._run.id) as tx:
             self._take_up(tx)
         if not self._may_start():
@@ -342,7 +345,9 @@ class _Run:
         """Tell whether a batch of any size may start, so that it need not be known how large it is."""
         settings = self._settings
         unasked = settings.sandbox or settings.yes or settings.confirm_batch_over < 0 or self._reporter.never_asks
-        return unasked and settings.pilot is None
+        # What matches nothing may be a slip of the hand, which is to be said before anything is paid for.
+        is_picked = settings.include or settings.exclude or settings.files_from or settings.background_map
+        return unasked and settings.pilot is None and not is_picked
 
     def _may_start(self) -> bool:
         """Ask where a person has to be asked.

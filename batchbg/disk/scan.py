@@ -1,16 +1,16 @@
 """Walking a folder of photos: which files are there, which are junk. No file is opened here."""
 
 import dataclasses
-import fnmatch
 import functools
 import os
 import re
 import stat
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
 from batchbg.core.model import Stamp
+from batchbg.disk.patterns import Patterns
 from batchbg.errors import ConfigError
 
 JUNK: Final = frozenset(
@@ -48,24 +48,43 @@ ORIGINALS: Final = frozenset({"originals", "masters"})
 """Folders in a library of photos that hold them; in the others are copies that its program made."""
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
 class Rules:
-    """Which files of a folder count; patterns match the path below the root, with "/" between folders."""
+    """Which files of a folder count, by patterns as gitignore has them.
 
-    include: tuple[str, ...] = ()
-    exclude: tuple[str, ...] = ()
-    max_depth: int | None = None
+    Attributes:
+        max_depth: folders to descend, None for all.
+    """
+
+    def __init__(self, include: Sequence[str] = (), exclude: Sequence[str] = (), max_depth: int | None = None) -> None:
+        """Take only what ``include`` matches, where it is not empty, and nothing that ``exclude`` matches.
+
+        Raises:
+            ConfigError: one of them is no pattern.
+        """
+        self._include = _patterns("include", include)
+        self._exclude = _patterns("exclude", exclude)
+        self.max_depth = max_depth
+
+    def __bool__(self) -> bool:
+        return bool(self._include or self._exclude)
 
     def wants(self, path: str) -> bool:
-        """Tell whether a file passes the patterns; one without "/" matches the bare file name in any folder."""
-        if self.include and not any(_matches(path, pattern) for pattern in self.include):
-            return False
-        return not any(_matches(path, pattern) for pattern in self.exclude)
+        """Return whether a file passes the patterns."""
+        is_excluded = self._exclude.match(path)
+        return (not self._include or self._include.match(path)) and not is_excluded
+
+    @property
+    def unused(self) -> list[str]:
+        """A sentence for each pattern that has matched no file."""
+        named = (("include", self._include), ("exclude", self._exclude))
+        return [f"{name}: {pattern!r} matches no file" for name, these in named for pattern in these.unused]
 
 
-def _matches(path: str, pattern: str) -> bool:
-    name = path if "/" in pattern else path.rpartition("/")[2]
-    return fnmatch.fnmatchcase(name, pattern.removeprefix("/"))
+def _patterns(name: str, texts: Sequence[str]) -> Patterns:
+    try:
+        return Patterns(texts)
+    except ValueError as error:
+        raise ConfigError(f"{name}: {error}") from error
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -187,7 +206,7 @@ class _Tree:
         files: dict[str, Stamp] = {}
         subfolders: list[str] = []
         ignored = 0
-        is_filtered = bool(self._rules.include or self._rules.exclude)
+        is_filtered = bool(self._rules)
         is_library = (folder or self.root).casefold().endswith(LIBRARIES)
         try:
             # Entries are not kept for sorting: each holds on to all that the system told of it.
