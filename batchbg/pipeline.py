@@ -24,7 +24,9 @@ from batchbg.core import pilot
 from batchbg.core.lifecycle import FINAL, PAID, JobState
 from batchbg.core.planning import FAILED_BEFORE
 from batchbg.core.standing import Standing
+from batchbg.disk.rehearsal import Rehearsal
 from batchbg.disk.results import try_out
+from batchbg.disk.sweep import sweep
 from batchbg.errors import (
     AccountRefused,
     ApiError,
@@ -41,7 +43,7 @@ from batchbg.ledger.jobs import Budget
 from batchbg.ledger.writer import Writer
 from batchbg.planner import Planner, Tally
 from batchbg.pool.coming import Coming
-from batchbg.pool.deliver import Saving, sweep
+from batchbg.pool.deliver import Saving
 from batchbg.pool.drain import Limits, Pool, read_account
 from batchbg.pool.refunds import ASKED_FOR_S
 from batchbg.pool.stop import Stop
@@ -155,6 +157,7 @@ class _Run:
         self._coming: Coming | None = None
         self._carried_over = 0
         self._is_given_up = False
+        self._rehearsal = Rehearsal()
         self._loop: asyncio.AbstractEventLoop | None = None
         with ledger.transaction() as tx:
             self._run = runs.begin(tx, command, settings.base_url, settings.max_credits, spends=not prepare)
@@ -259,9 +262,11 @@ class _Run:
             self._run.id,
             self._reporter.looked,
             left=lambda: self._stop.leaving or self._is_given_up,
+            rehearsal=self._rehearsal,
         )
         try_out(planner.output)
-        sweep(planner.output)
+        with self._ledger.reading() as connection:
+            sweep(planner.output, lambda job_id: jobs.get(connection, job_id) is not None, planner.originals)
         return planner
 
     def _plan(self, planner: Planner, coming: Coming | None = None) -> None:
@@ -357,7 +362,7 @@ class _Run:
                     accounts,
                     self._run.id,
                     watch,
-                    Saving(settings.quality, settings.flatten, settings.keep_received, settings.force),
+                    Saving(settings.quality, settings.flatten, settings.keep_received, settings.force, self._rehearsal),
                 )
                 with contextlib.suppress(asyncio.CancelledError), self._watched(watch):
                     first = self._pick_pilot()

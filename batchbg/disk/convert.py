@@ -9,6 +9,7 @@ from PIL import Image, ImageOps
 
 from batchbg.core.model import Size
 from batchbg.core.naming import SUFFIXES
+from batchbg.disk import files
 from batchbg.disk.look import orientation_of
 from batchbg.disk.normalise import to_srgb
 
@@ -35,12 +36,14 @@ class Form:
         quality: of the formats that lose something, 1 to 100.
         flatten: colour to put behind what is transparent; None keeps it so where the format can.
         received: where the bytes are kept as they came, but for the suffix, if they are not saved so anyway.
+        root: the output folder, below which no link is followed; None for the folder of the file itself.
     """
 
     kind: str = "PNG"
     quality: int = 90
     flatten: Colour | None = None
     received: Path | None = None
+    root: Path | None = None
 
     def takes(self, picture: Image.Image) -> bool:
         """Tell whether a file that holds ``picture`` is in this form already, so that its bytes stay as they are."""
@@ -72,7 +75,7 @@ class Form:
             options |= {"subsampling": 0, "optimize": True}
         buffer = io.BytesIO()  # an encoder that writes to the file itself does not say that the disk is full
         picture.save(buffer, self.kind, icc_profile=profile, **options)
-        path.write_bytes(buffer.getbuffer())
+        files.replace(path, buffer.getbuffer(), root=self.root)
 
 
 def _is_plain(picture: Image.Image) -> bool:

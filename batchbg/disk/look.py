@@ -15,6 +15,7 @@ import pillow_heif
 from PIL import ExifTags, Image, ImageChops, ImageCms, ImageFile, TiffImagePlugin, UnidentifiedImageError
 
 from batchbg.core.model import MAX_UPLOAD_BYTES, Look, Size, Stamp
+from batchbg.disk.scan import UNREADABLE as UNREADABLE
 from batchbg.disk.scan import stamp_of
 from batchbg.errors import PhotoChanged
 
@@ -42,9 +43,6 @@ _SEVERAL: Final = "; save the one you want by itself"
 
 _FIRST: Final = "first of "
 """Begins why a copy goes up where a file holds several pictures."""
-
-UNREADABLE: Final = "cannot be read"
-"""Begins the reason where the disk refused: such a file is tried again by every run, though its stamp is the same."""
 
 _COPIED: Final = ("GIF", "ICO", "ICNS", "PPM", "PCX", "QOI", "SGI", "DDS")
 """Formats that go up as a normalised copy. Others that Pillow knows are no photos, or are read by outside programs."""

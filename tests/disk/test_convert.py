@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from batchbg.core.model import Size
+from batchbg.disk import files
 from batchbg.disk.convert import Form, kind_of, too_large
 from batchbg.disk.results import check
 from batchbg.errors import DiskError, ResultUnusable
@@ -145,13 +146,14 @@ def test_what_came_is_kept_beside_where_it_is_not_what_is_saved(part: Path, tmp_
     assert other.endswith(".jpg")
 
 
-def test_a_full_disk_while_converting_is_the_disks_fault(part: Path):
+def test_a_full_disk_while_converting_is_the_disks_fault(part: Path, monkeypatch: pytest.MonkeyPatch):
     """Whatever encoder meets it: the result is fetched again when there is room."""
     content = encoded(noise(), "PNG")
     for kind in ("JPEG", "WEBP", "AVIF"):
-        full = Path("/dev/full")
-        with Image.open(io.BytesIO(content)) as picture, pytest.raises(OSError, match="No space") as caught:
-            Form(kind).save(picture, full)
+        with monkeypatch.context() as patched:
+            patched.setattr(files.Folder, "create", lambda _folder, _name: Path("/dev/full").open("wb"))  # noqa: SIM115
+            with Image.open(io.BytesIO(content)) as picture, pytest.raises(OSError, match="No space") as caught:
+                Form(kind).save(picture, part)
         assert caught.value.errno == errno.ENOSPC
     part.write_bytes(content)
     with pytest.raises(DiskError):
