@@ -22,6 +22,7 @@ from batchbg.core.budget import Caps
 from batchbg.core.model import MAX_UPLOAD_BYTES
 from batchbg.core.naming import SUFFIXES
 from batchbg.core.pairing import Tolerance
+from batchbg.disk.files import read_text
 from batchbg.errors import ConfigError
 
 MAGIC_HOUR_URL: Final = "https://api.magichour.ai"
@@ -538,7 +539,7 @@ def _read(setting: Setting, raw: Any, where: str) -> Any:
 def _read_config(path: Path, *, required: bool) -> dict[str, Any] | None:
     """Return the file's values by dotted key, or None where there is no file."""
     try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
+        table = tomllib.loads(read_text(path))
     except FileNotFoundError:
         if required:
             raise ConfigError(f"{path}: no such file; `batchbg init` writes one") from None
@@ -656,7 +657,7 @@ def api_key(settings: Settings, environ: Mapping[str, str]) -> str:
 def _key_from(path: Path) -> str:
     try:
         mode = path.stat().st_mode
-        text = path.read_text(encoding="utf-8").strip()
+        text = read_text(path).strip()
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"api_key_file {path}: {getattr(error, 'strerror', None) or 'cannot be read'}") from error
     if os.name == "posix" and mode & (stat.S_IRWXG | stat.S_IRWXO):

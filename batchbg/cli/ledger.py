@@ -10,6 +10,7 @@ from typing import IO, Any
 import click
 
 from batchbg.cli.options import COMMON, with_settings
+from batchbg.disk.files import whole
 from batchbg.errors import DiskError, ExitCode
 from batchbg.ledger import audit, export
 from batchbg.ledger.engine import HEAD, held, open_ledger
@@ -62,7 +63,7 @@ def export_command(settings: Settings, form: str, table: str, target: Path | Non
                 _write(sys.stdout, form, columns, rows)
             else:
                 try:
-                    with target.open("w", encoding="utf-8", newline="") as file:
+                    with whole(target, "utf-8", newline="") as file:
                         _write(file, form, columns, rows)
                 except OSError as error:
                     raise DiskError(f"{target}: {error.strerror or error}") from error

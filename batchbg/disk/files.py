@@ -397,6 +397,17 @@ def replace(path: Path, content: bytes | memoryview, *, root: Path | None = None
             file.write(content)
 
 
+def note_in(path: Path, text: str) -> None:
+    """Write a few words into a file that is there and that others may have open, and through no link.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    with opened(path.parent, path.parent) as folder, folder.open(path.name, write=True) as file:
+        file.write(text.encode())
+        file.truncate()
+
+
 @contextlib.contextmanager
 def whole(path: Path, encoding: str, *, newline: str = "\n") -> Iterator[IO[str]]:
     """Yield a new file beside ``path`` that takes its name at the end, or is gone.

@@ -9,6 +9,7 @@ from typing import Final
 from PIL import Image, ImageCms, ImageOps
 
 from batchbg.core.model import Size
+from batchbg.disk.files import open_file
 from batchbg.disk.look import orientation_of
 from batchbg.errors import PhotoChanged
 
@@ -31,12 +32,20 @@ _TURNS: Final = {
 """By EXIF orientation. Source: Exif 2.32, tag 0x0112."""
 
 
-def upright_copy(path: Path) -> tuple[bytes, str]:
+class Held(io.BytesIO):
+    """A file's bytes in memory, and what the file is called."""
+
+    def __init__(self, content: bytes, name: str) -> None:
+        super().__init__(content)
+        self.name = name
+
+
+def upright_copy(path: Path | Held) -> tuple[bytes, str]:
     """Return (bytes, extension) of an upright, 8-bit sRGB copy: PNG if it has alpha, else JPEG without subsampling."""
     return _encode(_read(path))
 
 
-def cover_crop(path: Path, size: Size) -> tuple[bytes, str]:
+def cover_crop(path: Path | Held, size: Size) -> tuple[bytes, str]:
     """Return (bytes, extension) of a background scaled to cover ``size`` pixels and cropped to it, centred."""
     return _encode(ImageOps.fit(_read(path), size, Image.Resampling.LANCZOS))
 
@@ -54,7 +63,7 @@ def miniature(path: Path) -> Image.Image:
         return small.transpose(turn) if turn is not None else small
 
 
-def _read(path: Path) -> Image.Image:
+def _read(path: Path | Held) -> Image.Image:
     """Return the picture, upright, in sRGB, as RGB or RGBA with 8 bits a channel.
 
     Raises:
@@ -67,14 +76,14 @@ def _read(path: Path) -> Image.Image:
 
 
 @contextlib.contextmanager
-def _opened(path: Path) -> Iterator[Image.Image]:
+def _opened(path: Path | Held) -> Iterator[Image.Image]:
     """Open a picture that could be decoded before; whatever happens to it now is a change.
 
     Raises:
         PhotoChanged: it can no longer be read.
     """
     try:
-        with Image.open(path) as opened:
+        with path if isinstance(path, Held) else open_file(path) as file, Image.open(file) as opened:
             yield opened
     except FileNotFoundError as error:
         raise PhotoChanged(f"{path.name} is gone") from error

@@ -16,8 +16,9 @@ from typing import Any, Final
 import filelock
 import sqlalchemy as sa
 
+from batchbg.disk.files import create, note_in, read_text
 from batchbg.errors import ConfigError, LedgerBusy, LedgerError
-from batchbg.ledger.place import refuse_network
+from batchbg.ledger.place import refuse_network, refuse_odd
 from batchbg.ledger.tables import events
 
 Connection = sa.Connection
@@ -160,6 +161,7 @@ def open_ledger(url: str, *, create: bool = True) -> Ledger:
             raise ConfigError(f"there is no ledger at {path}; `batchbg run` makes one, --ledger names another")
         _check_folder(path)
     refuse_network(path)
+    refuse_odd(path)
     ledger = Ledger(_engine(path), path)
     try:
         with ledger.reading() as connection:
@@ -203,6 +205,7 @@ def upgrade(ledger: Ledger, version: str | None) -> None:
         if not is_known(version):
             raise ConfigError(f"{ledger.path} was written by a newer batchbg (schema {version}); update batchbg")
         backup = ledger.path.with_name(f"{ledger.path.name}.before-{HEAD}")
+        create(backup).close()  # anew: it may be a link, through which nothing is written
         with (
             _explained(ledger.path),
             contextlib.closing(sqlite3.connect(ledger.path)) as source,
@@ -303,6 +306,7 @@ def held(url: str, command: str, retry_s: float = 0.0) -> Iterator[None]:
     path = sqlite_path(url)
     lock_path = path.with_name(path.name + ".lock")
     _check_folder(path)
+    refuse_odd(path)
     lock = filelock.FileLock(lock_path, timeout=retry_s, poll_interval=0.1)
     try:
         lock.acquire()
@@ -314,7 +318,7 @@ def held(url: str, command: str, retry_s: float = 0.0) -> Iterator[None]:
         now = datetime.datetime.now().astimezone().isoformat(timespec="seconds")
         holder = Holder(os.getpid(), socket.gethostname(), now, command)
         with contextlib.suppress(OSError):  # the lock holds without the note
-            lock_path.write_text(json.dumps(dataclasses.asdict(holder)), encoding="utf-8")
+            note_in(lock_path, json.dumps(dataclasses.asdict(holder)))
         yield
     finally:
         lock.release()
@@ -324,7 +328,7 @@ def _holder(lock_path: Path) -> str:
     """Say who holds a lock; the note may be about to be written."""
     for _ in range(3):
         try:
-            return str(Holder(**json.loads(lock_path.read_text(encoding="utf-8"))))
+            return str(Holder(**json.loads(read_text(lock_path))))
         except (OSError, ValueError, TypeError):
             time.sleep(0.05)
     return "its holder left no note"

@@ -5,6 +5,7 @@ import contextlib
 import dataclasses
 import functools
 import hashlib
+import os
 import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -13,7 +14,8 @@ from typing import Final
 from batchbg.api.client import Body, MagicHour, chunks_of
 from batchbg.api.wire import UploadTarget
 from batchbg.core.model import Job, Look, Size, Treatment
-from batchbg.disk.normalise import cover_crop, upright_copy
+from batchbg.disk.files import open_file, read_bytes
+from batchbg.disk.normalise import Held, cover_crop, upright_copy
 from batchbg.disk.scan import stamp_of
 from batchbg.errors import ApiUnreachable, PhotoChanged, RequestRefused
 from batchbg.ledger import catalog
@@ -229,10 +231,20 @@ async def _arrived(asset: Asset | asyncio.Task[Asset]) -> Asset:
 
 
 def _copy(source: Source) -> tuple[bytes, str]:
-    with source.path.open("rb") as file:
-        if hashlib.file_digest(file, "sha256").hexdigest() != source.look.sha256:
-            raise PhotoChanged(f"{source.path.name} has changed since it was looked at")
-    return cover_crop(source.path, source.fit) if source.fit else upright_copy(source.path)
+    """Return the copy that goes up and its extension, made of the very bytes that were paired: they are read once.
+
+    Raises:
+        PhotoChanged: the file has other bytes, or cannot be read.
+    """
+    name = source.path.name
+    try:
+        content = read_bytes(source.path)
+    except OSError as error:
+        raise PhotoChanged(f"{name}: {error.strerror or error}") from error
+    if hashlib.sha256(content).hexdigest() != source.look.sha256:
+        raise PhotoChanged(f"{name} has changed since it was looked at")
+    held = Held(content, name)
+    return cover_crop(held, source.fit) if source.fit else upright_copy(held)
 
 
 class _FileBody:
@@ -248,10 +260,10 @@ class _FileBody:
         self._digest = hashlib.sha256()
         with contextlib.ExitStack() as stack:
             try:
-                file = stack.enter_context(self._path.open("rb"))
+                file = stack.enter_context(open_file(self._path))
             except OSError as error:
                 raise PhotoChanged(f"{self._path.name}: {error.strerror or error}") from error
-            if stamp_of(self._path.stat()) != self._look.stamp:
+            if stamp_of(os.fstat(file.fileno())) != self._look.stamp:
                 raise PhotoChanged(f"{self._path.name} has changed since it was looked at")
             left = self._look.stamp.size
             while left and (chunk := file.read(min(_CHUNK, left))):

@@ -12,6 +12,7 @@ from typing import Final
 
 from PIL import Image, ImageOps
 
+from batchbg.disk.files import open_file
 from batchbg.disk.look import MAX_PIXELS
 from batchbg.disk.normalise import to_srgb
 
@@ -62,7 +63,7 @@ def earlier(page: Path, wanted: Mapping[str, Path]) -> dict[str, str]:
     """Return those of the wanted thumbnails that an earlier report holds; whatever else is in that file is passed by."""
     found: dict[str, str] = {}
     try:
-        with page.open(encoding="ascii", errors="replace") as file:
+        with io.TextIOWrapper(open_file(page), encoding="ascii", errors="replace") as file:
             for line in file:
                 if line.startswith(_MARK):
                     break
@@ -80,7 +81,7 @@ def earlier(page: Path, wanted: Mapping[str, Path]) -> dict[str, str]:
 def _one(path: Path) -> str:
     """Return a file's thumbnail as a data URI, "" where it is no picture that can be shown."""
     try:
-        with Image.open(path) as opened:
+        with open_file(path) as file, Image.open(file) as opened:
             if opened.width * opened.height > MAX_PIXELS:
                 return ""
             # JPEG is decoded at reduced size; the rest is shrunk in two steps, the first of them cheap.
