@@ -388,7 +388,10 @@ class _Run:
     async def _after_pilot(self, pool: Pool, number: int) -> None:
         """Show what the pilot made, and go on with the rest where a person says so."""
         left = self._planned()
-        if await asyncio.to_thread(self._reporter.pilot_done, number, left):
+        goes_on = await self._stop.before_leaving(self._reporter.pilot_done(number, left))
+        if self._stop.leaving:
+            return
+        if goes_on:
             if self._watch is not None:
                 self._watch.total += left
             await pool.drain()

@@ -37,6 +37,6 @@ class Reporter:
     def status(self, standing: Standing | None) -> None:
         """Somebody asks how the run stands; None while the pool is not at work."""
 
-    def pilot_done(self, number: int, left: int) -> bool:
+    async def pilot_done(self, number: int, left: int) -> bool:
         """``number`` photos were tried and ``left`` remain; return whether to go on with them."""
         return False

@@ -1,5 +1,6 @@
 """How a run shows itself while it goes: a bar on a terminal, a line a photo with -v, one line when asked."""
 
+import asyncio
 import contextlib
 import sys
 from typing import Any
@@ -88,20 +89,21 @@ class Progress(Reporter):
             return "batchbg: finishing"
         return f"batchbg: planning: {self._planned} photos so far, {self._opened} files opened"
 
-    def pilot_done(self, number: int, left: int) -> bool:
+    async def pilot_done(self, number: int, left: int) -> bool:
         """Write the report and, on a terminal, ask whether to go on with the rest."""
+        from batchbg.cli.asking import confirmed
         from batchbg.report.page import write_report
 
-        page = write_report(self._settings.ledger, self._settings.report)
+        page = await asyncio.to_thread(write_report, self._settings.ledger, self._settings.report)
         note(f"pilot: {number} photos tried; {page} shows them", self._settings)
         if self._settings.yes or not _somebody_there():
             return False
         cost = money(left * PRICE_CREDITS, self._settings)
-        self._asking = True  # this is another thread than the one that draws
+        self._asking = True  # the bar would be drawn over the question
         try:
             if self._bar is not None:
                 self._bar.clear()
-            return click.confirm(f"Go on with the other {left}, about {cost}?", err=True)
+            return await confirmed(f"Go on with the other {left}, about {cost}?")
         finally:
             self._asking = False
 
