@@ -211,7 +211,10 @@ class _Run:
     def _plan_then_work(self) -> None:
         """Plan everything, ask where a person has to be asked, and only then begin."""
         if self._settings.photos:
-            self._plan(self._new_planner())
+            try:
+                self._plan(self._new_planner())
+            except DiskError as error:  # nothing new can be done; what is paid for is collected all the same
+                self._stop.creates(error.exit_code, str(error))
         with self._ledger.transaction(self._run.id) as tx:
             self._take_up(tx)
         if not self._may_start():
@@ -279,6 +282,8 @@ class _Run:
         except PlanLeft:
             return
         tally = planner.tally
+        if tally.missing:
+            log.warning("%d results are no longer on disk: `batchbg rescue` fetches them again, free", tally.missing)
         with self._ledger.transaction(self._run.id) as tx:
             runs.describe(
                 tx,
