@@ -38,7 +38,7 @@ from batchbg.errors import (
     PlanLeft,
 )
 from batchbg.ledger import catalog, credits, jobs, plans, runs
-from batchbg.ledger.engine import Ledger, Tx, enter, exists, held, open_ledger
+from batchbg.ledger.engine import Connection, Ledger, Tx, enter, exists, held, open_ledger
 from batchbg.ledger.jobs import Budget
 from batchbg.ledger.writer import Writer
 from batchbg.planner import Planner, Tally
@@ -131,6 +131,11 @@ def _replan_rehearsed(tx: Tx) -> None:
         jobs.reopen(tx, ended, JobState.PLANNED, "planned again")
 
 
+def _is_ours(connection: Connection, owner: str) -> bool:
+    """Tell whether this ledger has a job or a run of that id."""
+    return jobs.get(connection, owner) is not None or runs.is_one(connection, owner)
+
+
 class _Run:
     """One run under the ledger's lock."""
 
@@ -157,10 +162,10 @@ class _Run:
         self._coming: Coming | None = None
         self._carried_over = 0
         self._is_given_up = False
-        self._rehearsal = Rehearsal()
         self._loop: asyncio.AbstractEventLoop | None = None
         with ledger.transaction() as tx:
             self._run = runs.begin(tx, command, settings.base_url, settings.max_credits, spends=not prepare)
+        self._rehearsal = Rehearsal(self._run.id)
         if self._run.continued:
             log.info("continuing the run that was killed, under its cap")
         caps = dataclasses.replace(settings.caps, run=self._run.cap_credits)
@@ -267,9 +272,9 @@ class _Run:
             left=lambda: self._stop.leaving or self._is_given_up,
             rehearsal=self._rehearsal,
         )
-        try_out(planner.output)
+        try_out(planner.output, self._run.id)
         with self._ledger.reading() as connection:
-            sweep(planner.output, lambda job_id: jobs.get(connection, job_id) is not None, planner.originals)
+            sweep(planner.output, functools.partial(_is_ours, connection), planner.originals)
         return planner
 
     def _plan(self, planner: Planner, coming: Coming | None = None) -> None:
@@ -332,7 +337,7 @@ class _Run:
             folders = jobs.planned_outputs(connection, self._run.id)
         for folder in folders:
             try:
-                try_out(self._ledger.absolute(folder))
+                try_out(self._ledger.absolute(folder), self._run.id)
             except DiskError as error:
                 self._stop.creates(ExitCode.TEMPORARY, str(error))
 

@@ -19,7 +19,7 @@ PART_SUFFIX: Final = ".part"
 NAME_SUFFIX: Final = f"-name{PART_SUFFIX}"
 """Ends the name of a file that holds a name being tried out: an empty file of that name is none of anybody's."""
 
-PROBE: Final = re.compile(r"\.[0-9a-f]{12}\.batchbg-probe")
+PROBE: Final = re.compile(r"\.([0-9a-z]+)-[0-9a-f]{12}\.batchbg-probe")
 """What a file is called for an instant that is not a temporary one by its name: some disks tell the two apart."""
 
 _PLAIN: Final = re.compile(
@@ -35,7 +35,9 @@ class Rehearsal:
         originals: folders of photos and backgrounds, in which nothing is written; more may become known.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, owner: str = "") -> None:
+        """Try things out for ``owner``, an id: what is left of a trial, should its process be killed, is known by it."""
+        self._owner = owner or secrets.token_hex(6)
         self.originals: set[Identity] = set()
         self._turn = threading.Lock()  # a folder that one has made for a moment must not be taken away under another
         self._folders: dict[Path, OSError | OutputRefused | None] = {}
@@ -71,12 +73,12 @@ class Rehearsal:
         if folder not in self._folders:
             if len(self._folders) >= _REMEMBERED:
                 self._folders.clear()
-            self._folders[folder] = _outcome(root, folder, self.originals)
+            self._folders[folder] = _outcome(root, folder, self.originals, self._owner)
         if (error := self._folders[folder]) is not None:
             raise error
         if not _PLAIN.fullmatch(target.name):
             with _for_a_moment(root, folder, self.originals) as opened:
-                _try_name(opened, target.name)
+                _try_name(opened, target.name, self._owner)
 
 
 _UNKNOWN: Final = OSError()
@@ -84,11 +86,11 @@ _REMEMBERED: Final = 10_000
 """Folders of which it is remembered what came of trying them."""
 
 
-def _outcome(root: Path, folder: Path, originals: Collection[Identity]) -> OSError | OutputRefused | None:
+def _outcome(root: Path, folder: Path, originals: Collection[Identity], owner: str) -> OSError | OutputRefused | None:
     """Return why nothing can be saved in a folder, or None."""
     try:
         with _for_a_moment(root, folder, originals) as opened:
-            rehearse(opened, flush=_is_another_disk(root, folder))
+            rehearse(opened, owner, flush=_is_another_disk(root, folder))
     except (OSError, OutputRefused) as error:
         return error
     return None
@@ -108,15 +110,15 @@ def _for_a_moment(root: Path, folder: Path, originals: Collection[Identity]) -> 
                 parent.remove_folder(one.name)
 
 
-def rehearse(folder: Folder, *, flush: bool) -> None:
+def rehearse(folder: Folder, owner: str, *, flush: bool) -> None:
     """Do in a folder what a save does: make a file, write, flush, give it a name, another one, flush the folder.
 
     Raises:
         OSError: the disk refuses.
     """
     token = secrets.token_hex(6)
-    part = f"{PART_PREFIX}probe-{token}{PART_SUFFIX}"
-    names = [f".{secrets.token_hex(6)}.batchbg-probe" for _ in range(2)]
+    part = f"{PART_PREFIX}{owner}-{token}{PART_SUFFIX}"
+    names = [f".{owner}-{secrets.token_hex(6)}.batchbg-probe" for _ in range(2)]
     try:
         with folder.create(part) as file:
             if flush:
@@ -133,7 +135,7 @@ def rehearse(folder: Folder, *, flush: bool) -> None:
                 folder.remove(name)
 
 
-def _try_name(folder: Folder, name: str) -> None:
+def _try_name(folder: Folder, name: str, owner: str) -> None:
     """Give a file a name that nothing has, for an instant.
 
     A process that is killed in it leaves an empty file; the note beside it tells ``sweep`` that it is nobody's.
@@ -143,7 +145,7 @@ def _try_name(folder: Folder, name: str) -> None:
     """
     if folder.found(name) is not None:
         return
-    token = secrets.token_hex(6)
+    token = f"{owner}-{secrets.token_hex(6)}"
     note, part = f"{PART_PREFIX}{token}{NAME_SUFFIX}", f"{PART_PREFIX}{token}{PART_SUFFIX}"
     try:
         with folder.create(note) as file:

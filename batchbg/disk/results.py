@@ -258,8 +258,12 @@ def remove(part: Path, root: Path) -> None:
         folder.remove(part.name)
 
 
-def try_out(folder: Path) -> None:
+def try_out(folder: Path, owner: str = "nobody") -> None:
     """Do all that a save does in the output folder, before anything is paid for; nothing of it stays.
+
+    Args:
+        folder: the output folder.
+        owner: by whose id the temporary files are known, should the process be killed.
 
     Raises:
         DiskError: it cannot be done.
@@ -267,7 +271,7 @@ def try_out(folder: Path) -> None:
     make_folder(folder)
     try:
         with files.opened(folder, folder) as opened:
-            rehearse(opened, flush=True)
+            rehearse(opened, owner, flush=True)
     except OSError as error:
         raise _disk_error(folder, error) from error
 

@@ -22,7 +22,7 @@ def sweep(root: Path, is_ours: Callable[[str], bool], originals: Collection[Iden
 
     Args:
         root: the output folder.
-        is_ours: whether this ledger, which nobody else holds, has a job with that id.
+        is_ours: whether this ledger, which nobody else holds, has a job or a run with that id.
         originals: folders in which nothing is removed.
     """
     removed = 0
@@ -30,7 +30,7 @@ def sweep(root: Path, is_ours: Callable[[str], bool], originals: Collection[Iden
         for name in names:
             if name.startswith(PART_PREFIX) and name.endswith(NAME_SUFFIX):
                 forget_name(folder, name)
-            elif (_is_part(name) and is_ours(_job_of(name))) or (_is_temporary(name) and _is_stale(folder, name)):
+            elif (owner := _owner_of(name)) and (is_ours(owner) or _is_stale(folder, name)):
                 with contextlib.suppress(OSError):
                     folder.remove(name)
                     removed += 1
@@ -51,16 +51,12 @@ def _folders(root: Path, originals: Collection[Identity]) -> Iterator[tuple[Fold
                 yield Folder(Path(parent), descriptor), names
 
 
-def _is_part(name: str) -> bool:
-    return name.startswith(PART_PREFIX) and name.endswith(PART_SUFFIX)
-
-
-def _is_temporary(name: str) -> bool:
-    return _is_part(name) or PROBE.fullmatch(name) is not None
-
-
-def _job_of(name: str) -> str:
-    return name[len(PART_PREFIX) : -len(PART_SUFFIX)].partition("-")[0]
+def _owner_of(name: str) -> str:
+    """Return the id by which a temporary file is known; "" for any other file."""
+    if name.startswith(PART_PREFIX) and name.endswith(PART_SUFFIX):
+        return name[len(PART_PREFIX) : -len(PART_SUFFIX)].partition("-")[0] or "nobody"
+    probe = PROBE.fullmatch(name)
+    return probe[1] if probe else ""
 
 
 def _is_stale(folder: Folder, name: str) -> bool:

@@ -117,7 +117,7 @@ def test_a_folder_swapped_for_a_link_while_it_is_open_gains_nothing(victim: Path
 def test_nothing_is_written_in_a_folder_of_originals_whatever_way_leads_there(root: Path):
     """Mounted below the output folder, for instance: it is told by what it is, not by its name."""
     (root / "sub" / "deeper").mkdir(parents=True)
-    originals = {files.identity_of(root / "sub")}
+    originals = [files.identity((root / "sub").stat())]
     for path in (root / "sub" / "a.png", root / "sub" / "deeper" / "a.png"):
         with pytest.raises(OutputRefused, match="photos or backgrounds"):
             create(path, root=root, originals=originals)

@@ -140,14 +140,14 @@ def test_parts_of_this_ledgers_jobs_are_swept_and_those_of_others_stay(root: Pat
         ours_too,
         theirs,
         dead,
-        root / ".0123456789ab.batchbg-probe",
+        root / ".somerun-0123456789ab.batchbg-probe",
         root / "a.png",
         root / ".batchbg-x",
     ):
         path.write_bytes(b"x")
     long_ago = time.time() - STALE_S - 60
     os.utime(dead, (long_ago, long_ago))
-    os.utime(root / ".0123456789ab.batchbg-probe", (long_ago, long_ago))
+    os.utime(root / ".somerun-0123456789ab.batchbg-probe", (long_ago, long_ago))
     os.utime(root / "a.png", (long_ago, long_ago))
     assert sweep(root, lambda job_id: job_id == "mine") == 4
     assert everything(root) == [".batchbg-theirs.part", ".batchbg-x", "a.png", "sub"]
