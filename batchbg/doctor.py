@@ -24,7 +24,7 @@ from batchbg.errors import ApiError, BatchbgError, ConfigError, ExitCode, Ledger
 from batchbg.ledger import integrity
 from batchbg.ledger.engine import HEAD, exists, held, open_ledger, sqlite_path
 from batchbg.ledger.place import file_system
-from batchbg.settings import Settings, api_key, misspelt_variables
+from batchbg.settings import Settings, api_key, own_config_file
 
 ROOMY_BYTES: Final = 1_000_000_000
 """Free space under which a warning is given, whatever is planned: some hundred results."""
@@ -81,11 +81,9 @@ def programs() -> Iterator[Finding]:
 
 
 def _settings(config: Path | None) -> Iterator[Finding]:
-    found = f"{config.absolute()}" if config else "no config.toml here: defaults, environment and flags"
-    yield Finding("config", "ok", found)
-    for warning in misspelt_variables(os.environ):
-        name = warning.partition(" ")[0]
-        yield Finding("environment", "warn", warning, f"unset {name}")
+    own = own_config_file(os.environ)
+    files = [str(file.absolute()) for file in (config, own) if file and file.exists()]
+    yield Finding("config", "ok", ", then ".join(files) or "no config.toml here: defaults, environment and flags")
 
 
 def _sources(settings: Settings) -> Iterator[Finding]:

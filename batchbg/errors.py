@@ -9,11 +9,16 @@
       OutputRefused         3   one result's path cannot be written: its job only
       ApiError                    the API's answer, or the want of one; each says what the caller may do
         AccountRefused        7   key rejected, no credits, plan refuses: no further create
+        AccountUnreadable     7   the key may not ask for the account, whatever else it may
         ApiUnreachable        5   no useful answer now: the same request may be sent again
         RequestRefused            this request is wrong and will stay wrong: this photo only
+      WrongProject                a project bears another job's name: nothing of it is taken
       PhotoChanged                the file is not the one that was looked at: left for the next run
       ResultUnusable              a download that is no whole picture
+      DecoderDied                 the process that decoded a picture ended over it: this file only
       BudgetExceeded          8   no room under a cap: raised before anything is sent
+        EarlierCapReached     8   no room under the cap of the run that began this job; others may go on
+      PriceInDoubt            7   the service named an odd price: no create until a person has judged it
       KeyInDoubt                  the same photo and background may be paid for already: this job waits
       IllegalTransition       1   a bug here, not in the input
 
@@ -100,6 +105,12 @@ class AccountRefused(ApiError):
         self.status = status
 
 
+class AccountUnreadable(ApiError):
+    """The key lacks the permission to ask for the account; creates may be allowed all the same."""
+
+    exit_code = ExitCode.ACCOUNT
+
+
 class ApiUnreachable(ApiError):
     """No useful answer now; the same request may be sent again.
 
@@ -125,6 +136,18 @@ class RequestRefused(ApiError):
         self.status = status
 
 
+class WrongProject(BatchbgError):
+    """A project bears another job's name.
+
+    Attributes:
+        name: the project's.
+    """
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"the project is called {name!r}")
+        self.name = name
+
+
 class PhotoChanged(BatchbgError):
     """A photo or background is not the file that was looked at; nothing was paid for it."""
 
@@ -139,10 +162,32 @@ class ResultUnusable(BatchbgError):
     """What was downloaded is not a whole picture."""
 
 
+class DecoderDied(BatchbgError):
+    """The process that decoded a picture came to its end over it.
+
+    Attributes:
+        killed: from outside, so that it may go well another time.
+    """
+
+    def __init__(self, message: str, *, killed: bool = False) -> None:
+        super().__init__(message)
+        self.killed = killed
+
+
 class BudgetExceeded(BatchbgError):
     """A reservation found no room under a cap."""
 
     exit_code = ExitCode.CAP
+
+
+class EarlierCapReached(BudgetExceeded):
+    """There is no room under the cap of the run that began this job, which holds until a person gives another."""
+
+
+class PriceInDoubt(BatchbgError):
+    """The service named a price that a person has to judge before another create leaves."""
+
+    exit_code = ExitCode.ACCOUNT
 
 
 class KeyInDoubt(BatchbgError):

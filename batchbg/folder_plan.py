@@ -20,6 +20,7 @@ from batchbg.disk.scan import Listing
 from batchbg.ledger import catalog, jobs, plans
 from batchbg.ledger.engine import Tx
 from batchbg.ledger.jobs import NewJob
+from batchbg.ledger.orders import UNFINISHED
 from batchbg.planfile import Entry
 from batchbg.settings import Settings
 
@@ -30,6 +31,7 @@ class Roots:
 
     Attributes:
         awaited: paths below the output folder that wanted a result when the plan was begun.
+        order_id: of the order to pay again, None without ``force``.
     """
 
     photos: Path
@@ -38,6 +40,7 @@ class Roots:
     output_root: int
     background_root: int | None
     awaited: Collection[str] = ()
+    order_id: str | None = None
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -199,7 +202,7 @@ class FolderPlan:
             tx, [(job_id, dataclasses.replace(new, output_id=slots[path])) for path, job_id, new in self._new]
         )
         plans.want(tx, [(slots[path], job_id) for path, job_id in self._wanted])
-        plans.take_up(tx, self._taken_up)
+        plans.take_up(tx, self._taken_up, roots.order_id)
 
     def _gone(self, known: Sequence[KnownJob]) -> frozenset[str]:
         """Return planned jobs whose photo is no longer where it was: another path of the same content takes over."""
@@ -234,6 +237,7 @@ class FolderPlan:
                 planned_for_slot=self._planned.get(slot.id, "") if slot else "",
                 taken=(slot is None or slot.saved_job is None) and self._is_there(output),
                 force=self._force,
+                order_id=self._roots.order_id,
                 run_id=self._tx.run_id,
                 gone=self._gone(known),
                 awaited=slot is not None and slot.path in self._roots.awaited,
@@ -313,7 +317,8 @@ class FolderPlan:
         self._claim(path, output, slot)
         self._wanted.append((path, decision.job_id))
         # The job it waits for has to be done in this run, whichever run planned it.
-        self._taken_up += [job.id for job in known if job.id == decision.job_id and job.state is JobState.PLANNED]
+        waits_for = {JobState.PLANNED} if self._roots.order_id is None else UNFINISHED
+        self._taken_up += [job.id for job in known if job.id == decision.job_id and job.state in waits_for]
         seen = self._looks[path]
         return Line(path, "copy", output=output, detail="same content as another photo", pixels=seen.pixels)
 
@@ -341,6 +346,7 @@ class FolderPlan:
             excess=found.excess,
             generation=decision.generation,
             replace=decision.replace,
+            order_id=self._roots.order_id,
         )
         job_id = new_id()
         self._claim(path, output, slot)
@@ -362,11 +368,13 @@ class FolderPlan:
             background_sha256=new.background_sha256,
             generation=new.generation,
             output_id=new.output_id,
+            order_id=self._roots.order_id,
             run_id=self._tx.run_id,
             output_folder_id=self._roots.output_root,
             photo_folder_id=self._roots.photo_root,
             photo_path=path,
             error="",
+            error_code="",
         )
         self._jobs.setdefault(new.photo_sha256, []).insert(0, job)
 

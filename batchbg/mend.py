@@ -11,9 +11,10 @@ from batchbg.api.limiter import RateLimiter
 from batchbg.api.wire import Project
 from batchbg.core.lifecycle import JobState
 from batchbg.core.model import Job
+from batchbg.core.price import UNTOLD, Verdict
 from batchbg.disk.results import digest
 from batchbg.errors import ConfigError, RequestRefused
-from batchbg.ledger import catalog, jobs
+from batchbg.ledger import catalog, jobs, prices
 from batchbg.ledger.engine import Connection, Ledger, Tx, held, open_ledger
 from batchbg.pipeline import bind_kind
 from batchbg.settings import Settings
@@ -42,6 +43,11 @@ def pick(connection: Connection, ids: Sequence[str], states: frozenset[JobState]
     return found
 
 
+def may_be_had(job: Job) -> bool:
+    """Return whether a job that ended badly is still charged, or has a complete render: either is no reason to pay."""
+    return bool(job.credits) or (job.rendered and job.project_id is not None)
+
+
 @dataclasses.dataclass(frozen=True)
 class Retried:
     """What `retry` did: jobs planned again, jobs whose paid result is asked for, jobs left as they are."""
@@ -54,12 +60,12 @@ class Retried:
 def retry(tx: Tx, ids: Sequence[str], *, pay_again: bool) -> Retried:
     """Open failed and canceled jobs again.
 
-    A job that counts no credits is planned again; one that is still charged is only asked for, unless a person says
-    that it shall be paid for once more.
+    A job that was never created or whose refund was seen is planned again. One that is still charged, or whose render
+    was complete, whatever it took, is only asked for, unless a person says that it shall be paid for once more.
     """
     planned, asked, left = [], [], []
     for job in pick(tx.connection, ids, ENDED_BADLY):
-        if not job.credits or pay_again:
+        if pay_again or not may_be_had(job):
             jobs.reopen(tx, job, JobState.PLANNED, "retry, paid again" if job.credits else "retry")
             planned.append(job.id)
         elif job.project_id:
@@ -75,7 +81,7 @@ def plan_refunded(tx: Tx, ids: Sequence[str]) -> list[str]:
     planned = []
     for job_id in ids:
         job = jobs.get(tx.connection, job_id)
-        if job is not None and job.state in ENDED_BADLY and not job.credits:
+        if job is not None and job.state in ENDED_BADLY and not may_be_had(job):
             jobs.reopen(tx, job, JobState.PLANNED, "retry, refund seen")
             planned.append(job_id)
     return planned
@@ -103,13 +109,21 @@ def look_for_results(tx: Tx, ledger: Ledger) -> Missing:
         elif present != slot.saved_sha256:
             found.changed.append(slot.path)
     for job in list(jobs.in_states(tx.connection, ENDED_BADLY)):
-        if job.credits and job.project_id:
+        if may_be_had(job) and job.project_id:
             jobs.reopen(tx, job, JobState.RENDERING, "rescue")
             found.missing += 1
     return found
 
 
-def resolve(settings: Settings, key: str, ids: Sequence[str], *, project_id: str | None, charged: bool) -> list[Job]:
+def resolve(
+    settings: Settings,
+    key: str,
+    ids: Sequence[str],
+    *,
+    project_id: str | None,
+    charged: bool,
+    unnamed: bool = False,
+) -> list[Job]:
     """Settle unresolved jobs by a person's word, or by the project that a person found; return them as they are then.
 
     Args:
@@ -118,6 +132,7 @@ def resolve(settings: Settings, key: str, ids: Sequence[str], *, project_id: str
         ids: of unresolved jobs; none for all.
         project_id: the project that the create made; for one job only.
         charged: without a project: whether the create was charged.
+        unnamed: take a project whose name the service does not tell, by a person's word.
 
     Raises:
         ConfigError: no such job, or the project is not its.
@@ -135,11 +150,36 @@ def resolve(settings: Settings, key: str, ids: Sequence[str], *, project_id: str
                 project, rehearsal = asyncio.run(_look_up(settings, key, project_id))
                 with ledger.transaction("resolve") as tx:
                     bind_kind(tx, "sandbox" if rehearsal else "api")
-                _check_project(ledger, picked[0], project_id, project)
+                _check_project(ledger, picked[0], project_id, project, unnamed=unnamed)
             with ledger.transaction("resolve") as tx:
                 return [_settle(tx, job, project_id, project, charged=charged) for job in picked]
         finally:
             ledger.close()
+
+
+def judge_prices(settings: Settings, verdict: Verdict) -> list[str]:
+    """Take a person's word on every odd price that is open; return a line for each.
+
+    Raises:
+        ConfigError, LedgerError: there is no ledger, or it is held.
+    """
+    with held(settings.ledger, "account", settings.retry_lock):
+        ledger = open_ledger(settings.ledger, create=False)
+        try:
+            with ledger.transaction("account") as tx:
+                return [
+                    f"{verdict}: {line}"
+                    for account in prices.doubted_accounts(tx.connection)
+                    for line in _judge(tx, account, verdict)
+                ]
+        finally:
+            ledger.close()
+
+
+def _judge(tx: Tx, account: str, verdict: Verdict) -> list[str]:
+    lines = prices.in_doubt(tx.connection, account)
+    jobs.judge_prices(tx, account, verdict)
+    return lines
 
 
 async def _look_up(settings: Settings, key: str, project_id: str) -> tuple[Project, bool]:
@@ -153,10 +193,22 @@ async def _look_up(settings: Settings, key: str, project_id: str) -> tuple[Proje
         return project, bool(api.rehearsal)
 
 
-def _check_project(ledger: Ledger, job: Job, project_id: str, project: Project) -> None:
-    if job.id not in project.name:
-        shown = project.name or "no name"
-        raise ConfigError(f"project {project_id} has {shown!r}, which is not job {job.id}'s: it is not attached")
+def _check_project(ledger: Ledger, job: Job, project_id: str, project: Project, *, unnamed: bool) -> None:
+    """Refuse a project that is not that of the job's last create.
+
+    Raises:
+        ConfigError: it bears another name, or none and nobody has vouched for it, or another job has it.
+    """
+    if not project.name and not unnamed:
+        raise ConfigError(
+            f"the service tells no name of project {project_id}, so that nothing shows that it is job {job.id}'s; look"
+            " at it in the web library, then say --yes-it-is"
+        )
+    if project.name and not job.owns(project.name):
+        raise ConfigError(
+            f"project {project_id} is called {project.name!r}, not {job.name!r}: it is another job's, or that of an"
+            " earlier attempt, and is not attached"
+        )
     with ledger.reading() as connection:
         other = jobs.by_project(connection, project_id)
     if other is not None:
@@ -165,5 +217,5 @@ def _check_project(ledger: Ledger, job: Job, project_id: str, project: Project) 
 
 def _settle(tx: Tx, job: Job, project_id: str | None, project: Project | None, *, charged: bool) -> Job:
     if project_id is not None:
-        return jobs.resolve_project(tx, job, project_id, project.credits_charged if project else None)
+        return jobs.resolve_project(tx, job, project_id, project.price if project else UNTOLD)
     return jobs.resolve_charged(tx, job) if charged else jobs.resolve_not_charged(tx, job)

@@ -23,12 +23,14 @@ from batchbg.api.wire import Account
 from batchbg.core import pilot
 from batchbg.core.lifecycle import FINAL, PAID, JobState
 from batchbg.core.planning import FAILED_BEFORE
+from batchbg.core.price import Price
 from batchbg.core.standing import Standing
 from batchbg.disk.rehearsal import Rehearsal
 from batchbg.disk.results import try_out
 from batchbg.disk.sweep import sweep
 from batchbg.errors import (
     AccountRefused,
+    AccountUnreadable,
     ApiError,
     BatchbgError,
     ConfigError,
@@ -37,14 +39,16 @@ from batchbg.errors import (
     LedgerError,
     PlanLeft,
 )
-from batchbg.ledger import catalog, credits, jobs, plans, runs
+from batchbg.ledger import catalog, credits, jobs, orders, plans, runs
 from batchbg.ledger.engine import Connection, Ledger, Tx, enter, exists, held, open_ledger
 from batchbg.ledger.jobs import Budget
+from batchbg.ledger.outlook import Outlook, outlook
 from batchbg.ledger.writer import Writer
 from batchbg.planner import Planner, Tally
+from batchbg.pool.account import read_account
 from batchbg.pool.coming import Coming
 from batchbg.pool.deliver import Saving
-from batchbg.pool.drain import Limits, Pool, read_account
+from batchbg.pool.drain import Limits, Pool
 from batchbg.pool.refunds import ASKED_FOR_S
 from batchbg.pool.stop import Stop
 from batchbg.report.summary import Summary, of_run
@@ -88,10 +92,22 @@ def run(settings: Settings, key: str, command: str, reporter: Reporter, prepare:
         try:
             if made:
                 reporter.ledger_made(str(ledger.path))
+            ledger.watch()
             _check_kind(ledger, settings)
             return _Run(settings, key, command, ledger, reporter, prepare).go()
         finally:
+            if ledger.is_lost:
+                _tell_projects(ledger)
             ledger.close()
+
+
+def _tell_projects(ledger: Ledger) -> None:
+    """Print every project of a ledger that was taken away: nobody else knows of them."""
+    log.error("the ledger %s is not the one that this run wrote to; these are its projects:", ledger.path)
+    with contextlib.suppress(LedgerError), ledger.reading() as connection:
+        for job in jobs.in_states(connection, frozenset(JobState)):
+            if job.project_id is not None:
+                log.error("%s: job %s, %s, project id %s", job.photo_path, job.id, job.state, job.project_id)
 
 
 def _check_kind(ledger: Ledger, settings: Settings) -> None:
@@ -127,7 +143,7 @@ def _replan_rehearsed(tx: Tx) -> None:
     for job in list(jobs.in_states(tx.connection, PAID)):
         if job.state is JobState.DOWNLOADING:
             job = jobs.reopen(tx, job, JobState.RENDERING, "its sandbox has ended")
-        ended = jobs.ended(tx, job, JobState.FAILED, "its sandbox has ended", credits_charged=0)
+        ended = jobs.ended(tx, job, JobState.FAILED, "its sandbox has ended", Price(0))
         jobs.reopen(tx, ended, JobState.PLANNED, "planned again")
 
 
@@ -161,6 +177,7 @@ class _Run:
         self._watch: Watch | None = None
         self._coming: Coming | None = None
         self._carried_over = 0
+        self._is_planned = False
         self._is_given_up = False
         self._loop: asyncio.AbstractEventLoop | None = None
         with ledger.transaction() as tx:
@@ -289,6 +306,7 @@ class _Run:
         tally = planner.tally
         if tally.missing:
             log.warning("%d results are no longer on disk: `batchbg rescue` fetches them again, free", tally.missing)
+        self._is_planned = True
         with self._ledger.transaction(self._run.id) as tx:
             runs.describe(
                 tx,
@@ -301,6 +319,11 @@ class _Run:
                 ignored=tally.ignored,
             )
 
+    def _end_order(self, tx: Tx) -> None:
+        """End the order to pay again where all its photos were planned and none of its jobs is still to be done."""
+        if self._is_planned and self._planner and self._planner.order_id:
+            orders.end(tx, self._planner.order_id)
+
     def _take_up(self, tx: Tx) -> None:
         """Count what this run will work on: all that is paid for, and without a scan all that is planned."""
         jobs.take_up_all(tx, PAID if self._planner or self._prepare else PAID | {JobState.PLANNED})
@@ -309,6 +332,12 @@ class _Run:
         """Return how many of this run's jobs are yet to be created."""
         with self._ledger.reading() as connection:
             return jobs.counts(connection, self._run.id)[JobState.PLANNED]
+
+    def _outlook(self) -> Outlook:
+        """Return what the jobs that are yet to be created would cost, and what they would find."""
+        settings, budget = self._settings, self._budget
+        with self._ledger.reading() as connection:
+            return outlook(connection, self._run.id, budget.caps, settings.base_url, settings.zone, budget.id)
 
     def _may_start_unasked(self) -> bool:
         """Tell whether a batch of any size may start, so that it need not be known how large it is."""
@@ -327,7 +356,7 @@ class _Run:
         unasked = self._settings.sandbox or self._settings.yes or self._settings.pilot is not None
         if unasked or limit < 0 or new <= limit:
             return True
-        return self._reporter.ask(new)
+        return self._reporter.ask(self._outlook())
 
     def _try_outputs(self) -> None:
         """Pay for nothing that cannot be saved; a scan has tried its own output folder before it began."""
@@ -398,7 +427,7 @@ class _Run:
     async def _after_pilot(self, pool: Pool, number: int) -> None:
         """Show what the pilot made, and go on with the rest where a person says so."""
         left = self._planned()
-        goes_on = await self._stop.before_leaving(self._reporter.pilot_done(number, left))
+        goes_on = await self._stop.before_leaving(self._reporter.pilot_done(number, self._outlook()))
         if self._stop.leaving:
             return
         if goes_on:
@@ -493,6 +522,9 @@ class _Run:
         except AccountRefused as error:
             self._stop.creates(ExitCode.ACCOUNT, f"the service refuses: {error}; check the key, then run again")
             return None
+        except AccountUnreadable as error:
+            code, why = ExitCode.ACCOUNT, f"the key lacks the permission to read the account: {error}"
+            log.warning("%s; the balance cannot be shown, nor vouch for a lost create", why)
         except ApiError as error:
             code, why = ExitCode.TEMPORARY, str(error)
             log.info("the account is not to be had: %s", error)
@@ -532,6 +564,7 @@ class _Run:
         # What happened is told also where the ledger can no longer be written.
         with contextlib.suppress(LedgerError), self._ledger.transaction(self._run.id) as tx:
             runs.describe(tx, **photos)
+            self._end_order(tx)
         self._judge(states, ever, tally)
         return Summary(states, photos, sums, room, self._stop.exit_code, self._reasons(states))
 

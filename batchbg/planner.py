@@ -3,6 +3,7 @@
 import concurrent.futures
 import dataclasses
 import itertools
+import json
 import logging
 import os
 import sys
@@ -15,13 +16,14 @@ from batchbg.choosing import ByPairing, Chooser, Transparent, background_of, rea
 from batchbg.core.model import Look, Size, Stamp
 from batchbg.core.pairing import Background, Pairing
 from batchbg.core.planning import DONE_BEFORE, UNSAVABLE
+from batchbg.disk.decoding import look
 from batchbg.disk.files import Identity, identity_of, lies_in, read_bytes
-from batchbg.disk.look import Terms, look
+from batchbg.disk.look import Terms
 from batchbg.disk.rehearsal import Rehearsal
 from batchbg.disk.scan import UNREADABLE, Listing, Rules, listed, walk
 from batchbg.errors import ConfigError, DiskError, PhotoChanged, PlanLeft
 from batchbg.folder_plan import FolderPlan, Line, Roots, name_outputs, portable_path, rename_unsaved
-from batchbg.ledger import catalog, plans
+from batchbg.ledger import catalog, orders, plans
 from batchbg.ledger.engine import Connection, Ledger
 from batchbg.planfile import BySavedPlan, Entry, read_plan
 from batchbg.settings import Settings
@@ -143,9 +145,12 @@ class Planner:
             )
             # While this plan is made, the pool brings some of them theirs: those are results of this run.
             awaited = catalog.awaiting(tx.connection, self.output_root)
+            self.order_id = orders.take(tx, _request(settings), anew=settings.again) if settings.force else None
+            if self.order_id and orders.was_begun(tx.connection, self.order_id):
+                log.warning("going on with an earlier --force that is not done yet; --again begins anew")
             self._former_outputs = [ledger.absolute(path) for path in catalog.output_roots(tx.connection)]
         self._roots = Roots(
-            self._photos, self.photo_root, self.output, self.output_root, self._background_root, awaited
+            self._photos, self.photo_root, self.output, self.output_root, self._background_root, awaited, self.order_id
         )
         self._terms = Terms(settings.first_page, settings.max_upload_bytes)
         self._looked = looked
@@ -458,6 +463,14 @@ class Planner:
         if gone:
             with self._ledger.transaction(self._run_id) as tx:
                 catalog.forget(tx, self.photo_root, gone)
+
+
+def _request(settings: Settings) -> str:
+    """Return what an order to pay again is about: which photos, on what. How many at once or for how much is not it."""
+    named = ("photos", "output", "backgrounds", "background_map", "plan")
+    told = ("include", "exclude", "files_from", "max_depth", "background_policy", "on_mismatch")
+    paths = {name: os.path.realpath(path) if (path := getattr(settings, name)) else None for name in named}
+    return json.dumps(paths | {name: getattr(settings, name) for name in told}, sort_keys=True)
 
 
 def chunks(values: Sequence[T], size: int) -> Iterator[Sequence[T]]:

@@ -2,6 +2,7 @@
 
 from batchbg.core.standing import Standing
 from batchbg.folder_plan import Line
+from batchbg.ledger.outlook import Outlook
 
 
 class Reporter:
@@ -24,8 +25,8 @@ class Reporter:
     def looked(self, number: int) -> None:
         """So many more files were opened."""
 
-    def ask(self, new: int) -> bool:
-        """So many new jobs are more than may start unasked; return whether to go on."""
+    def ask(self, found: Outlook) -> bool:
+        """These new jobs are more than may start unasked; return whether to go on."""
         return False
 
     def settled(self, total: int) -> None:
@@ -37,6 +38,6 @@ class Reporter:
     def status(self, standing: Standing | None) -> None:
         """Somebody asks how the run stands; None while the pool is not at work."""
 
-    async def pilot_done(self, number: int, left: int) -> bool:
-        """``number`` photos were tried and ``left`` remain; return whether to go on with them."""
+    async def pilot_done(self, number: int, found: Outlook) -> bool:
+        """``number`` photos were tried and those of ``found`` remain; return whether to go on with them."""
         return False

@@ -1,19 +1,21 @@
 """Settings: every flag, config.toml key and environment variable, defined once and merged here.
 
-Flags win over the environment, the environment over config.toml, config.toml over the defaults. Paths in config.toml
-are relative to the file, all others to the current folder.
+Flags win over the environment, the environment over ./config.toml or the file that --config names, that over the
+user's own ~/.config/batchbg/config.toml, and this over the defaults. Paths in a file are relative to it, all others to
+the current folder. A ./config.toml that its user does not trust says nothing about where the key and pictures go.
 """
 
 import dataclasses
 import datetime
 import difflib
+import enum
 import ipaddress
 import os
 import re
-import stat
+import shlex
 import tomllib
 import zoneinfo
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -22,8 +24,10 @@ from batchbg.core.budget import Caps
 from batchbg.core.model import MAX_UPLOAD_BYTES
 from batchbg.core.naming import SUFFIXES
 from batchbg.core.pairing import Tolerance
-from batchbg.disk.files import read_text
 from batchbg.errors import ConfigError
+from batchbg.key_file import read_key
+from batchbg.trust import is_own, own_folder, read_regular, trusts, was_trusted
+from batchbg.words import anyway, meant
 
 MAGIC_HOUR_URL: Final = "https://api.magichour.ai"
 """The API's host. Source: the spec's servers list; every path begins with /v1."""
@@ -33,6 +37,9 @@ KEY_VARIABLE: Final = "MAGIC_HOUR_API_KEY"
 
 MOST: Final = 2**31 - 1
 """The largest number that every database takes; a larger one is a slip of the hand."""
+
+CONFIG_BYTES: Final = 1 << 20
+"""Of a config.toml; the commented one has 8,000."""
 
 _UNITS_S: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
@@ -285,7 +292,14 @@ SETTINGS: Final[tuple[Setting, ...]] = (
         ("--on-mismatch",),
     ),
     Setting(
-        "force", SWITCH, False, "Pay again for what is done, and replace results.", ("--force", "--reprocess-existing")
+        "force",
+        SWITCH,
+        False,
+        "Pay again for what is done, and replace results. Given again, it goes on where it was stopped.",
+        ("--force", "--reprocess-existing"),
+    ),
+    Setting(
+        "again", SWITCH, False, "With --force: begin anew, also where an earlier --force is not done.", ("--again",)
     ),
     Setting(
         "first_page",
@@ -403,6 +417,7 @@ class Settings:
     background_map: Path | None
     on_mismatch: str
     force: bool
+    again: bool
     first_page: bool
     portable_names: bool
     format: str
@@ -461,6 +476,24 @@ class Settings:
         return zoneinfo.ZoneInfo(self.timezone) if self.timezone else None
 
 
+class Origin(enum.Enum):
+    """Who set a value."""
+
+    FLAG = enum.auto()
+    COMMAND = enum.auto()  # brings it itself, as `demo` its folders
+    ENVIRONMENT = enum.auto()
+    FILE = enum.auto()
+    NOBODY = enum.auto()
+
+
+@dataclasses.dataclass(frozen=True)
+class _File:
+    """One file of settings: its values by dotted key."""
+
+    path: Path
+    table: Mapping[str, Any]
+
+
 def load(
     flags: Mapping[str, Any],
     environ: Mapping[str, str],
@@ -473,49 +506,190 @@ def load(
         flags: values by field name as the command line gave them; None and () are not given.
         environ: the environment.
         config: the file named by --config; None looks for ./config.toml.
-        overrides: defaults that a command changes (``demo`` has folders of its own).
+        overrides: values that a command brings itself (``demo`` has folders of its own): only flags stand above them,
+            and no file is read that --config does not name.
 
     Raises:
         ConfigError: something is wrong, with the name of the flag, variable or file and key.
     """
-    named = config or (Path(environ["BATCHBG_CONFIG"]) if environ.get("BATCHBG_CONFIG") else None)
-    path = named or Path("config.toml")
-    table = _read_config(path, required=named is not None)
-    home = path.parent if table is not None else Path()
+    _check_variables(environ)
+    files, home = _files(environ, config, alone=overrides is not None)
     values: dict[str, Any] = {}
-    given: set[str] = set()
+    origins: dict[str, Origin] = {}
     for setting in SETTINGS:
-        value, found = _layered(setting, flags, environ, table or {}, path)
-        if found:
-            given.add(setting.field)
-        elif overrides and setting.field in overrides:
-            value, found = overrides[setting.field], True
-        values[setting.field] = value
-    _fill_defaults(values, given | set(overrides or ()), home)
+        field = setting.field
+        if _is_given(setting, flags.get(field)):
+            where = setting.flags[-1] if setting.flags else field.upper()
+            values[field], origins[field] = _read(setting, flags[field], where), Origin.FLAG
+        elif overrides and field in overrides:
+            values[field], origins[field] = overrides[field], Origin.COMMAND
+        else:
+            values[field], origins[field] = _layered(setting, environ, files)
+    _fill_defaults(values, origins, home)
     settings = Settings(**values)
     _check(settings)
     return settings
 
 
-def _layered(
-    setting: Setting, flags: Mapping[str, Any], environ: Mapping[str, str], table: Mapping[str, Any], path: Path
-) -> tuple[Any, bool]:
-    """Return (value, whether anybody set it)."""
-    flag = flags.get(setting.field)
-    if flag is not None and flag != () and flag is not False and not (setting.field == "verbose" and flag == 0):
-        return _read(setting, flag, setting.flags[-1] if setting.flags else setting.field.upper()), True
+def _is_given(setting: Setting, flag: Any) -> bool:
+    return flag is not None and flag != () and flag is not False and not (setting.field == "verbose" and flag == 0)
+
+
+def _layered(setting: Setting, environ: Mapping[str, str], files: Sequence[_File]) -> tuple[Any, Origin]:
+    """Return the value below the flags, and who set it."""
     for variable in setting.variables:
         if text := environ.get(variable):
             raw: Any = text.split(os.pathsep) if setting.kind.many else text
-            return _read(setting, raw, variable), True
-    if setting.key in table:
-        value = _read(setting, table[setting.key], f"{path}: {setting.key}")
-        if setting.kind.path:
-            value = path.parent / value
-        if setting.key == "ledger":
-            value = _beside(value, path.parent)
-        return value, True
-    return setting.default, False
+            return _read(setting, raw, variable), Origin.ENVIRONMENT
+    for file in files:
+        if setting.key in file.table:
+            return _from_file(setting, file), Origin.FILE
+    return setting.default, Origin.NOBODY
+
+
+def _from_file(setting: Setting, file: _File) -> Any:
+    value = _read(setting, file.table[setting.key], f"{file.path}: {setting.key}")
+    if setting.kind.path:
+        return file.path.parent / value
+    return _beside(value, file.path.parent) if setting.key == "ledger" else value
+
+
+# -- files -------------------------------------------------------------------------------------------------------------
+
+
+def config_file(environ: Mapping[str, str], config: Path | None = None) -> tuple[Path, bool]:
+    """Return the path of the config.toml in use, and whether somebody named it."""
+    named = config or (Path(environ["BATCHBG_CONFIG"]) if environ.get("BATCHBG_CONFIG") else None)
+    return named or Path("config.toml"), named is not None
+
+
+def own_config_file(environ: Mapping[str, str]) -> Path | None:
+    """Return the path of the user's own config.toml; None where the user has no home."""
+    folder = own_folder(environ)
+    return folder / "config.toml" if folder else None
+
+
+def _files(environ: Mapping[str, str], config: Path | None, *, alone: bool) -> tuple[list[_File], Path]:
+    """Return the files of settings, the first wins, and the folder in which the ledger lies by default."""
+    files, home = [], Path()
+    path, is_named = (config, config is not None) if alone else config_file(environ, config)
+    if path is not None and (content := _content(path, is_named=is_named)) is not None:
+        files.append(_File(path, _parsed(path, content)))
+        home = path.parent
+        if not is_named and not trusts(path, content, environ):
+            _check_untrusted(files[0], changed=was_trusted(path, environ))
+    own = None if alone else _own_file(environ)
+    return (files if own is None else [*files, own]), home
+
+
+def _own_file(environ: Mapping[str, str]) -> _File | None:
+    """Return the user's own file of settings; None where there is none.
+
+    Raises:
+        ConfigError: it cannot be read, or is not the user's alone.
+    """
+    path = own_config_file(environ)
+    if path is None:
+        return None
+    try:
+        content, found, _ = read_regular(path, CONFIG_BYTES)
+    except (FileNotFoundError, NotADirectoryError, PermissionError):
+        return None  # services have homes that are none, or somebody else's
+    except OSError as error:
+        raise ConfigError(f"{path}: {error.strerror or error}") from error
+    if not is_own(found):
+        raise ConfigError(f"{path}: others can write it; make it yours alone: `chmod go-w {shlex.quote(str(path))}`")
+    return _File(path, _parsed(path, content))
+
+
+def _content(path: Path, *, is_named: bool) -> bytes | None:
+    """Return what is in a file of settings; None where there is none and none was named.
+
+    Raises:
+        ConfigError: it cannot be read.
+    """
+    try:
+        # What somebody names may be a pipe; what just lies there is not waited for.
+        return path.read_bytes() if is_named else read_regular(path, CONFIG_BYTES)[0]
+    except FileNotFoundError:
+        if is_named:
+            raise ConfigError(f"{path}: no such file; `batchbg init` writes one") from None
+        return None
+    except OSError as error:
+        raise ConfigError(f"{path}: {error.strerror or error}") from error
+
+
+def read_table(path: Path) -> tuple[bytes, dict[str, Any]]:
+    """Return a config.toml's content, and its values by dotted key.
+
+    Raises:
+        ConfigError: there is none, or it says what no setting is.
+    """
+    content = _content(path, is_named=True)
+    assert content is not None
+    return content, _parsed(path, content)
+
+
+def _parsed(path: Path, content: bytes) -> dict[str, Any]:
+    try:
+        table = tomllib.loads(content.decode("utf-8-sig"))
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
+        raise ConfigError(f"{path}: {error}") from error
+    flat: dict[str, Any] = {}
+    for key, value in table.items():
+        if isinstance(value, dict):
+            flat.update({f"{key}.{inner}": one for inner, one in value.items()})
+        else:
+            flat[key] = value
+    for key in flat:
+        if key not in BY_KEY:
+            raise ConfigError(f"{path}: there is no setting {key!r}{suggestion(key, BY_KEY)}")
+    return flat
+
+
+# -- trust -------------------------------------------------------------------------------------------------------------
+
+ENTRUSTED: Final = ("base_url", "api_key_file", "ping_url")
+"""Keys that say where the API key comes from and who is told; paths and the ledger are looked at as well."""
+
+
+def needs_trust(path: Path, table: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield (key, what it does) for whatever counts only in a file that its user trusts."""
+    file = _File(path, table)
+    for key in table:
+        setting = BY_KEY[key]
+        value = _from_file(setting, file)
+        if key in ENTRUSTED and value != setting.default:
+            yield key, "says where the API key comes from or who is told"
+        elif key == "ledger" and "://" in value and not _is_inside(_file_of(value), path.parent):
+            yield key, "lies on a server or outside the file's folder"
+        elif (setting.kind.path or (key == "files_from" and value != "-")) and not _is_inside(value, path.parent):
+            yield key, "leads out of the file's folder"
+
+
+def _check_untrusted(file: _File, *, changed: bool) -> None:
+    """Refuse what a file says that anybody may have put there.
+
+    Raises:
+        ConfigError: it says something that only its user may.
+    """
+    for key, what in needs_trust(file.path, file.table):
+        since = ", and has changed since you trusted it" if changed else ""
+        raise ConfigError(
+            f"{file.path}: {key} {what}, which counts only in a file that you trust: this one is not trusted{since};"
+            f" read it, then `batchbg trust`, or name it with --config"
+        )
+
+
+def _file_of(url: str) -> str | None:
+    """Return the file of a SQLite URL in its plain form, None for any other."""
+    path = url.removeprefix("sqlite:///")
+    return None if path == url or path.startswith("file:") or any(letter in path for letter in "?%") else path
+
+
+def _is_inside(path: Path | str | None, folder: Path) -> bool:
+    """Tell whether a path, links followed, lies in a folder."""
+    return path is not None and Path(os.path.realpath(path)).is_relative_to(os.path.realpath(folder))
 
 
 def _beside(url: str, home: Path) -> str:
@@ -534,57 +708,86 @@ def _read(setting: Setting, raw: Any, where: str) -> Any:
         return setting.kind.read(raw)
     except (ValueError, TypeError) as error:
         raise ConfigError(f"{where} must be {setting.kind.expects}, not {raw!r}") from error
-
-
-def _read_config(path: Path, *, required: bool) -> dict[str, Any] | None:
-    """Return the file's values by dotted key, or None where there is no file."""
-    try:
-        table = tomllib.loads(read_text(path))
-    except FileNotFoundError:
-        if required:
-            raise ConfigError(f"{path}: no such file; `batchbg init` writes one") from None
-        return None
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise ConfigError(f"{path}: {error}") from error
-    flat: dict[str, Any] = {}
-    for key, value in table.items():
-        if isinstance(value, dict):
-            flat.update({f"{key}.{inner}": one for inner, one in value.items()})
-        else:
-            flat[key] = value
-    for key in flat:
-        if key not in BY_KEY:
-            raise ConfigError(f"{path}: there is no setting {key!r}{suggestion(key, BY_KEY)}")
-    return flat
+    except RuntimeError as error:
+        raise ConfigError(f"{where}: there is no home folder for {raw!r}; write the whole path, or set HOME") from error
 
 
 def suggestion(word: str, known: Sequence[str] | Mapping[str, Any]) -> str:
-    """Return "; did you mean ...?" for the nearest known word, or ""."""
-    near = difflib.get_close_matches(word, list(known), n=1, cutoff=0.5)
-    return f"; did you mean {near[0]!r}?" if near else ""
+    """Return "; did you mean ...?" for the known word that was meant, or ""."""
+    if found := meant(word, known, 0.5):
+        return f"; did you mean {found!r}?"
+    return f"; {said}" if (said := anyway(word)) else ""
 
 
-def misspelt_variables(environ: Mapping[str, str]) -> list[str]:
-    """Return a warning for every BATCHBG_ variable that looks like a setting's but is none."""
-    known = {variable for setting in SETTINGS for variable in setting.variables} | {"BATCHBG_CONFIG"}
-    warnings = []
+# -- the environment ---------------------------------------------------------------------------------------------------
+
+LIMITING: Final = frozenset(
+    {
+        *("max_credits", "max_files", "max_duration", "pilot", "confirm_batch_over"),
+        *("budget.per_day", "budget.per_month", "budget.total", "budget.keep_balance"),
+        *("include", "exclude", "files_from", "max_depth", "plan"),
+    }
+)
+"""Keys that bound what is spent: where one of them is left empty or misspelt, nothing may be spent without it."""
+
+_LIMITING_WORDS: Final = re.compile(
+    r"(?:^|_)(CAPS?|CREDITS?|BUDGET|LIMITS?|MAX|MAXIMUM|MOST|SPEND|SPENDING|COST|PRICE|DAY|DAILY|MONTH|MONTHLY|TOTAL"
+    r"|BALANCE|PILOT|CONFIRM|DURATION|FILES|DRY|SANDBOX|REHEARSAL)(?:_|$)"
+)
+"""In a name these say that somebody means to limit what is spent."""
+
+
+def _check_variables(environ: Mapping[str, str]) -> None:
+    """Refuse variables that were meant to limit what is spent, or to set something else of ours, and would not.
+
+    Other names that begin with BATCHBG_ are left alone: the environment is everybody's.
+
+    Raises:
+        ConfigError: one is empty or misspelt; with the one that was meant.
+    """
+    known = {variable: setting for setting in SETTINGS for variable in setting.variables}
     for variable in sorted(environ):
-        if variable.startswith("BATCHBG_") and variable not in known:
-            near = difflib.get_close_matches(variable, known, n=1, cutoff=0.85)
-            if near:
-                warnings.append(f"{variable} is no setting; did you mean {near[0]}?")
-    return warnings
+        if not re.match(r"BATCH_?BG[_-]", variable, re.IGNORECASE) or variable == "BATCHBG_CONFIG":
+            continue
+        setting = known.get(variable)
+        if setting is None and (right := _meant_variable(variable, known)):
+            raise ConfigError(f"{variable} is no setting; did you mean {right}? Until then nothing is done")
+        if setting is not None and setting.key in LIMITING and not environ[variable].strip():
+            raise ConfigError(f"{variable} is empty; give it {setting.kind.expects}, or `unset {variable}`")
 
 
-def _fill_defaults(values: dict[str, Any], given: set[str], home: Path) -> None:
-    """Set the defaults that depend on other settings: a rehearsal has a ledger and an output folder of its own."""
-    sandbox = values["sandbox"]
-    if values["ledger"] is None:
-        values["ledger"] = f"sqlite:///{home / ('batchbg-sandbox.db' if sandbox else 'batchbg.db')}"
+def _meant_variable(variable: str, known: Mapping[str, Setting]) -> str:
+    """Return the variable that was most likely meant; "" where it is none of ours."""
+    name = re.sub(r"^BATCH_?BG[_-]+", "", variable.upper()).replace("-", "_")
+    names = [one.removeprefix("BATCHBG_") for one in (*known, "BATCHBG_CONFIG")]
+    near = difflib.get_close_matches(name, names, n=1, cutoff=0.75)
+    if not near and _LIMITING_WORDS.search(name):
+        limits = [one.removeprefix("BATCHBG_") for one, setting in known.items() if setting.key in LIMITING]
+        near = [meant(name, limits, 0.0)]
+    return f"BATCHBG_{near[0]}" if near else ""
+
+
+def _fill_defaults(values: dict[str, Any], origins: Mapping[str, Origin], home: Path) -> None:
+    """Set what depends on other settings: a rehearsal has a ledger and an output folder of its own."""
+
+    def is_said(field: str) -> bool:
+        return origins[field] in (Origin.FLAG, Origin.COMMAND)
+
+    if values["sandbox"] and not is_said("ledger"):
+        values["ledger"] = f"sqlite:///{home / 'batchbg-sandbox.db'}"
+    elif values["ledger"] is None:
+        values["ledger"] = f"sqlite:///{home / 'batchbg.db'}"
     elif "://" not in values["ledger"]:
         values["ledger"] = f"sqlite:///{values['ledger']}"
-    if sandbox and "output" not in given:
-        values["output"] = Path("output-sandbox")
+    if values["sandbox"] and not is_said("output"):
+        values["output"] = _beside_real(values["output"])
+
+
+def _beside_real(output: Path) -> Path:
+    """Return the folder of rehearsals for a folder of real results."""
+    # One that has no name, as "." or "..", is called as what it leads to.
+    named = output if output.name not in ("", "..") else output.resolve()
+    return named.with_name(f"{named.name}-sandbox") if named.name else named / "output-sandbox"
 
 
 def _check(settings: Settings) -> None:
@@ -643,7 +846,7 @@ def api_key(settings: Settings, environ: Mapping[str, str]) -> str:
         return "sandbox"
     key = environ.get(KEY_VARIABLE, "").strip()
     if not key and settings.api_key_file:
-        key = _key_from(settings.api_key_file)
+        key = read_key(settings.api_key_file)
     if not key:
         raise ConfigError(
             f"no API key: set {KEY_VARIABLE}, or api_key_file in config.toml;"
@@ -652,14 +855,3 @@ def api_key(settings: Settings, environ: Mapping[str, str]) -> str:
     if not re.fullmatch(r"[\x21-\x7e]+", key):
         raise ConfigError("the API key holds blanks or characters that no key has; copy it again")
     return key
-
-
-def _key_from(path: Path) -> str:
-    try:
-        mode = path.stat().st_mode
-        text = read_text(path).strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"api_key_file {path}: {getattr(error, 'strerror', None) or 'cannot be read'}") from error
-    if os.name == "posix" and mode & (stat.S_IRWXG | stat.S_IRWXO):
-        raise ConfigError(f"api_key_file {path} can be read by others; `chmod 600 {path}` mends it")
-    return text

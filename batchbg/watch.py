@@ -6,7 +6,7 @@ from batchbg.core.budget import CAP_NAMES, Scope, next_price, period_of, tightes
 from batchbg.core.lifecycle import JobState
 from batchbg.core.model import PRICE_CREDITS, Job
 from batchbg.core.standing import Rate, Standing, time_left_s
-from batchbg.ledger import credits
+from batchbg.ledger import credits, prices
 from batchbg.ledger.engine import Ledger, enter
 from batchbg.ledger.jobs import Budget
 from batchbg.pool.drain import Pool
@@ -64,7 +64,7 @@ class Watch(Observer):
             period = period_of(self._budget.id, enter(connection, "").at, self._budget.zone)
             rooms = credits.room_under(connection, self._budget.caps, period, self._budget.account)
             spent = credits.totals(connection, Scope.RUN, self._budget.id).spent
-            price = next_price(PRICE_CREDITS, credits.last_price(connection, self._budget.account))
+            price = next_price(PRICE_CREDITS, *prices.last(connection, self._budget.account))
         waiting = max(0, self.total - self._ended - max(slots.held, len(self._at_work)))
         for room in rooms:
             waiting = min(waiting, max(0, room.left) // price)

@@ -1,3 +1,4 @@
+import collections
 import dataclasses
 import os
 import re
@@ -15,6 +16,7 @@ from batchbg.example import example_toml
 from batchbg.settings import (
     BY_KEY,
     KEY_VARIABLE,
+    LIMITING,
     MAGIC_HOUR_URL,
     SETTINGS,
     Settings,
@@ -23,7 +25,6 @@ from batchbg.settings import (
     duration_s,
     is_loopback,
     load,
-    misspelt_variables,
 )
 
 ROOT = Path(__file__).parents[1]
@@ -112,8 +113,18 @@ def test_several_values_in_one_variable():
 
 
 def test_an_empty_variable_sets_nothing():
-    """As in a service file with NAME= and nothing behind it."""
-    assert load({}, {"BATCHBG_MAX_CREDITS": "", "BATCHBG_CONFIG": ""}).max_credits is None
+    """As in a service file with NAME= and nothing behind it; but see what limits spending."""
+    assert load({}, {"BATCHBG_OUTPUT": "", "BATCHBG_CONFIG": "", "BATCHBG_FORCE": ""}).output == Path("output")
+
+
+@pytest.mark.parametrize("variable", [variable for key in sorted(LIMITING) for variable in BY_KEY[key].variables])
+@pytest.mark.parametrize("value", ["", " "])
+def test_an_empty_limit_is_no_limit_and_therefore_an_error(variable, value):
+    """Whatever was to stand there: nothing is spent without it. A flag does not make up for it."""
+    for flags in ({}, {"max_credits": 5}, {"sandbox": True}):
+        with pytest.raises(ConfigError, match=variable) as caught:
+            load(flags, {variable: value})
+        assert caught.value.exit_code is ExitCode.USAGE
 
 
 def test_defaults_are_those_of_the_contract():
@@ -184,8 +195,23 @@ def test_paths_in_the_file_are_relative_to_it():
 def test_a_tilde_is_the_home_folder(monkeypatch):
     """In the file, where no shell expands it."""
     monkeypatch.setenv("HOME", "/home/somebody")
-    config('photos = "~/photos"')
-    assert load({}, {}).photos == Path("/home/somebody/photos")
+    path = config('photos = "~/photos"')
+    assert load({}, {}, path).photos == Path("/home/somebody/photos")
+
+
+@pytest.mark.parametrize("where", ["file", "variable", "flag"])
+def test_a_tilde_without_a_home_is_an_error_with_its_place(monkeypatch, where):
+    """Services have none."""
+    monkeypatch.delenv("HOME", raising=False)
+    monkeypatch.setattr("pwd.getpwuid", lambda _: (_ for _ in ()).throw(KeyError("no such user")))
+    said = {
+        "file": lambda: load({}, {}, config('photos = "~/photos"', "named.toml")),
+        "variable": lambda: load({}, {"BATCHBG_PHOTOS": "~/photos"}),
+        "flag": lambda: load({"backgrounds": "~/b"}, {}),
+    }
+    with pytest.raises(ConfigError, match="no home folder"):
+        said[where]()
+    assert load({}, {}).photos is None
 
 
 @pytest.mark.parametrize(
@@ -250,12 +276,43 @@ def test_a_file_that_is_no_toml_is_said(content):
         load({}, {})
 
 
-def test_a_misspelt_variable_is_warned_of():
-    """It cannot be an error: the environment is everybody's."""
-    environ = {"BATCHBG_MAX_CREDIT": "5", "BATCHBG_MAX_FILES": "5", "BATCHBG_CONFIG": "x", "OTHER": "1"}
-    (warning,) = misspelt_variables(environ)
-    assert "BATCHBG_MAX_CREDIT " in warning
-    assert "BATCHBG_MAX_CREDITS" in warning
+@pytest.mark.parametrize(
+    ("variable", "meant"),
+    [
+        ("BATCHBG_MAX_CREDIT", "BATCHBG_MAX_CREDITS"),
+        ("BATCHBG_MAXCREDITS", "BATCHBG_MAX_CREDITS"),
+        ("BATCHBG_CREDITS", "BATCHBG_MAX_CREDITS"),
+        ("batchbg_max_credits", "BATCHBG_MAX_CREDITS"),
+        ("Batchbg_Max_Credits", "BATCHBG_MAX_CREDITS"),
+        ("BATCH_BG_MAX_CREDITS", "BATCHBG_MAX_CREDITS"),
+        ("BATCHBG__MAX_CREDITS", "BATCHBG_MAX_CREDITS"),
+        ("BATCHBG_BUDGET_PER_DAYS", "BATCHBG_BUDGET_PER_DAY"),
+        ("BATCHBG_BUDGET_DAY", "BATCHBG_BUDGET_PER_DAY"),
+        ("BATCHBG_DAILY_BUDGET", "BATCHBG_"),
+        ("BATCHBG_PERDAY", "BATCHBG_PER_DAY"),
+        ("BATCHBG_MAX_FILE", "BATCHBG_MAX_FILES"),
+        ("BATCHBG_KEEP_BALANCES", "BATCHBG_KEEP_BALANCE"),
+        ("BATCHBG_SPEND_LIMIT", "BATCHBG_"),
+        ("BATCHBG_DRYRUN", "BATCHBG_DRY_RUN"),
+        ("BATCHBG_SANBOX", "BATCHBG_SANDBOX"),
+        ("BATCHBG_OUTPT", "BATCHBG_OUTPUT"),
+        ("BATCHBG_BASEURL", "BATCHBG_BASE_URL"),
+        ("BATCHBG_CONFIGS", "BATCHBG_CONFIG"),
+    ],
+)
+def test_a_misspelt_variable_is_an_error_like_a_misspelt_key(variable, meant):
+    """A cap that is misspelt would be no cap."""
+    with pytest.raises(ConfigError, match=f"{variable} is no setting; did you mean {meant}") as caught:
+        load({}, {variable: "5"})
+    assert caught.value.exit_code is ExitCode.USAGE
+
+
+@pytest.mark.parametrize(
+    "name", ["BATCHBG_BIN", "BATCHBG_HOME", "BATCHBG_API_SPEC", "_BATCHBG_COMPLETE", "BATCHBG", "X"]
+)
+def test_a_variable_that_is_meant_for_somebody_else_is_left_alone(name):
+    """The environment is everybody's."""
+    assert load({}, {name: "5"}) == load({}, {})
 
 
 # Values
@@ -464,6 +521,72 @@ def test_a_key_that_can_be_none_is_refused(content):
     assert content.strip() == "" or content not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    "content",
+    [
+        "hvs.CAESIJ0123456789",
+        "ghp_0123456789abcdefghij",
+        "sk-proj-0123456789",
+        "AKIAIOSFODNN7EXAMPLE",
+        "eyJhbGciOiJIUzI1NiJ9.e30.abc",
+        "-----BEGIN",
+        "PASSWORD=hunter2",
+        "mhk_live_abc\nmhk_live_def",
+        "x" * 5000,
+    ],
+)
+def test_a_file_that_holds_another_secret_is_not_sent(content):
+    """Of another service, of several lines, or far too long for a key."""
+    found = load({}, {"BATCHBG_API_KEY_FILE": str(key_file(0o600, content))})
+    with pytest.raises(ConfigError, match="api_key_file key") as caught:
+        api_key(found, {})
+    assert content[:20] not in str(caught.value)
+
+
+def test_a_key_file_may_begin_with_a_mark_of_its_encoding():
+    """As some editors write it."""
+    found = load({}, {"BATCHBG_API_KEY_FILE": str(key_file(0o600, "\ufeffmhk_live_abc\r\n"))})
+    assert api_key(found, {}) == "mhk_live_abc"
+
+
+@pytest.mark.parametrize(
+    ("mode", "is_taken"), [(0o444, True), (0o440, True), (0o644, True), (0o664, False), (0o666, False)]
+)
+def test_a_container_s_secret_may_be_readable_to_all_there(monkeypatch, mode, is_taken):
+    """It lies on a file system that nobody can write, and that is the container's alone."""
+    flags = collections.namedtuple("flags", "f_flag")
+    monkeypatch.setattr(os, "fstatvfs", lambda _: flags(os.ST_RDONLY))
+    found = load({}, {"BATCHBG_API_KEY_FILE": str(key_file(mode))})
+    if is_taken:
+        assert api_key(found, {}) == "secret-key"
+    else:
+        with pytest.raises(ConfigError, match="chmod 600"):
+            api_key(found, {})
+
+
+def test_a_key_file_of_another_user_is_not_taken(monkeypatch):
+    """Whose credits these are is not for others to say. Root may read what it was given."""
+    path = key_file(0o600)
+    owner = path.stat().st_uid
+    found = load({}, {"BATCHBG_API_KEY_FILE": str(path)})
+    monkeypatch.setattr(os, "geteuid", lambda: owner + 1)
+    if owner:
+        with pytest.raises(ConfigError, match="belongs to another user"):
+            api_key(found, {})
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    assert api_key(found, {}) == "secret-key"
+
+
+def test_a_pipe_in_the_place_of_a_file_is_not_waited_for(here):
+    """Nobody may ever write into it."""
+    os.mkfifo(here / "key", 0o600)
+    with pytest.raises(ConfigError, match="no regular file"):
+        api_key(load({}, {"BATCHBG_API_KEY_FILE": "key"}), {})
+    os.mkfifo(here / "config.toml", 0o600)
+    with pytest.raises(ConfigError, match="no regular file"):
+        load({}, {})
+
+
 def test_a_key_file_that_is_not_there_is_said(here):
     """Or is a folder."""
     (here / "folder").mkdir(mode=0o700)
@@ -490,20 +613,41 @@ def test_the_key_is_no_setting():
 
 
 def test_a_rehearsal_has_a_ledger_and_an_output_folder_of_its_own():
-    """Unless told otherwise, by whichever layer."""
+    """Beside those of the real runs; only flags say otherwise."""
     found = load({"sandbox": True}, {})
     assert (found.ledger, found.output) == ("sqlite:///batchbg-sandbox.db", Path("output-sandbox"))
-    told = load({"sandbox": True, "output": Path("o")}, {"BATCHBG_LEDGER": "sqlite:///l.db"})
+    told = load({"sandbox": True, "output": Path("o"), "ledger": "l.db"}, {})
     assert (told.ledger, told.output) == ("sqlite:///l.db", Path("o"))
-    by_file = load({}, {}, config('sandbox = true\noutput = "o"', "shop/config.toml"))
-    assert (by_file.ledger, by_file.output) == ("sqlite:///shop/batchbg-sandbox.db", Path("shop/o"))
+    environ = {"BATCHBG_LEDGER": "sqlite:///l.db", "BATCHBG_OUTPUT": "o"}
+    by_variable = load({"sandbox": True}, environ)
+    assert (by_variable.ledger, by_variable.output) == ("sqlite:///batchbg-sandbox.db", Path("o-sandbox"))
+    for switch, path in (
+        ({"sandbox": True}, config('output = "o"\nledger = "l.db"', "shop/config.toml")),
+        ({}, config('sandbox = true\noutput = "o"\nledger = "l.db"', "shop/rehearse.toml")),
+    ):
+        by_file = load(switch, {}, path)
+        assert (by_file.ledger, by_file.output) == ("sqlite:///shop/batchbg-sandbox.db", Path("shop/o-sandbox"))
 
 
-def test_a_command_s_own_defaults_stand_below_everything_that_is_said():
-    """`demo` has folders of its own; a flag still wins."""
+@pytest.mark.parametrize("entry", [".", "..", "/", "a/..", "./", "/x/o/"])
+def test_the_rehearsal_s_folder_is_beside_the_real_one_whatever_that_is_called(here, entry):
+    """Never the real one, nor within it."""
+    real = Path(os.path.realpath(here / "shop" / entry))
+    found = Path(
+        os.path.realpath(load({"sandbox": True}, {}, config(f'output = "{entry}"', "shop/config.toml")).output)
+    )
+    assert found.name.endswith("-sandbox")
+    assert found.parent in (real.parent, real)
+    assert found != real
+
+
+def test_a_command_s_own_folders_stand_below_flags_alone(here):
+    """`demo` has folders of its own, whatever config.toml says of the user's."""
     own = {"output": Path("demo/output"), "ledger": "sqlite:///demo/batchbg.db", "sandbox": True}
-    found = load({}, {}, None, own)
+    config('output = "o"\nledger = "l.db"\nphotos = "p"\nmax_credits = 1')
+    found = load({}, {"BATCHBG_OUTPUT": "e"}, None, own)
     assert (found.output, found.ledger) == (Path("demo/output"), "sqlite:///demo/batchbg.db")
+    assert (found.photos, found.max_credits) == (None, None)
     assert load({"output": Path("o")}, {}, None, own).output == Path("o")
 
 
@@ -533,8 +677,7 @@ def test_the_example_is_valid_with_every_line_switched_on():
     shown = {key for key in table if key != "budget"} | {f"budget.{key}" for key in table["budget"]}
     assert {"photos", "max_credits", "max_distortion", "budget.per_day", "api_key_file"} <= shown
     assert shown <= set(BY_KEY)
-    config(uncommented())
-    assert load({"background_map": None}, {}).max_credits == 500
+    assert load({}, {}, config(uncommented())).max_credits == 500
 
 
 def test_the_example_shows_every_setting_of_the_file():

@@ -14,7 +14,7 @@ import json
 import logging
 import ssl
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import IO, Any, Final, Self
 from urllib.parse import quote, urljoin, urlsplit
@@ -23,10 +23,13 @@ import httpx
 
 from batchbg import __version__
 from batchbg.api import wire
+from batchbg.api.deadline import RunningDeadline
+from batchbg.api.exchange import Exchange
 from batchbg.api.limiter import RateLimiter, Urgency
 from batchbg.api.transport import Carrier
 from batchbg.core.backoff import pause_s
 from batchbg.core.outcome import (
+    Ambiguous,
     Answer,
     Created,
     Outcome,
@@ -36,8 +39,10 @@ from batchbg.core.outcome import (
     is_account_refusal,
     retry_after_s,
 )
+from batchbg.core.text import scrub, scrubbed
 from batchbg.errors import (
     AccountRefused,
+    AccountUnreadable,
     ApiUnreachable,
     BatchbgError,
     ConfigError,
@@ -47,7 +52,13 @@ from batchbg.errors import (
 from batchbg.settings import check_host, is_loopback
 
 TIMEOUT: Final = httpx.Timeout(connect=10.0, read=60.0, write=60.0, pool=60.0)
-"""Seconds for each phase. The official SDK waits 60 s for an answer of the API."""
+"""Seconds for each phase of a transfer."""
+
+API_TIMEOUT: Final = httpx.Timeout(connect=10.0, read=None, write=None, pool=60.0)
+"""Seconds for what comes before a request leaves; from then on the deadlines below count, which read before they end."""
+
+SILENT_S: Final = 60.0
+"""Seconds in which nothing comes or goes, after which the API counts as silent. The official SDK waits as long."""
 
 AGENT: Final = {"User-Agent": f"batchbg/{__version__}"}
 
@@ -57,7 +68,6 @@ DEADLINE_S: Final = 120.0
 STALLED_S: Final = 900.0
 """Seconds for one whole transfer."""
 
-MAX_ANSWER_BYTES: Final = 4 << 20
 MAX_RESULT_BYTES: Final = 1 << 30
 MAX_REDIRECTS: Final = 5
 
@@ -85,7 +95,10 @@ class MagicHour:
         self._refused_in_a_row = 0
         verify = _trust()
         host = urlsplit(base_url).hostname or ""
-        self._api = Carrier(width, verify, direct=is_loopback(host))
+        self._is_near = is_loopback(host)
+        self._api = Carrier(width, verify, direct=self._is_near)
+        # What is left over on a connection from an earlier answer must not be taken for a create's.
+        self._creating = Carrier(width, verify, direct=self._is_near, reuse=False)
         self._api_headers = AGENT | {"Authorization": f"Bearer {key}", "Accept": "application/json"}
         self._storage = Carrier(width, verify, direct=False)
 
@@ -94,6 +107,7 @@ class MagicHour:
 
     async def __aexit__(self, *_: object) -> None:
         await self._api.aclose()
+        await self._creating.aclose()
         await self._storage.aclose()
 
     @property
@@ -111,6 +125,7 @@ class MagicHour:
         """GET /v1/account. None where the service has no such operation: older descriptions lack it.
 
         Raises:
+            AccountUnreadable: the key may not ask for it.
             AccountRefused, ApiUnreachable: see ``errors``.
         """
         try:
@@ -118,6 +133,8 @@ class MagicHour:
         except RequestRefused:
             return None
         except AccountRefused as error:
+            if error.status == 403:
+                raise AccountUnreadable(str(error)) from error
             if error.status == 401:
                 raise
             return None  # whether the plan allows more than this question, the next requests tell
@@ -139,7 +156,7 @@ class MagicHour:
         return targets
 
     async def create(
-        self, name: str, image_path: str, background_path: str | None, exchange: "Exchange | None" = None
+        self, name: str, image_path: str, background_path: str | None, exchange: Exchange | None = None
     ) -> Outcome:
         """POST /v1/image-background-remover, the one request that costs credits. Sent once, whatever happens.
 
@@ -150,7 +167,8 @@ class MagicHour:
         if background_path is not None:
             assets["background_image_file_path"] = background_path
         body = {"name": name, "assets": assets}
-        return self.judge(await self._exchange("POST", "/v1/image-background-remover", body, exchange))
+        reply = await self._exchange("POST", "/v1/image-background-remover", body, exchange, self._creating)
+        return self.judge(reply)
 
     def judge(self, reply: Answer | Silence) -> Outcome:
         """Decide what a create did."""
@@ -158,9 +176,11 @@ class MagicHour:
         if isinstance(reply, Answer):
             self._heed(reply, now)
         outcome = classify(reply, now)
-        return (
-            outcome if isinstance(outcome, Created) else dataclasses.replace(outcome, reason=self._hide(outcome.reason))
-        )
+        if isinstance(outcome, Created):
+            if self._hide(outcome.project_id) == outcome.project_id:
+                return outcome
+            outcome = Ambiguous("the project id in the answer holds the API key")
+        return dataclasses.replace(outcome, reason=self._hide(outcome.reason))
 
     async def project(self, project_id: str) -> wire.Project:
         """GET /v1/image-projects/{id}.
@@ -170,9 +190,10 @@ class MagicHour:
         """
         if project_id in (".", ".."):  # which would be taken for a step in the path
             raise RequestRefused(f"{project_id!r} is no project's id", status=404)
-        found = wire.project(await self._ask("GET", f"/v1/image-projects/{quote(project_id, safe='')}", Urgency.STATUS))
+        body = await self._ask("GET", f"/v1/image-projects/{quote(project_id, safe='')}", Urgency.STATUS)
+        found = wire.project(body, project_id)
         if found is None:
-            raise ApiUnreachable("the project's answer cannot be read")
+            raise ApiUnreachable("the project's answer cannot be read, or is that of another project")
         return found
 
     async def put(self, target: wire.UploadTarget, body: Body, size: int) -> None:
@@ -182,7 +203,7 @@ class MagicHour:
             ApiUnreachable: it did not arrive; try again, with a new address after RequestRefused.
             RequestRefused: the address is not taken (any more).
         """
-        _check_address(target.upload_url)
+        self._check_address(target.upload_url)
         # Storage refuses a body without its length, which an iterator would be sent as.
         headers = AGENT | {"Content-Length": str(size)}
         try:
@@ -229,7 +250,7 @@ class MagicHour:
 
     async def _fetch(self, url: str, create: Callable[[], IO[bytes]]) -> str | None:
         """Write one answer's body to a new file; return where a redirect leads instead."""
-        _check_address(url)
+        self._check_address(url)
         request = httpx.Request("GET", url, headers=AGENT, extensions={"timeout": TIMEOUT.as_dict()})
         async with self._storage.send(request) as response:
             if response.is_redirect:
@@ -245,6 +266,22 @@ class MagicHour:
                     file.write(chunk)
         return None
 
+    def _check_address(self, url: str) -> None:
+        """Refuse an address from the service to which nothing may be sent, without repeating its query.
+
+        Raises:
+            ApiUnreachable: it is none, or plain http: to another machine, or to this one from a service elsewhere.
+        """
+        try:
+            parts = urlsplit(url)
+            check_host(f"{parts.scheme}://{parts.netloc}", "storage")
+        except ValueError as error:
+            raise ApiUnreachable("storage: the service gave an address that is none") from error
+        except ConfigError as error:
+            raise ApiUnreachable(str(error)) from error
+        if parts.scheme == "http" and not self._is_near:
+            raise ApiUnreachable("storage: the service gave an address on this very machine, which is not followed")
+
     async def _ask(self, method: str, path: str, urgency: Urgency, body: Any = None) -> Any:
         """Send a request that costs nothing and return the parsed answer."""
         await self._limiter.slot(urgency)
@@ -256,10 +293,10 @@ class MagicHour:
         self._heed(reply, now)
         if 200 <= reply.status < 300 and not reply.broken:
             try:
-                return json.loads(reply.body)
+                return scrubbed(json.loads(reply.body), self._key)
             except (ValueError, RecursionError) as error:
                 raise ApiUnreachable(f"{what}: {reply.status} with a body that is no JSON") from error
-        code, message = error_text(reply.body)
+        code, message = map(self._hide, error_text(reply.body))
         text = self._hide(" ".join(part for part in (f"{what}: {reply.status}", code, message, reply.broken) if part))
         if is_account_refusal(reply.status, code):
             raise AccountRefused(text, status=reply.status)
@@ -268,25 +305,33 @@ class MagicHour:
         raise ApiUnreachable(text, retry_after_s=retry_after_s(reply.headers, now), busy=reply.status in (429, 503))
 
     async def _exchange(
-        self, method: str, path: str, body: Any = None, exchange: "Exchange | None" = None
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        exchange: Exchange | None = None,
+        carrier: Carrier | None = None,
     ) -> Answer | Silence:
         """Send one request to the API's host and return what came back, as far as it did."""
         exchange = exchange or Exchange()
+        followed = exchange
         try:
             request = httpx.Request(
                 method,
                 self.base_url + path,
                 headers=self._api_headers,
                 json=body,
-                extensions={"timeout": TIMEOUT.as_dict(), "trace": exchange.trace},
+                extensions={"timeout": API_TIMEOUT.as_dict(), "trace": exchange.trace},
             )
-            async with asyncio.timeout(DEADLINE_S), self._api.send(request) as response:
+            async with (
+                RunningDeadline(SILENT_S, DEADLINE_S, lambda: followed.progress),
+                (carrier or self._api).send(request) as response,
+            ):
                 exchange.begin_answer(response.status_code, response.headers)
                 self.rehearsal = exchange.headers.get("server") == "batchbg-sandbox"
                 self._dated = (exchange.headers.get("date", ""), time.time())
-                async for chunk in response.aiter_bytes():
-                    exchange.received += chunk
-                    if len(exchange.received) > MAX_ANSWER_BYTES:
+                async for chunk in response.aiter_raw():
+                    if not exchange.take(chunk):
                         return exchange.reply("too long")
         except Exception as error:  # whatever goes wrong on the wire: the question is only whether anything left
             if isinstance(error, (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)):
@@ -296,7 +341,7 @@ class MagicHour:
 
     def _hide(self, text: str) -> str:
         """Take the key out of a message: a server may echo it, and messages are kept."""
-        return text.replace(self._key, "***")
+        return scrub(text, self._key)
 
     def _heed(self, reply: Answer, now: datetime.datetime) -> None:
         """Hold everything back together where the server says that it is too much."""
@@ -313,64 +358,10 @@ class MagicHour:
         self._limiter.pause(seconds)
 
 
-class Exchange:
-    """Follows one request out and its answer in.
-
-    Attributes:
-        started: whether any of the request left.
-        status: of the answer; 0 before its headers are in.
-        headers: names in lower case.
-        received: as much of the body as has arrived.
-    """
-
-    def __init__(self) -> None:
-        self.started = False
-        self.status = 0
-        self.headers: dict[str, str] = {}
-        self.received = bytearray()
-        self._sent_at = time.monotonic()
-        self._waited_s = 0.0
-
-    def begin_answer(self, status: int, headers: Mapping[str, str]) -> None:
-        """Take the head of the answer."""
-        self._waited_s = time.monotonic() - self._sent_at
-        self.headers = {name.lower(): value for name, value in headers.items()}
-        self.status = status
-
-    def reply(self, broken: str = "") -> Answer | Silence:
-        """Return what came back; ``broken`` says what cut it short."""
-        if not self.status:
-            return Silence(sent=self.started, reason=broken)
-        return Answer(self.status, self.headers, bytes(self.received), self._waited_s, broken)
-
-    async def trace(self, event: str, _info: Mapping[str, Any]) -> None:
-        """Take an event of httpcore's trace extension."""
-        if event.endswith("send_request_headers.started"):
-            self.started = True
-        elif event.endswith("send_request_body.complete"):
-            self._sent_at = time.monotonic()
-
-
 @functools.cache
 def _trust() -> ssl.SSLContext:
     """Return the certificates to trust, from the environment as httpx users expect. Loading them takes 20 ms."""
     return httpx.create_ssl_context()
-
-
-def _check_address(url: str) -> None:
-    """Refuse an address from the service to which nothing may be sent, without repeating its query.
-
-    Raises:
-        ApiUnreachable: it is none, or plain http to another machine.
-    """
-    try:
-        parts = urlsplit(url)
-    except ValueError as error:
-        raise ApiUnreachable("storage: the service gave an address that is none") from error
-    try:
-        check_host(f"{parts.scheme}://{parts.netloc}", "storage")
-    except ConfigError as error:
-        raise ApiUnreachable(str(error)) from error
 
 
 def _host(url: str) -> str:

@@ -25,17 +25,24 @@ class Carrier:
     none of it is wanted here. Where the environment names a proxy, a client knows which requests go through it.
     """
 
-    def __init__(self, width: int, verify: ssl.SSLContext, *, direct: bool) -> None:
-        """Carry up to ``width`` requests at once; ``direct`` ones ask for no proxy."""
+    def __init__(self, width: int, verify: ssl.SSLContext, *, direct: bool, reuse: bool = True) -> None:
+        """Carry up to ``width`` requests at once.
+
+        Args:
+            width: connections.
+            verify: certificates to trust.
+            direct: ask for no proxy.
+            reuse: keep connections for later requests; otherwise each request has one of its own.
+        """
+        kept = None if reuse else 0
         self._proxied = not direct and any(getproxies().get(scheme) for scheme in ("http", "https", "all"))
         if self._proxied:
-            near = httpx.AsyncHTTPTransport(verify=verify)
+            limits = httpx.Limits(max_connections=width, max_keepalive_connections=kept)
+            near = httpx.AsyncHTTPTransport(verify=verify, limits=limits)
             loopback = dict.fromkeys(("all://127.0.0.1", "all://localhost", "all://[::1]"), near)
-            self._client = httpx.AsyncClient(
-                verify=verify, limits=httpx.Limits(max_connections=width), mounts=loopback, trust_env=True
-            )
+            self._client = httpx.AsyncClient(verify=verify, limits=limits, mounts=loopback, trust_env=True)
         else:
-            self._transport = ShardedTransport(width, verify)
+            self._transport = ShardedTransport(width, verify, CONNECTIONS_A_SHARD if reuse else 0)
 
     @contextlib.asynccontextmanager
     async def send(self, request: httpx.Request) -> AsyncIterator[httpx.Response]:
@@ -61,14 +68,14 @@ class Carrier:
 class ShardedTransport(httpx.AsyncBaseTransport):
     """Several small connection pools behind one interface; each request takes the least busy one."""
 
-    def __init__(self, width: int, verify: ssl.SSLContext) -> None:
-        """Carry up to ``width`` requests at once; more wait for a connection."""
+    def __init__(self, width: int, verify: ssl.SSLContext, kept: int = CONNECTIONS_A_SHARD) -> None:
+        """Carry up to ``width`` requests at once, more wait; ``kept`` connections of a pool are for later requests."""
         self._shards = [
             httpx.AsyncHTTPTransport(
                 verify=verify,
                 limits=httpx.Limits(
                     max_connections=CONNECTIONS_A_SHARD,
-                    max_keepalive_connections=CONNECTIONS_A_SHARD,
+                    max_keepalive_connections=kept,
                     keepalive_expiry=KEEPALIVE_S,
                 ),
             )

@@ -5,6 +5,7 @@ import enum
 from typing import Any, Final
 
 from batchbg.core.outcome import whole_number
+from batchbg.core.price import Price, read_price
 
 
 class Progress(enum.Enum):
@@ -29,38 +30,60 @@ class Project:
         status: the service's word.
         progress: what it means.
         name: as the service has it, or "".
-        credits_charged: credits, refunds included; None where it does not say.
+        price: credits, refunds included.
         downloads: signed addresses of the result. Credentials: never stored or logged.
         error: what went wrong, or "".
+        error_code: the service's word for it, or "".
         enabled: False once it is deleted.
     """
 
     status: str
     progress: Progress
     name: str
-    credits_charged: int | None
+    price: Price
     downloads: tuple[str, ...]
     error: str
+    error_code: str
     enabled: bool
 
 
-def project(body: Any) -> Project | None:
-    """Read a project; None where the body is none."""
+def project(body: Any, project_id: str) -> Project | None:
+    """Read the record of a project; None where the body is none, or another project's."""
     if not isinstance(body, dict) or not isinstance(body.get("status"), str):
         return None
+    if body.get("id") is not None and str(body["id"]) != project_id:
+        return None
     status = body["status"][:80]
+    progress = _PROGRESS.get(status, Progress.WAITING)
     listed = body.get("downloads")
     addresses = [one.get("url") for one in listed if isinstance(one, dict)] if isinstance(listed, list) else []
     name = body.get("name")
+    error = body.get("error")
+    code = error.get("code") if isinstance(error, dict) else None
+    price = read_price(body.get("credits_charged"))
+    if progress in (Progress.ERROR, Progress.CANCELED):
+        price = _less(price, body.get("credits_refunded"))
     return Project(
         status=status,
-        progress=_PROGRESS.get(status, Progress.WAITING),
-        name=name if isinstance(name, str) else "",
-        credits_charged=whole_number(body.get("credits_charged")),
+        progress=progress,
+        name=name[:500] if isinstance(name, str) else "",
+        price=price,
         downloads=tuple(one for one in addresses if isinstance(one, str) and one),
-        error=_project_error(body.get("error")),
+        error=_project_error(error),
+        error_code=code[:80] if isinstance(code, str) else "",
         enabled=body.get("enabled") is not False,
     )
+
+
+def _less(price: Price, refunded: Any) -> Price:
+    """Return a price without what the record says was given back.
+
+    Source: an official example reads ``credits_refunded``; the spec has ``credits_charged`` rewritten instead.
+    """
+    back = whole_number(refunded)
+    if price.credits is None or price.odd or not back:
+        return price
+    return Price(max(price.credits - back, 0))
 
 
 def _project_error(error: Any) -> str:

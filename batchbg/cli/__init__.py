@@ -21,6 +21,7 @@ from batchbg.signals import ending
 
 COMMANDS: Final = {
     "init": "Write a commented config.toml; print files for cron and systemd.",
+    "trust": "Let a config.toml say where the key and pictures go.",
     "plan": "Show what would be done, why, and what it costs.",
     "run": "Put every photo of a folder on a new background.",
     "resume": "Finish what earlier runs began, without looking for photos.",
@@ -36,6 +37,7 @@ COMMANDS: Final = {
     "sandbox": "Serve a stand-in for the API, to rehearse against.",
     "demo": "Run the sample photos through the sandbox, for nothing.",
     "ledger": "Upgrade, check and export the ledger.",
+    "help": "Show a page about a topic, or a command's help.",
 }
 """In the order of --help, in which a person meets them; here, so that a list of them imports none."""
 
@@ -87,6 +89,7 @@ def group(ctx: click.Context) -> None:
     See what would be done:    batchbg plan photos -b backgrounds
     Do it, under a cap:        batchbg run photos -b backgrounds --max-credits 200
     Go on after a power cut:   batchbg resume
+    Read about a subject:      batchbg help
     """
     if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
         ctx.color = False
@@ -105,7 +108,7 @@ def _run() -> NoReturn:
     try:
         code = group(standalone_mode=False)
     except click.ClickException as error:
-        error.show()
+        _show(error)
         sys.exit(ExitCode.USAGE)
     except BatchbgError as error:
         _say(f"batchbg: {error}")
@@ -121,9 +124,32 @@ def _run() -> NoReturn:
         said = " ".join(f"{type(error).__name__}: {error}".split())
         _say(f"batchbg: internal error: {said}; `-vv` shows where")
         if "-vv" in sys.argv or logging.getLogger().level == logging.DEBUG:
-            traceback.print_exc()
+            _say_where()
         sys.exit(ExitCode.INTERNAL)
     sys.exit(code if isinstance(code, int) else ExitCode.OK)
+
+
+def _show(error: click.ClickException) -> None:
+    """Say what is wrong with a command line; what was typed may come from a list of files."""
+    from batchbg.core.text import shown
+
+    if isinstance(error, click.NoSuchOption):
+        from batchbg.cli.options import advise
+
+        error = advise(error)
+    text = error.format_message()
+    if isinstance(error, click.UsageError):
+        # Lists of what is missing have lines of their own, in which nothing is foreign.
+        text = text if isinstance(error, click.MissingParameter) else shown(text)
+        click.UsageError(text, error.ctx).show()
+    else:
+        click.ClickException(shown(text)).show()
+
+
+def _say_where() -> None:
+    from batchbg.cli.logs import shown_lines
+
+    click.echo(shown_lines(traceback.format_exc().rstrip("\n")), err=True)
 
 
 def _say(text: str) -> None:

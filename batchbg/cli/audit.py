@@ -50,9 +50,9 @@ def command(ctx: click.Context, settings: Settings) -> None:
     else:
         if not settings.quiet:
             for row in rows:
-                click.echo(_line(row, known[row.job_id]))
+                output.tell(_line(row, known[row.job_id]))
         for line in _closing(settings, sums, comparison, trouble, wrong, unresolved):
-            click.echo(line)
+            output.tell(line)
     ctx.exit(ExitCode.INCOMPLETE if differs else ExitCode.OK)
 
 

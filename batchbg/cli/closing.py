@@ -1,17 +1,18 @@
 """What a run says at its end: a table on a terminal, one line elsewhere, one object for programs."""
 
-import os
-import shlex
 import sys
 from typing import Final
 
 import click
 
+from batchbg.cli import output
 from batchbg.cli.output import money, print_json
+from batchbg.cli.suggest import command_line, located
 from batchbg.core.lifecycle import FINAL, JobState
-from batchbg.errors import ConfigError, ExitCode
+from batchbg.core.text import shown
+from batchbg.errors import ExitCode
 from batchbg.report.summary import Summary
-from batchbg.settings import Settings, load
+from batchbg.settings import Settings
 
 MARGIN: Final = 13
 
@@ -33,7 +34,7 @@ def print_summary(summary: Summary, settings: Settings, then: str | None = None)
         for line in table(summary, settings, next_command(summary, settings) if then is None else then):
             click.echo(line)
     else:
-        click.echo("; ".join(summary_lines(summary, settings)))
+        output.tell("; ".join(summary_lines(summary, settings)))
 
 
 def summary_lines(summary: Summary, settings: Settings) -> list[str]:
@@ -51,7 +52,7 @@ def summary_lines(summary: Summary, settings: Settings) -> list[str]:
         credits += f"; {summary.room}"
     lines.append(credits)
     lines += [*summary.notes, *summary.reasons]
-    return lines
+    return [located(line) for line in lines]
 
 
 def _details(summary: Summary) -> str:
@@ -82,13 +83,13 @@ def table(summary: Summary, settings: Settings, then: str) -> list[str]:
         spent += f" = {summary.credits.spent * settings.price_per_credit:.2f}"
     lines.append(_line("credits", f"{spent}; {summary.room}" if summary.room else spent))
     if settings.output.is_dir():
-        lines.append(_line("results", click.format_filename(settings.output)))
+        lines.append(_line("results", str(settings.output)))
     report = settings.report or settings.output / "report.html"
     if report.is_file():
-        lines.append(_line("report", click.format_filename(report)))
+        lines.append(_line("report", str(report)))
     lines += [_line("" if number else "why", why) for number, why in enumerate(summary.reasons)]
     lines += [_line("note", note) for note in summary.notes]
-    lines.append(_line("next", click.style(then, bold=True)))
+    lines.append(_line("next") + output.styled(then, bold=True))
     return lines
 
 
@@ -97,42 +98,28 @@ def _row(name: str, number: int, colour: str | None) -> str:
     return click.style(text, fg=colour, bold=True) if number and colour else text
 
 
-def _line(name: str, text: str) -> str:
-    return f"{name:{MARGIN}}{text}"
+def _line(name: str, text: str = "") -> str:
+    return f"{name:{MARGIN}}{shown(located(text))}"
 
 
 def next_command(summary: Summary, settings: Settings) -> str:
     """Return the command that a person most likely wants next."""
+    # A pilot that was stopped by something else goes on as a pilot; after one that has ended comes the rest.
+    without = ("pilot",) if summary.exit_code is ExitCode.CAP else ()
+    return command_line(_next(summary, settings), settings, without)
+
+
+def _next(summary: Summary, settings: Settings) -> str:
     states = summary.jobs
     waiting = any(number for state, number in states.items() if state not in FINAL)
     if states[JobState.UNRESOLVED]:
-        return _located("jobs --state unresolved", settings)
+        return "jobs --state unresolved"
     if summary.exit_code is ExitCode.ACCOUNT:
-        return _located("doctor", settings)
+        return "doctor"
     if waiting:
-        return _located("resume", settings)
+        return "resume"
     if states[JobState.FAILED] or states[JobState.CANCELED]:
-        return _located("jobs --state failed" if settings.sandbox else "retry", settings)
+        return "jobs --state failed" if settings.sandbox else "retry"
     if summary.photos["rejected"]:
-        return _located("jobs --state rejected", settings)
-    return _located("status" if settings.report else "report", settings)
-
-
-def _located(command: str, settings: Settings) -> str:
-    """Return a command with the options by which it finds the same ledger and service, where the defaults do not."""
-    context = click.get_current_context(silent=True)
-    config = context.params.get("config") if context else None
-    parts = ["batchbg", *command.split()]
-    if config:
-        parts += ["--config", click.format_filename(config)]
-    flags = {"sandbox": True} if settings.sandbox else {}
-    parts += ["--sandbox"] if flags else []
-    try:
-        plain = load(flags, os.environ, config)
-    except ConfigError:
-        return shlex.join(parts)
-    if plain.ledger != settings.ledger:
-        parts += ["--ledger", settings.ledger]
-    if command in ("resume", "retry", "doctor") and not flags and plain.base_url != settings.base_url:
-        parts += ["--base-url", settings.base_url]
-    return shlex.join(parts)
+        return "jobs --state rejected"
+    return "status" if settings.report else "report"

@@ -53,5 +53,6 @@ def command(ctx: click.Context, settings: Settings) -> None:
     summary = process(settings, "demo")
     closing.print_summary(summary, settings, then="batchbg plan photos -b backgrounds")
     if not settings.json and not sys.stdout.isatty():  # the table at a terminal says so itself
-        output.note(f"results: {settings.output}\nreport:  {settings.report}", settings)
+        output.note(f"results: {settings.output}", settings)
+        output.note(f"report:  {settings.report}", settings)
     ctx.exit(summary.exit_code)

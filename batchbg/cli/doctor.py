@@ -10,9 +10,11 @@ import click
 
 from batchbg.cli import output
 from batchbg.cli.options import COMMON, with_settings
+from batchbg.cli.suggest import located
+from batchbg.core.text import shown
 from batchbg.doctor import Finding, examine, programs
 from batchbg.errors import ConfigError, ExitCode
-from batchbg.settings import Settings
+from batchbg.settings import Settings, config_file
 
 COLOURS = {"ok": "green", "warn": "yellow", "fail": "red"}
 
@@ -42,9 +44,8 @@ def command(ctx: click.Context, settings: Settings) -> None:
 
 def _config(ctx: click.Context) -> Path | None:
     """Return the config file in use, by the rules of ``load``."""
-    named = ctx.params.get("config") or os.environ.get("BATCHBG_CONFIG")
-    path = Path(named or "config.toml")
-    return path if named or path.exists() else None
+    path, is_named = config_file(os.environ, ctx.params.get("config"))
+    return path if is_named or path.exists() else None
 
 
 def _tell(findings: Iterable[Finding], *, as_json: bool, quiet: bool) -> None:
@@ -55,10 +56,11 @@ def _tell(findings: Iterable[Finding], *, as_json: bool, quiet: bool) -> None:
         if as_json or (quiet and finding.verdict == "ok"):
             continue
         click.echo(
-            f"{click.style(f'{finding.verdict:4}', fg=COLOURS[finding.verdict])}  {finding.name}: {finding.text}"
+            f"{click.style(f'{finding.verdict:4}', fg=COLOURS[finding.verdict])}  "
+            + shown(located(f"{finding.name}: {finding.text}"))
         )
         if finding.mend:
-            click.echo(f"      {finding.mend}")
+            output.tell(f"      {finding.mend}")
     failed = any(finding.verdict == "fail" for finding in told)
     if as_json:
         output.print_json({"ok": not failed, "findings": [dataclasses.asdict(finding) for finding in told]})

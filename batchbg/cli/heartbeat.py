@@ -9,6 +9,7 @@ from typing import Final
 
 import click
 
+from batchbg.core.text import scrub, shown
 from batchbg.errors import BatchbgError, ExitCode
 from batchbg.settings import KEY_VARIABLE, Settings
 
@@ -25,7 +26,7 @@ class _Tail(logging.Handler):
         self.setFormatter(logging.Formatter("%(levelname)s: %(message)s"))
 
     def emit(self, record: logging.LogRecord) -> None:
-        self.lines.append(self.format(record))
+        self.lines.append(shown(self.format(record)))
 
 
 @contextlib.contextmanager
@@ -51,8 +52,8 @@ def heartbeat(settings: Settings) -> Iterator[list[str]]:
         raise
     finally:
         logging.getLogger().removeHandler(tail)
-        secrets = (os.environ.get(KEY_VARIABLE, ""), settings.ping_url)
-        ping.end(code, without_secrets("\n".join((*tail.lines, *told)), secrets))
+        text = without_secrets("\n".join((*tail.lines, *map(shown, told))), (settings.ping_url,))
+        ping.end(code, scrub(text, os.environ.get(KEY_VARIABLE, "")))
 
 
 def _code_of(error: BaseException) -> int:

@@ -1,9 +1,8 @@
 """``batchbg jobs``: one line a job."""
 
-import json
-
 import click
 
+from batchbg.cli import output
 from batchbg.cli.options import COMMON, with_settings
 from batchbg.core.lifecycle import JobState
 from batchbg.core.model import Job
@@ -69,5 +68,4 @@ def _line(job: Job) -> str:
 
 
 def _print(settings: Settings, value: dict[str, object], line: str) -> None:
-    # A name whose bytes are no text must not stop the list.
-    click.echo(json.dumps(value) if settings.json else line.encode("utf-8", "replace").decode())
+    output.print_json(value) if settings.json else output.tell(line)

@@ -1,7 +1,6 @@
 """``batchbg ledger``: upgrade, check and export."""
 
 import csv
-import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,7 +8,9 @@ from typing import IO, Any
 
 import click
 
+from batchbg.cli import output
 from batchbg.cli.options import COMMON, with_settings
+from batchbg.core.text import as_json, cell
 from batchbg.disk.files import whole
 from batchbg.errors import DiskError, ExitCode
 from batchbg.ledger import audit, export
@@ -29,7 +30,7 @@ def upgrade(settings: Settings) -> None:
     with held(settings.ledger, "ledger upgrade", settings.retry_lock):
         ledger = open_ledger(settings.ledger, create=False)
         ledger.close()
-    click.echo(f"{ledger.path} is at schema {HEAD}")
+    output.tell(f"{ledger.path} is at schema {HEAD}")
 
 
 @command.command()
@@ -42,9 +43,9 @@ def check(ctx: click.Context, settings: Settings) -> None:
         wrong = audit.check(connection)
     ledger.close()
     for line in wrong:
-        click.echo(line)
+        output.tell(line)
     if not wrong and not settings.quiet:
-        click.echo(f"{ledger.path}: everything adds up")
+        output.tell(f"{ledger.path}: everything adds up")
     ctx.exit(ExitCode.INCOMPLETE if wrong else ExitCode.OK)
 
 
@@ -54,7 +55,11 @@ def check(ctx: click.Context, settings: Settings) -> None:
 @click.option("-o", "--output", "target", type=click.Path(path_type=Path), metavar="FILE", help="[default: stdout]")
 @with_settings(*COMMON)
 def export_command(settings: Settings, form: str, table: str, target: Path | None) -> None:
-    """Write a table of the ledger as CSV or as one JSON object a line."""
+    """Write a table of the ledger as CSV or as one JSON object a line.
+
+    In CSV a text that a spreadsheet would take for a formula, since it begins with = + - @, a tab or a line's end, gets
+    an apostrophe in front; JSON has every text as it is.
+    """
     ledger = open_ledger(settings.ledger, create=False)
     try:
         with ledger.reading() as connection:
@@ -74,14 +79,9 @@ def export_command(settings: Settings, form: str, table: str, target: Path | Non
 def _write(file: IO[str], form: str, columns: list[str], rows: Iterator[dict[str, Any]]) -> None:
     if form == "jsonl":
         for row in rows:
-            file.write(json.dumps(row) + "\n")
+            file.write(as_json(row) + "\n")
         return
     writer = csv.DictWriter(file, columns)
     writer.writeheader()
     for row in rows:
-        # A file name that is no text in any encoding must not stop the list.
-        writer.writerow({key: _plain(value) for key, value in row.items()})
-
-
-def _plain(value: Any) -> Any:
-    return value.encode("utf-8", "backslashreplace").decode() if isinstance(value, str) else value
+        writer.writerow({key: cell(value) for key, value in row.items()})

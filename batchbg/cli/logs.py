@@ -1,7 +1,6 @@
 """The log on stderr: text for people, JSON for machines; never across a progress bar."""
 
 import datetime
-import json
 import logging
 import sys
 from typing import Any
@@ -10,6 +9,7 @@ from tqdm import tqdm
 
 from batchbg import log_context
 from batchbg.api.quiet import silence_libraries
+from batchbg.core.text import as_json, shown
 from batchbg.settings import Settings
 
 
@@ -21,9 +21,13 @@ class _TqdmHandler(logging.Handler):
 
 
 class _TextFormatter(logging.Formatter):
+    def formatMessage(self, record: logging.LogRecord) -> str:  # the base class's name
+        """Return one line, whatever names and servers' messages are in it."""
+        return shown(super().formatMessage(record))
+
     def formatException(self, ei: Any) -> str:  # the base class's name
         """Return where it happened, for those who ask for everything; what happened is in the message."""
-        return super().formatException(ei) if logging.getLogger().level <= logging.DEBUG else ""
+        return shown_lines(super().formatException(ei)) if logging.getLogger().level <= logging.DEBUG else ""
 
 
 class _JsonFormatter(logging.Formatter):
@@ -38,7 +42,7 @@ class _JsonFormatter(logging.Formatter):
         }
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
-        return json.dumps(line, ensure_ascii=True)
+        return as_json(line)
 
 
 def set_up_logging(settings: Settings) -> None:
@@ -60,9 +64,14 @@ def set_up_logging(settings: Settings) -> None:
 
 
 def say(text: str, level: int = logging.INFO) -> None:
-    """Write a line to stderr that no level holds back: as it is, or as a line of the log where that is JSON."""
+    """Write a line to stderr that no level holds back: escaped, or as a line of the log where that is JSON."""
     for handler in logging.getLogger().handlers:
         if isinstance(handler.formatter, _JsonFormatter):
             handler.handle(logging.getLogger("batchbg").makeRecord("batchbg", level, "", 0, text, (), None))
             return
-    tqdm.write(text, file=sys.stderr)
+    tqdm.write(shown(text), file=sys.stderr)
+
+
+def shown_lines(text: str) -> str:
+    """Return text of several lines, such as a traceback, with each of them escaped."""
+    return "\n".join(map(shown, text.split("\n")))

@@ -2,7 +2,6 @@
 
 import dataclasses
 import functools
-import logging
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -10,9 +9,11 @@ from typing import Any, Final, TypeVar
 
 import click
 
-from batchbg.cli.logs import say, set_up_logging
-from batchbg.errors import ConfigError
-from batchbg.settings import BY_KEY, Setting, load, misspelt_variables
+from batchbg.cli.logs import set_up_logging
+from batchbg.cli.suggest import located, remember
+from batchbg.errors import BatchbgError, ConfigError
+from batchbg.settings import BY_KEY, Setting, load
+from batchbg.words import anyway, meant
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -45,6 +46,7 @@ SCAN: Final = (
     "first_page",
     "portable_names",
     "force",
+    "again",
 )
 """What is planned."""
 
@@ -110,6 +112,14 @@ def with_settings(
     def decorate(command: F) -> Callable[..., Any]:
         @functools.wraps(command)
         def wrapper(config: Path | None, **parameters: Any) -> Any:
+            try:
+                return call(config, parameters)
+            except BatchbgError as error:
+                # What it says to type has to find the same ledger and keep to the same limits.
+                error.args = (located(str(error)), *error.args[1:])
+                raise
+
+        def call(config: Path | None, parameters: dict[str, Any]) -> Any:
             fields = {BY_KEY[key].field for key in (*keys, "photos")}
             flags = {name: parameters.pop(name) for name in list(parameters) if name in fields}
             changed = overrides(parameters) if overrides else None
@@ -120,8 +130,7 @@ def with_settings(
                     raise
                 return refused(error, flags)
             set_up_logging(settings)
-            for warning in misspelt_variables(os.environ):
-                say(f"batchbg: {warning}", logging.WARNING)
+            remember(settings)
             return command(settings=settings, **parameters)
 
         wrapped: Any = wrapper
@@ -156,6 +165,18 @@ def _default_note(setting: Setting) -> str:
         return ""
     shown = f"{setting.default:g}" if isinstance(setting.default, float) else setting.default
     return f" [default: {shown}]"
+
+
+def advise(error: click.NoSuchOption) -> click.UsageError:
+    """Return the error with the option that was meant, or with what is so without any."""
+    command = error.ctx.command if error.ctx else None
+    known = [flag for one in command.params for flag in one.opts if flag.startswith("--")] if command else []
+    text = f"No such option {error.option_name!r}."
+    if found := meant(error.option_name, known):
+        text += f" Did you mean {found!r}?"
+    elif said := anyway(error.option_name):
+        text += f" {said[0].upper()}{said[1:]}."
+    return click.UsageError(text, error.ctx)
 
 
 def settings_keys(*groups: Sequence[str]) -> tuple[str, ...]:

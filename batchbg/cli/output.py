@@ -1,25 +1,36 @@
 """What commands print, and what they ask."""
 
-import json
 import os
 import sys
-from typing import Any
+from typing import Any, Final
 
 import click
 
 from batchbg.cli.logs import say
+from batchbg.cli.suggest import located
+from batchbg.core.text import as_json, shown
 from batchbg.settings import Settings
 
 
 def note(text: str, settings: Settings) -> None:
     """Say something on stderr, unless nothing is to be said."""
     if not settings.quiet:
-        say(text)
+        say(located(text))
+
+
+def tell(text: str, *, err: bool = False) -> None:
+    """Print one line for people, on stdout or stderr; whatever foreign text is in it cannot touch the terminal."""
+    click.echo(shown(located(text)), err=err)
+
+
+def styled(text: str, **style: Any) -> str:
+    """Return foreign text in a style of ours, for a line that is printed as it is."""
+    return click.style(shown(text), **style)
 
 
 def print_json(value: Any) -> None:
     """Print one JSON object on stdout."""
-    click.echo(json.dumps(value, ensure_ascii=True))
+    click.echo(as_json(value))
 
 
 def money(credits: int, settings: Settings) -> str:
@@ -33,6 +44,15 @@ def duration(seconds: float) -> str:
     if seconds < 90:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+MEDIAN_S: Final = 4.0
+"""Seconds from create to result, queueing included. Source: docs, processing times, 30 days to 2026-07-20."""
+
+
+def expected_s(jobs: int, settings: Settings) -> float:
+    """Return how long jobs take where every slot is always full and every render takes the median."""
+    return max(jobs / settings.max_in_flight, bool(jobs)) * MEDIAN_S
 
 
 def is_animated() -> bool:

@@ -4,7 +4,7 @@ import contextlib
 import datetime
 import tempfile
 from pathlib import Path
-from typing import IO, Final
+from typing import IO
 
 import click
 from tqdm import tqdm
@@ -12,6 +12,7 @@ from tqdm import tqdm
 from batchbg.cli import output
 from batchbg.cli.options import COMMON, RESULTS, SCAN, Sectioned, settings_keys, with_settings
 from batchbg.cli.progress import Progress
+from batchbg.core.text import shown
 from batchbg.disk.files import whole
 from batchbg.errors import ConfigError, ExitCode
 from batchbg.folder_plan import Line
@@ -21,9 +22,6 @@ from batchbg.ledger.snapshot import open_snapshot
 from batchbg.planfile import write_entry
 from batchbg.planner import Planner, Tally
 from batchbg.settings import Settings
-
-MEDIAN_S: Final = 4.0
-"""Seconds from create to result, queueing included. Source: docs, processing times, 30 days to 2026-07-20."""
 
 
 @click.command(cls=Sectioned)
@@ -65,7 +63,7 @@ def show_plan(settings: Settings, save: Path | None = None) -> ExitCode:
         output.print_json(_as_json(tally, found, settings))
     else:
         for text in _lines(tally, found, settings):
-            click.echo(text)
+            output.tell(text)
     rejects = tally.rejected if settings.strict else tally.newly_rejected
     return ExitCode.INCOMPLETE if rejects else ExitCode.OK
 
@@ -88,7 +86,7 @@ def _plan(settings: Settings, save: Path | None) -> tuple[Tally, Outlook]:
             elif settings.verbose:
                 # Beside the one JSON object stdout has to stay empty.
                 text = _text(line, price)
-                output.note(text, settings) if settings.json else tqdm.write(text)
+                output.note(text, settings) if settings.json else tqdm.write(shown(text))
             if file and line.entry:
                 write_entry(file, line.entry)
         return planner.tally, _outlook(ledger, settings)
@@ -134,16 +132,11 @@ def _as_json(tally: Tally, found: Outlook, settings: Settings) -> dict[str, obje
         "enlarged": tally.enlarged,
         "credits": found.credits,
         "price": found.price,
-        "seconds": _seconds(found, settings),
+        "seconds": output.expected_s(found.jobs, settings),
         "cap_left": found.room.left if found.room else None,
         "balance": found.balance,
         "warnings": _warnings(found),
     }
-
-
-def _seconds(found: Outlook, settings: Settings) -> float:
-    """Return how long the jobs take where every slot is always full and every render takes the median."""
-    return max(found.jobs / settings.max_in_flight, bool(found.jobs)) * MEDIAN_S
 
 
 def _lines(tally: Tally, found: Outlook, settings: Settings) -> list[str]:
@@ -173,8 +166,8 @@ def _lines(tally: Tally, found: Outlook, settings: Settings) -> list[str]:
         lines.append(f"{tally.enlarged} of these crops enlarge their background, which blurs it")
     lines += [f"background {path} is left out: {reason}" for path, reason in tally.bad_backgrounds.items()]
     if found.jobs:
-        about = output.duration(_seconds(found, settings))
-        lines.append(f"about {about}, with {settings.max_in_flight} jobs in flight at {MEDIAN_S:g} s each")
+        about = output.duration(output.expected_s(found.jobs, settings))
+        lines.append(f"about {about}, with {settings.max_in_flight} jobs in flight at {output.MEDIAN_S:g} s each")
     return lines + [f"warning: {warning}" for warning in _warnings(found)]
 
 

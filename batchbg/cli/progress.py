@@ -2,23 +2,30 @@
 
 import asyncio
 import contextlib
+import functools
+import os
 import sys
-from typing import Any
+from typing import Any, Final
 
 import click
 from tqdm import tqdm
 
 from batchbg.cli.logs import say
-from batchbg.cli.output import duration, is_animated, money, note
-from batchbg.core.model import PRICE_CREDITS
+from batchbg.cli.output import duration, expected_s, is_animated, money, note
+from batchbg.cli.suggest import command_line
 from batchbg.core.standing import Standing
-from batchbg.errors import ConfigError
+from batchbg.errors import BatchbgError, ConfigError
 from batchbg.folder_plan import Line
+from batchbg.ledger.outlook import Outlook
 from batchbg.reporter import Reporter
-from batchbg.settings import Settings
+from batchbg.settings import Settings, api_key
 
 BAR = "{percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt}{postfix}"
 """The figures that tqdm would add are those of its own clock; ours know of places and of caps."""
+
+
+PATIENCE_S: Final = 5.0
+"""Seconds for which the balance is asked for before a question."""
 
 
 class Progress(Reporter):
@@ -89,39 +96,41 @@ class Progress(Reporter):
             return "batchbg: finishing"
         return f"batchbg: planning: {self._planned} photos so far, {self._opened} files opened"
 
-    async def pilot_done(self, number: int, left: int) -> bool:
+    async def pilot_done(self, number: int, found: Outlook) -> bool:
         """Write the report and, on a terminal, ask whether to go on with the rest."""
         from batchbg.cli.asking import confirmed
         from batchbg.report.page import write_report
 
-        page = await asyncio.to_thread(write_report, self._settings.ledger, self._settings.report)
+        typed = functools.partial(command_line, settings=self._settings)
+        page = await asyncio.to_thread(write_report, self._settings.ledger, self._settings.report, typed=typed)
         note(f"pilot: {number} photos tried; {page} shows them", self._settings)
         if self._settings.yes or not _somebody_there():
             return False
-        cost = money(left * PRICE_CREDITS, self._settings)
+        files = self._settings.max_files
+        text = prospect(found, self._settings, found.balance, files if files is None else max(files - number, 0))
         self._asking = True  # the bar would be drawn over the question
         try:
             if self._bar is not None:
                 self._bar.clear()
-            return await confirmed(f"Go on with the other {left}, about {cost}?")
+            return await confirmed(f"Still to do: {text}. Go on?")
         finally:
             self._asking = False
 
-    def ask(self, new: int) -> bool:
+    def ask(self, found: Outlook) -> bool:
         """Ask before a large batch.
 
         Raises:
             ConfigError: there is nobody to ask.
         """
-        cost = f"{new} new jobs, about {money(new * PRICE_CREDITS, self._settings)}"
+        settings = self._settings
         if _somebody_there():
             self._close_looking()
-            return click.confirm(f"{cost}. Go on?", err=True)
-        if self._settings.is_capped:
+            text = prospect(found, settings, _balance(settings, found.balance), settings.max_files)
+            return click.confirm(f"{text}. Go on?", err=True)
+        if settings.is_capped:
             return True
-        raise ConfigError(
-            f"{cost}, and nobody to ask: give --yes, or a cap such as --max-credits {new * PRICE_CREDITS}"
-        )
+        cost = f"{found.jobs} new jobs, about {money(found.credits, settings)}"
+        raise ConfigError(f"{cost}, and nobody to ask: give --yes, or a cap such as --max-credits {found.credits}")
 
     def _close_looking(self) -> None:
         if self._looking is not None:
@@ -133,6 +142,33 @@ class Progress(Reporter):
         self._close_looking()
         if self._bar is not None:
             self._bar.close()
+
+
+def prospect(found: Outlook, settings: Settings, balance: int | None, max_files: int | None) -> str:
+    """Return what going on would really do: the jobs that the caps let through, their cost, the balance, the time."""
+    number = found.jobs if max_files is None else min(found.jobs, max_files)
+    if found.room is not None:
+        number = min(number, max(found.room.left, 0) // found.price)
+    parts = [f"{found.jobs} new jobs" + (f", {number} of them now" if number < found.jobs else "")]
+    parts[0] += f", about {money(number * found.price, settings)}"
+    if found.room is not None:
+        parts.append(str(found.room))
+    if max_files is not None:
+        parts.append(f"max_files: {max_files} more")
+    parts.append("balance of the account not known" if balance is None else f"{balance} credits on the account")
+    return "; ".join([*parts, f"about {duration(expected_s(number, settings))}"])
+
+
+def _balance(settings: Settings, known: int | None) -> int | None:
+    """Ask the service for the account's balance, for a few seconds; where it does not tell, return what is known."""
+    from batchbg.cli.account import read
+
+    try:
+        asking = read(settings, api_key(settings, os.environ))
+        account = asyncio.run(asyncio.wait_for(asking, PATIENCE_S))
+    except (BatchbgError, TimeoutError):
+        return known
+    return known if account is None or account.credits is None else account.credits
 
 
 def _somebody_there() -> bool:

@@ -1,10 +1,13 @@
 """``batchbg report``: one self-contained HTML page."""
 
+import functools
 from pathlib import Path
 
 import click
 
+from batchbg.cli import output
 from batchbg.cli.options import COMMON, with_settings
+from batchbg.cli.suggest import command_line
 from batchbg.settings import Settings
 
 
@@ -36,7 +39,7 @@ def command(settings: Settings, target: Path | None) -> None:
         caps=settings.caps,
         zone=settings.zone,
         price_per_credit=settings.price_per_credit,
+        typed=functools.partial(command_line, settings=settings),
     )
     if not settings.quiet:
-        # A name whose bytes are no text must not stop the command.
-        click.echo(str(page).encode("utf-8", "replace").decode())
+        output.tell(str(page))

@@ -5,6 +5,7 @@ import os
 import click
 
 from batchbg import mend
+from batchbg.cli import output
 from batchbg.cli.completing import job_ids
 from batchbg.cli.options import COMMON, with_settings
 from batchbg.core.lifecycle import JobState
@@ -15,11 +16,18 @@ from batchbg.settings import Settings, api_key
 @click.argument("job", nargs=-1, shell_complete=job_ids(JobState.UNRESOLVED))
 @click.option("--all", "every", is_flag=True, help="All unresolved jobs.")
 @click.option("--project-id", metavar="ID", help="The project that the create made; the service is asked first.")
+@click.option("--yes-it-is", is_flag=True, help="With --project-id: take it, though the service tells no name of it.")
 @click.option("--charged", is_flag=True, help="It was charged and its result cannot be had: count it as failed.")
 @click.option("--not-charged", is_flag=True, help="It made nothing: plan it again.")
 @with_settings("base_url", "retry_lock", *COMMON)
 def command(
-    settings: Settings, job: tuple[str, ...], every: bool, project_id: str | None, charged: bool, not_charged: bool
+    settings: Settings,
+    job: tuple[str, ...],
+    every: bool,
+    project_id: str | None,
+    yes_it_is: bool,
+    charged: bool,
+    not_charged: bool,
 ) -> None:
     """Settle unresolved jobs: creates whose answer was lost, which may or may not have been charged.
 
@@ -36,10 +44,10 @@ def command(
     if (project_id is not None) + charged + not_charged != 1:
         raise click.UsageError("Say one of --project-id ID, --charged, --not-charged.")
     key = api_key(settings, os.environ) if project_id is not None else ""
-    settled = mend.resolve(settings, key, job, project_id=project_id, charged=charged)
+    settled = mend.resolve(settings, key, job, project_id=project_id, charged=charged, unnamed=yes_it_is)
     for one in settled:
-        click.echo(f"{one.id}: {one.state}  {one.photo_path}")
+        output.tell(f"{one.id}: {one.state}  {one.photo_path}")
     if not settled:
-        click.echo("there are no unresolved jobs")
+        output.tell("there are no unresolved jobs")
     elif not charged:
-        click.echo("`batchbg resume` goes on with them")
+        output.tell("`batchbg resume` goes on with them")

@@ -5,7 +5,7 @@ import os
 import click
 
 from batchbg import mend, pipeline
-from batchbg.cli import closing
+from batchbg.cli import closing, output
 from batchbg.cli.completing import job_ids
 from batchbg.cli.options import COMMON, RESULTS, with_settings
 from batchbg.cli.progress import Progress
@@ -24,7 +24,7 @@ def command(ctx: click.Context, settings: Settings, job: tuple[str, ...], pay_ag
     """Open failed and canceled jobs again, all of them or those named.
 
     One that was never created, or whose refund was seen, is planned again for the next run. One that is still
-    charged is asked for and downloaded again, which is free.
+    charged, or whose render was complete, is asked for and downloaded again, which is free.
 
     \b
     batchbg retry                 all of them
@@ -62,13 +62,13 @@ def _needs_service(settings: Settings, ids: tuple[str, ...], pay_again: bool) ->
     with ledger.reading() as connection:
         picked = mend.pick(connection, ids, mend.ENDED_BADLY)
     ledger.close()
-    return not pay_again and any(job.credits and job.project_id for job in picked)
+    return not pay_again and any(mend.may_be_had(job) and job.project_id for job in picked)
 
 
 def _print(done: mend.Retried, planned: tuple[str, ...]) -> None:
     if planned:
-        click.echo(f"{len(planned)} jobs planned again: `batchbg resume` does them", err=True)
+        output.tell(f"{len(planned)} jobs planned again: `batchbg resume` does them", err=True)
     for job_id in done.left:
-        click.echo(f"{job_id} is charged, its project unknown: --pay-again pays once more", err=True)
+        output.tell(f"{job_id} is charged, its project unknown: --pay-again pays once more", err=True)
     if not (planned or done.asked or done.left):
-        click.echo("there is nothing to retry", err=True)
+        output.tell("there is nothing to retry", err=True)

@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import functools
 import os
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from batchbg.cli.heartbeat import heartbeat
 from batchbg.cli.options import ASKING, COMMON, LIMITS, RESULTS, SCAN, Sectioned, settings_keys, with_settings
 from batchbg.cli.plan import show_plan
 from batchbg.cli.progress import Progress
+from batchbg.cli.suggest import command_line
 from batchbg.errors import BatchbgError, ConfigError
 from batchbg.report.summary import Summary
 from batchbg.settings import Settings, api_key
@@ -74,6 +76,7 @@ def _with_report(summary: Summary, settings: Settings) -> Summary:
             caps=settings.caps,
             zone=settings.zone,
             price_per_credit=settings.price_per_credit,
+            typed=functools.partial(command_line, settings=settings),
         )
     except BatchbgError as error:
         code = summary.exit_code or error.exit_code

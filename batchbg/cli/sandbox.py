@@ -2,6 +2,7 @@
 
 import click
 
+from batchbg.cli import output
 from batchbg.cli.options import COMMON, with_settings
 from batchbg.errors import ExitCode
 from batchbg.settings import Settings, duration_s, is_loopback
@@ -76,12 +77,12 @@ def command(
     ).with_text(others)
     faults = [Fault.parse(text) for text in fault]
     if not is_loopback(listen):
-        click.echo(f"batchbg: anybody who reaches {listen} can use this sandbox", err=True)
+        output.tell(f"batchbg: anybody who reaches {listen} can use this sandbox", err=True)
 
     def ready(server: SandboxServer) -> None:
         for one in faults:
             server.faults.plant(one)
-        click.echo(f"sandbox at {server.url}")
+        output.tell(f"sandbox at {server.url}")
 
     try:
         stopped_by = serve(config, ready)

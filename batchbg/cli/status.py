@@ -31,8 +31,8 @@ def command(settings: Settings) -> None:
         output.print_json(summary.as_json())
         return
     for line in closing.summary_lines(summary, settings):
-        click.echo(line)
+        output.tell(line)
     for one in past:
         began = datetime.datetime.fromtimestamp(one.started_at, settings.zone).strftime("%Y-%m-%d %H:%M:%S")
         ended = "killed or still going" if one.exit_code is None else f"exit {one.exit_code}"
-        click.echo(f"{began}  {one.command}  {ended}")
+        output.tell(f"{began}  {one.command}  {ended}")

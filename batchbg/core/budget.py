@@ -30,6 +30,14 @@ class Credits:
         """What counts against a cap: an answer that was lost may have been charged, so it counts."""
         return self.charged - self.refunded + self.reserved + self.unresolved
 
+    def __add__(self, other: "Credits") -> "Credits":
+        return Credits(
+            self.charged + other.charged,
+            self.refunded + other.refunded,
+            self.reserved + other.reserved,
+            self.unresolved + other.unresolved,
+        )
+
     @classmethod
     def of(cls, sums: Mapping[str, int]) -> "Credits":
         """Build from sums by bucket; a missing bucket is zero."""
@@ -118,18 +126,52 @@ def tightest(found: Sequence[Room]) -> Room | None:
     return min(found, key=lambda room: room.left, default=None)
 
 
-def next_price(configured: int, last_answered: int | None) -> int:
-    """Return the credits to reserve for the next create: never less than the service last took."""
-    return max(configured, last_answered or 0)
+@dataclasses.dataclass(frozen=True, slots=True)
+class Counted:
+    """What one attempt at a job counts against the caps, in credits.
 
+    The rest of ``credits`` is held back: it may yet turn out to be charged.
 
-def newly_refunded(counted: int, credits_charged: int | None) -> int:
-    """Return the credits to give back when an ended project reports ``credits_charged``.
-
-    Args:
-        counted: credits this job still counts as charged.
-        credits_charged: what the project's record says now; None where it does not say.
+    Attributes:
+        credits: all of it.
+        charged: as much of it as the service has said that it charged.
     """
-    if credits_charged is None:
-        return 0
-    return max(counted - max(credits_charged, 0), 0)
+
+    credits: int = 0
+    charged: int = 0
+
+    def answered(self, told: int | None, believed: int | None) -> "Counted":
+        """Return what the attempt counts once its create was answered, or its record seen while it renders.
+
+        Nothing that was held back is given up: an answer may understate.
+
+        Args:
+            told: credits that the service names; None where it names none.
+            believed: as many of them as are taken at its word.
+        """
+        charged = max(self.charged, believed or 0)
+        return Counted(max(self.credits, told or 0, charged), charged)
+
+    def rendered(self, told: int | None, believed: int | None) -> "Counted":
+        """Return what the attempt counts by the record of a complete render, which is final."""
+        if told is None:
+            return Counted(self.credits, self.credits)
+        charged = max(self.charged, believed or 0)
+        return Counted(max(told, charged), charged)
+
+    def failed(self, told: int | None, believed: int | None) -> "Counted":
+        """Return what the attempt counts by the record of a render that came to nothing: refunds are in it."""
+        if told is None or believed is None:
+            return Counted(self.credits, self.credits)
+        return Counted(max(told, believed), believed)
+
+    def moves_to(self, new: "Counted") -> tuple[tuple[Bucket, int], ...]:
+        """Return the credit entries that lead from here to ``new``; their sum is the difference in ``credits``."""
+        held = (new.credits - new.charged) - (self.credits - self.charged)
+        more = new.charged - self.charged
+        return (Bucket.RESERVED, held), (Bucket.CHARGED, max(more, 0)), (Bucket.REFUNDED, max(-more, 0))
+
+
+def next_price(configured: int, *told: int | None) -> int:
+    """Return the credits to reserve for the next create: never less than the service last answered or recorded."""
+    return max(configured, *(credits or 0 for credits in told))

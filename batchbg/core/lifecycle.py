@@ -35,9 +35,10 @@ NEXT: Final[Mapping[JobState, frozenset[JobState]]] = MappingProxyType(
         _S.PLANNED: frozenset({_S.SUBMITTING, _S.FAILED}),
         # Back to PLANNED only where the create certainly made nothing.
         _S.SUBMITTING: frozenset({_S.RENDERING, _S.UNRESOLVED, _S.PLANNED}),
-        _S.RENDERING: frozenset({_S.DOWNLOADING, _S.FAILED, _S.CANCELED}),
+        # UNRESOLVED where the project's record shows that it is another's: what this job's create made is not known.
+        _S.RENDERING: frozenset({_S.DOWNLOADING, _S.FAILED, _S.CANCELED, _S.UNRESOLVED}),
         # Back to RENDERING where a fresh look finds the project no longer complete.
-        _S.DOWNLOADING: frozenset({_S.DONE, _S.FAILED, _S.RENDERING}),
+        _S.DOWNLOADING: frozenset({_S.DONE, _S.FAILED, _S.RENDERING, _S.UNRESOLVED}),
         # Back to DOWNLOADING where `rescue` finds the result missing on disk.
         _S.DONE: frozenset({_S.DOWNLOADING}),
         # `retry`: PLANNED where nothing is charged any more, else RENDERING, which asks again for free.

@@ -93,9 +93,12 @@ class Job:
     attempt: int
     project_id: str | None
     credits: int
+    charged: int
+    rendered: bool
     submitted_at: float | None
     ended_at: float | None
     error: str
+    error_code: str
     remark: str
     replace: bool
     created_at: float
@@ -111,7 +114,11 @@ class Job:
     @property
     def name(self) -> str:
         """The image project's name, under which a person finds it in the web library."""
-        return project_name(self.id, self.attempt)
+        return project_name(self.id, self.attempt, self.photo_path.rpartition("/")[2])
+
+    def owns(self, name: str) -> bool:
+        """Return whether a project of this name is that of the job's present attempt."""
+        return name.split()[:2] == project_name(self.id, self.attempt).split()
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -144,16 +151,29 @@ class KnownJob:
     background_sha256: str
     generation: int
     output_id: int
+    order_id: str | None
     run_id: str
     output_folder_id: int
     photo_folder_id: int
     photo_path: str
     error: str
+    error_code: str
 
 
-def project_name(job_id: str, attempt: int) -> str:
-    """Return the name sent with a create; unique to one attempt at one job."""
-    return f"batchbg {job_id}-{attempt}"
+MOST_NAME: Final = 100
+"""Characters of a photo's name in its project's; no limit is documented."""
+
+
+def project_name(job_id: str, attempt: int, photo: str = "") -> str:
+    """Return the name sent with a create; its first two words are unique to one attempt at one job.
+
+    Args:
+        job_id: of the job.
+        attempt: its number.
+        photo: the photo's file name, for people who look at the service's web library.
+    """
+    shown = "".join(one for one in photo if one.isprintable())[:MOST_NAME]
+    return f"batchbg {job_id}-{attempt} {shown}".rstrip()
 
 
 def new_id() -> str:

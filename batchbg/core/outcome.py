@@ -1,8 +1,8 @@
 """What became of a create request: created, certainly not created, or nobody can tell.
 
-The API has no idempotency key and no way to list projects, so this is the question on which money depends. The
-rules are the contract's: a short list of outcomes is certain not to have created anything; an answer with a readable
-id has; everything else is ambiguous and is never sent again.
+The API has no idempotency key and no way to list projects, so this is the question on which money depends. A short
+list of outcomes is certain not to have created anything; an answer with a readable id has; a quick 502 is checked
+against the account's balance; everything else is ambiguous and is never sent again.
 """
 
 import contextlib
@@ -15,14 +15,16 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
+from batchbg.core.price import Price, read_price
+
 BAD_GATEWAY_QUICK_S: Final = 5.0
-"""A 502 whose headers come within this many seconds of the request's last byte created nothing.
+"""A 502 whose headers come within this many seconds of the request's last byte is said to have created nothing.
 
 Source: the service's quick start ("if no id came back, no job was created"), which is doubted when the 502 is late.
 """
 
 BAD_GATEWAY_PAUSE_S: Final = 30.0
-"""Seconds before a create is sent again after a quick 502. Source: quick start, "retry after 30-60 s"."""
+"""Seconds for which no create leaves after a quick 502. Source: quick start, "retry after 30-60 s"."""
 
 MAX_PAUSE_S: Final = 3600.0
 """A longer Retry-After is cut to this: a server that says "in a year" must not make a run sleep for one."""
@@ -31,7 +33,7 @@ MAX_PAUSE_S: Final = 3600.0
 class Refusal(enum.Enum):
     """Why a create certainly made nothing, by what it means for the run."""
 
-    UNREACHABLE = enum.auto()  # never left this machine, or a gateway gave up at once: send again later
+    UNREACHABLE = enum.auto()  # never left this machine: send again later
     BUSY = enum.auto()  # 429: everything pauses
     ACCOUNT = enum.auto()  # 401 402 403: every job would be refused alike
     REQUEST = enum.auto()  # 400 404 405 413 415 422: this job only
@@ -39,10 +41,10 @@ class Refusal(enum.Enum):
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Created:
-    """The project exists; ``credits_charged`` is None where the answer does not tell."""
+    """The project exists; ``price`` is what the answer says that it takes."""
 
     project_id: str
-    credits_charged: int | None
+    price: Price
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -62,7 +64,15 @@ class Ambiguous:
     reason: str
 
 
-Outcome = Created | NotCreated | Ambiguous
+@dataclasses.dataclass(frozen=True, slots=True)
+class Guarded:
+    """A gateway says that nothing was made; whether that is so, the account's balance shows after ``pause_s``."""
+
+    reason: str
+    pause_s: float
+
+
+Outcome = Created | NotCreated | Guarded | Ambiguous
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -121,10 +131,9 @@ def classify(reply: Answer | Silence, now: datetime.datetime) -> Outcome:
         return _refused(reply, now)
     members = leading_members(reply.body)
     if project_id := _identifier(members.get("id")):
-        return Created(project_id, whole_number(members.get("credits_charged")))
+        return Created(project_id, read_price(members.get("credits_charged")))
     if reply.status == 502 and reply.waited_s <= BAD_GATEWAY_QUICK_S and not reply.broken:
-        pause = retry_after_s(reply.headers, now) or 0.0
-        return NotCreated(Refusal.UNREACHABLE, "502 from a gateway", reply.status, max(pause, BAD_GATEWAY_PAUSE_S))
+        return Guarded("502 from a gateway", max(retry_after_s(reply.headers, now) or 0.0, BAD_GATEWAY_PAUSE_S))
     return Ambiguous(_describe(reply))
 
 
@@ -155,9 +164,14 @@ def retry_after_s(headers: Mapping[str, str], now: datetime.datetime) -> float |
         date = email.utils.parsedate_to_datetime(value)
     except (ValueError, TypeError, OverflowError):
         return None
-    if date.tzinfo is None:
-        date = date.replace(tzinfo=datetime.UTC)
-    return min(max((date - now).total_seconds(), 0.0), MAX_PAUSE_S)
+    with contextlib.suppress(ValueError, TypeError, OverflowError):
+        # The server's own clock is what its date was reckoned by; this machine's may be wrong.
+        now = _aware(email.utils.parsedate_to_datetime(headers.get("date", "")))
+    return min(max((_aware(date) - now).total_seconds(), 0.0), MAX_PAUSE_S)
+
+
+def _aware(date: datetime.datetime) -> datetime.datetime:
+    return date if date.tzinfo else date.replace(tzinfo=datetime.UTC)
 
 
 def error_text(body: bytes) -> tuple[str, str]:
@@ -190,8 +204,9 @@ def _identifier(value: object) -> str:
     return "" if any("\ud800" <= character <= "\udfff" for character in value) else value  # half a character
 
 
-_TOKEN: Final = re.compile(r'"(?:[^"\\]|\\.)*(?:"|\Z)|[{}\[\]]', re.DOTALL)
-_ID_MEMBER: Final = re.compile(r'"id"\s*:\s*("(?:[^"\\]|\\.)*")', re.DOTALL)
+_TOKEN: Final = re.compile(r'"(?:[^"\\]++|\\.)*+(?:"|\\?\Z)|[{}\[\]]', re.DOTALL)
+"""A text or a bracket. Possessive, and to the end where a text is not closed: a body of any form is read in one pass."""
+_ID_MEMBER: Final = re.compile(r'"id"\s*+:\s*+("(?:[^"\\]++|\\.)*+")', re.DOTALL)
 _SPACE: Final = re.compile(r"\s*")
 
 

@@ -7,7 +7,7 @@ The rules, in their order (the contract's invariant 2):
 3. what is under way or settled by a person's word only is not started a second time;
 4. otherwise it is new work, unless the ledger does not know a file that has the result's name.
 
-``force`` makes new work of 1 and 2, never of 3.
+``force`` makes new work of 1 and 2, never of 3; and only once for each order: what was done for the same order is done.
 """
 
 import dataclasses
@@ -15,6 +15,7 @@ import enum
 from collections.abc import Sequence
 from typing import Final
 
+from batchbg.core.endings import goes_on
 from batchbg.core.lifecycle import FINAL, JobState
 from batchbg.core.model import KnownJob, Slot
 
@@ -61,6 +62,7 @@ class Facts:
         planned_for_slot: id of a planned job for the photo's output, or "".
         taken: a file that the ledger does not know has the result's name.
         force: pay again for what is done.
+        order_id: of the order to do so, None without ``force``.
         run_id: this run's.
         gone: ids of planned jobs whose photo is no longer where it was.
         awaited: the slot held no result when this run began; one that it holds now came while it planned.
@@ -74,6 +76,7 @@ class Facts:
     planned_for_slot: str
     taken: bool
     force: bool
+    order_id: str | None
     run_id: str
     gone: frozenset[str] = frozenset()
     awaited: bool = False
@@ -102,12 +105,15 @@ def _decide(facts: Facts) -> Decision:
     own = _own_job(facts)
     if own is not None and (met := _met(facts, own)):
         return met
+    is_ordered = own is not None and _is_ordered(facts, own)
+    if own is not None and is_ordered and own.state is JobState.DONE and facts.slot and facts.slot.saved_job == own.id:
+        return Decision(Action.SKIP, reason=DONE_BEFORE)
     if not facts.force:
         if facts.slot is not None and facts.slot.saved_photo_sha256 == facts.sha256:
             return Decision(Action.SKIP, reason=DONE_BEFORE)
         if facts.here:
             return Decision(Action.COPY, facts.here[0].saved_job or "")
-    if own is not None and (decided := _go_on_with(facts, own)):
+    if own is not None and (decided := _go_on_with(facts, own, force=facts.force and not is_ordered)):
         return decided
     of_key = [job for job in facts.jobs if job.background_sha256 == facts.background_sha256]
     in_doubt = next((job for job in of_key if job.state in _UNDER_WAY or job.state is JobState.UNRESOLVED), None)
@@ -121,6 +127,11 @@ def _decide(facts: Facts) -> Decision:
     if facts.taken and not facts.force:
         return Decision(Action.SKIP, reason=UNKNOWN_FILE)
     return Decision(Action.NEW, generation=same_key.generation + 1 if same_key else 1, replace=facts.force)
+
+
+def _is_ordered(facts: Facts, job: KnownJob) -> bool:
+    """Return whether a job was done, or is to be done, for the order that is being carried out."""
+    return facts.force and facts.order_id is not None and job.order_id == facts.order_id
 
 
 def _own_job(facts: Facts) -> KnownJob | None:
@@ -145,20 +156,22 @@ def _met(facts: Facts, job: KnownJob) -> Decision | None:
     return None
 
 
-def _go_on_with(facts: Facts, job: KnownJob) -> Decision | None:
+def _go_on_with(facts: Facts, job: KnownJob, *, force: bool) -> Decision | None:
     """Decide by the photo's own job; None where it settles nothing."""
     is_mine = facts.slot is not None and job.output_id == facts.slot.id
     if job.state in _UNDER_WAY:
         return Decision(Action.TAKE_UP if is_mine else Action.COPY, job.id)
     if job.state is JobState.UNRESOLVED:
         return Decision(Action.SKIP, reason=UNRESOLVED)
+    if job.state is JobState.FAILED and is_mine and goes_on(job.error_code):
+        return Decision(Action.TAKE_UP, job.id)  # once its refund is seen
     if job.state is JobState.PLANNED and is_mine and facts.taken and not facts.force:
         return Decision(Action.SKIP, reason=UNKNOWN_FILE)
     if job.state is JobState.PLANNED and is_mine and job.background_sha256 == facts.background_sha256:
         return Decision(Action.TAKE_UP, job.id)
-    if job.state is JobState.DONE and not facts.force:
+    if job.state is JobState.DONE and not force:
         return Decision(Action.COPY, job.id)
-    if job.state in (JobState.FAILED, JobState.CANCELED) and not facts.force:
+    if job.state in (JobState.FAILED, JobState.CANCELED) and not force:
         return Decision(Action.SKIP, reason=FAILED_BEFORE)
     return None
 
@@ -169,7 +182,9 @@ def _share(facts: Facts, job: KnownJob) -> Decision | None:
         return Decision(Action.COPY, job.id)
     if job.state is JobState.UNRESOLVED:
         return Decision(Action.SKIP, reason=UNRESOLVED)
-    if facts.force and job.run_id != facts.run_id:
+    if job.state is JobState.FAILED and goes_on(job.error_code):
+        return Decision(Action.COPY, job.id)
+    if facts.force and not _is_ordered(facts, job):
         return None
     if job.state is JobState.DONE:
         return Decision(Action.COPY, job.id)

@@ -9,7 +9,6 @@ from PIL import Image, ImageOps
 
 from batchbg.core.model import Size
 from batchbg.core.naming import SUFFIXES
-from batchbg.disk import files
 from batchbg.disk.look import orientation_of
 from batchbg.disk.normalise import to_srgb
 
@@ -54,11 +53,11 @@ class Form:
         """What comes behind transparency; None where it stays."""
         return self.flatten or (WHITE if self.kind == "JPEG" else None)
 
-    def save(self, picture: Image.Image, path: Path) -> None:
-        """Write ``picture`` in this form, upright and in the colours it came in; other metadata is left behind.
+    def encode(self, picture: Image.Image) -> bytes:
+        """Return ``picture`` in this form, upright and in the colours it came in; other metadata is left behind.
 
         Raises:
-            OSError, ValueError: it cannot be written.
+            Exception: the format's encoder does not take it.
         """
         if orientation_of(picture) != 1:
             picture = ImageOps.exif_transpose(picture)
@@ -75,7 +74,7 @@ class Form:
             options |= {"subsampling": 0, "optimize": True}
         buffer = io.BytesIO()  # an encoder that writes to the file itself does not say that the disk is full
         picture.save(buffer, self.kind, icc_profile=profile, **options)
-        files.replace(path, buffer.getbuffer(), root=self.root)
+        return buffer.getvalue()
 
 
 def _is_plain(picture: Image.Image) -> bool:

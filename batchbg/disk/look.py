@@ -1,39 +1,21 @@
 """Looking into one file: is it a picture that can be sent, and what will pairing need of it?"""
 
-import contextlib
 import dataclasses
 import functools
 import hashlib
 import io
 import os
-import threading
-import warnings
 from pathlib import Path
 from typing import IO, Final
 
-import pillow_heif
-from PIL import ExifTags, Image, ImageChops, ImageCms, ImageFile, TiffImagePlugin, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageChops, ImageCms, TiffImagePlugin, UnidentifiedImageError
 
 from batchbg.core.model import MAX_UPLOAD_BYTES, Look, Size, Stamp
+from batchbg.disk import room
+from batchbg.disk.formats import EXTENSIONS, MAX_PIXELS, Watched, open_picture
 from batchbg.disk.scan import UNREADABLE as UNREADABLE
 from batchbg.disk.scan import stamp_of
 from batchbg.errors import PhotoChanged
-
-EXTENSIONS: Final = {
-    "PNG": "png",
-    "JPEG": "jpg",
-    "MPO": "jpg",
-    "HEIF": "heic",
-    "WEBP": "webp",
-    "AVIF": "avif",
-    "JPEG2000": "jp2",
-    "TIFF": "tiff",
-    "BMP": "bmp",
-}
-"""Pillow's name of a format and the extension under which the API takes it. Source: the spec of files/upload-urls."""
-
-MAX_PIXELS: Final = 250_000_000
-"""Larger pictures are refused from their header, before anything is allocated; 250 MP decode to 750 MB."""
 
 _TOO_LARGE: Final = ", and the most that can be uploaded (max_upload_bytes)"
 """In the reason where a file has too many bytes."""
@@ -44,32 +26,34 @@ _SEVERAL: Final = "; save the one you want by itself"
 _FIRST: Final = "first of "
 """Begins why a copy goes up where a file holds several pictures."""
 
-_COPIED: Final = ("GIF", "ICO", "ICNS", "PPM", "PCX", "QOI", "SGI", "DDS")
-"""Formats that go up as a normalised copy. Others that Pillow knows are no photos, or are read by outside programs."""
-
-_READ: Final = (*(EXTENSIONS.keys() - {"MPO"}), *_COPIED)
-"""What Pillow is asked to recognise; it makes an MPO of a JPEG by itself."""
 
 _VECTOR: Final = (".svg", ".svgz", ".eps", ".ai")
 _CAMERA_RAW: Final = (".raw", ".dng", ".cr2", ".cr3", ".nef", ".arw", ".orf", ".rw2", ".raf", ".pef", ".srw")
 _PHOTOSHOP: Final = (".psd", ".psb")
-_OTHERS: Final = (
-    *(".jpe", ".jfif", ".hif", ".j2k", ".jpx", ".jxl", ".gif", ".apng", ".ico", ".icns", ".tga", ".exr", ".hdr"),
-    *(".ppm", ".pgm", ".pbm", ".pcx", ".qoi", ".sgi", ".dds"),
+_OTHERS: Final = (".jpe", ".jfif", ".hif", ".j2k", ".jpx", ".jxl", ".gif", ".apng")
+_NOT_TAKEN: Final = (
+    *(".ico", ".cur", ".icns", ".tga", ".exr", ".hdr", ".ppm", ".pgm", ".pbm", ".pnm", ".pfm", ".pcx", ".qoi", ".sgi"),
+    *(".dds", ".blp", ".xpm", ".xbm", ".fli", ".flc", ".pcd", ".msp", ".im", ".spi", ".wmf", ".emf"),
 )
 _SENT: Final = (".png", ".jpg", ".jpeg", ".heic", ".heif", ".webp", ".avif", ".jp2", ".tiff", ".tif", ".bmp")
 
-PICTURE_NAMES: Final = frozenset((*_SENT, *_OTHERS, *_VECTOR, *_CAMERA_RAW, *_PHOTOSHOP))
+PICTURE_NAMES: Final = frozenset((*_SENT, *_OTHERS, *_NOT_TAKEN, *_VECTOR, *_CAMERA_RAW, *_PHOTOSHOP))
 """Endings that claim a picture: such a file is rejected where its content is none; any other is ignored."""
 
 _DRAWING: Final = "a vector drawing; export it as PNG"
 _RAW: Final = "a camera's raw file; develop it to JPEG"
 _LAYERS: Final = "a Photoshop document; export it as PNG or JPEG"
 
+
+def _not_taken(kind: str) -> str:
+    return f"{kind}, which is not taken; save it as JPEG or PNG"
+
+
 _BY_NAME: Final = {
     **dict.fromkeys(_VECTOR, _DRAWING),
     **dict.fromkeys(_CAMERA_RAW, _RAW),
     **dict.fromkeys(_PHOTOSHOP, _LAYERS),
+    **{ending: _not_taken(ending[1:].upper()) for ending in _NOT_TAKEN},
 }
 
 _BY_START: Final = (
@@ -80,8 +64,13 @@ _BY_START: Final = (
     (b"%PDF", "a PDF; export it as PNG or JPEG"),
     (b"<!doctype html", "a web page, not a picture; download it again"),
     (b"<html", "a web page, not a picture; download it again"),
-    (b"\xff\x0a", "JPEG XL, which is not taken; save it as JPEG or PNG"),
-    (b"\0\0\0\x0cJXL ", "JPEG XL, which is not taken; save it as JPEG or PNG"),
+    (b"\xff\x0a", _not_taken("JPEG XL")),
+    (b"\0\0\0\x0cJXL ", _not_taken("JPEG XL")),
+    (b"icns", _not_taken("a Mac icon")),
+    (b"\0\0\1\0", _not_taken("a Windows icon")),
+    (b"DDS ", _not_taken("DDS")),
+    (b"BLP", _not_taken("BLP")),
+    (b"qoif", _not_taken("QOI")),
 )
 """What files that are no pictures begin with, in lower case where that makes no difference."""
 
@@ -93,18 +82,6 @@ _REDUCED: Final = 1
 """Bit of NewSubfileType that marks a TIFF page as a smaller version of another. Source: TIFF 6.0, section 8."""
 
 _CHUNK: Final = 1 << 20
-
-_MANY_PIXELS: Final = 50_000_000
-"""Larger pictures are decoded one at a time, for memory's sake."""
-
-_one_large = threading.Lock()
-
-pillow_heif.register_heif_opener()
-# The limit is checked here, from the header, with a message that names the file.
-Image.MAX_IMAGE_PIXELS = None
-ImageFile.LOAD_TRUNCATED_IMAGES = False
-# Odd metadata is no news to anybody; what matters ends in the verdict. Once for all: filters are not a thread's own.
-warnings.filterwarnings("ignore", module=r"(PIL|pillow_heif)\b")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -156,7 +133,7 @@ def look(path: Path, stamp: Stamp, terms: Terms = USUAL) -> Look:
         return _no(stamp, reason)
     try:
         # A fifo that took the file's place would otherwise keep us waiting for ever.
-        with open(path, "rb", opener=lambda name, flags: os.open(name, flags | _DO_NOT_WAIT)) as file:
+        with io.BufferedReader(Watched(path, "rb", opener=open_waiting_for_nobody)) as file:
             _expect(file, stamp, path)
             found = _judge(file, path, stamp, name_claims, terms)
             _expect(file, stamp, path)
@@ -164,12 +141,22 @@ def look(path: Path, stamp: Stamp, terms: Terms = USUAL) -> Look:
     except FileNotFoundError as error:
         raise PhotoChanged(f"{path.name} is gone") from error
     except OSError as error:
-        return _no(stamp, f"{UNREADABLE}: {error.strerror or error}; mend that and run again")
+        return unreadable(stamp, error)
     except MemoryError:
         return _no(stamp, f"{UNREADABLE}: not enough memory to decode it; save it smaller")
 
 
+def open_waiting_for_nobody(name: str | Path, flags: int) -> int:
+    """Open a file, or a fifo that took its place and that nobody writes to."""
+    return os.open(name, flags | _DO_NOT_WAIT)
+
+
 _DO_NOT_WAIT: Final = getattr(os, "O_NONBLOCK", 0)
+
+
+def unreadable(stamp: Stamp, error: OSError) -> Look:
+    """Return the verdict on a file that the disk refuses."""
+    return _no(stamp, f"{UNREADABLE}: {error.strerror or error}; mend that and run again")
 
 
 def _no(stamp: Stamp, reason: str, sha256: str = "") -> Look:
@@ -190,28 +177,27 @@ def _digest(file: IO[bytes]) -> str:
 
 
 def _judge(file: IO[bytes], path: Path, stamp: Stamp, name_claims: bool, terms: Terms) -> Look:
-    # TGA has no mark of its own: many a file would pass for one.
-    formats = [*_READ, "TGA"] if path.suffix.lower() == ".tga" else _READ
     try:
-        picture = Image.open(file, formats=formats)
+        picture = open_picture(file)
     except UnidentifiedImageError:
         return _no(stamp, _what_else(file, path) if name_claims else "")
     except Exception as error:  # decoders raise anything on spoilt bytes
-        _let_through(error)
-        return _no(stamp, f"corrupt: {_short(error)}; save or copy it again" if name_claims else "")
+        return _no(stamp, _spoilt(error, file) if name_claims else "")
     with picture:
         if reason := terms.too_large(stamp) or _why_not(picture, path):
             return _no(stamp, reason)
+        need = room.decoding(picture)
+        if need > room.MOST_BYTES:
+            most = picture.width * picture.height * room.MOST_BYTES / need / 1e6
+            return _no(stamp, f"{_megapixels(picture)} as {picture.format}; at most {most:.0f}: save it smaller")
+        room.ask(need)
         try:
             several = _several(picture)
         except Exception as error:  # decoders raise anything on spoilt bytes
-            _let_through(error)
-            return _no(stamp, f"corrupt or cut off: {_short(error)}; save or copy it again")
+            return _no(stamp, _spoilt(error, file))
         if several and not terms.first_page:
             return _no(stamp, f"{several}{_SEVERAL}, or give --first-page")
-        large = picture.width * picture.height > _MANY_PIXELS
-        with _one_large if large else contextlib.nullcontext():
-            return _judge_picture(picture, file, stamp, several)
+        return _judge_picture(picture, file, stamp, several)
 
 
 def _judge_picture(picture: Image.Image, file: IO[bytes], stamp: Stamp, several: str) -> Look:
@@ -225,15 +211,20 @@ def _judge_picture(picture: Image.Image, file: IO[bytes], stamp: Stamp, several:
             picture.draft("RGB", (max(1, picture.width // 8), max(1, picture.height // 8)))  # every byte is still read
         picture.load()
     except Exception as error:  # decoders raise anything on spoilt bytes
-        _let_through(error)
-        return _no(stamp, f"corrupt or cut off: {_short(error)}; save or copy it again")
+        return _no(stamp, _spoilt(error, file))
     return Look(stamp, _digest(file), upright, EXTENSIONS.get(picture.format or "", ""), why, "")
 
 
-def _let_through(error: Exception) -> None:
-    """Raise what is the disk's or the machine's fault, not the file's."""
-    if isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno):
+def _spoilt(error: Exception, file: IO[bytes]) -> str:
+    """Say that a file is spoilt, whatever its decoder said of it.
+
+    Raises:
+        MemoryError, OSError: it is the machine's fault, or the disk's.
+    """
+    if isinstance(error, MemoryError):
         raise error
+    _digest(file)  # where the disk refuses, it refuses again
+    return f"corrupt or cut off: {_short(error)}; save or copy it again"
 
 
 def _what_else(file: IO[bytes], path: Path) -> str:
@@ -251,14 +242,17 @@ def _what_else(file: IO[bytes], path: Path) -> str:
 
 def _why_not(picture: Image.Image, path: Path) -> str:
     """Return why a picture cannot be sent, as far as its header tells."""
-    width, height = picture.size
-    if width * height > MAX_PIXELS:
-        return f"{width * height / 1e6:.0f} megapixels; at most {MAX_PIXELS / 1e6:.0f}: save it smaller"
+    if picture.width * picture.height > MAX_PIXELS:
+        return f"{_megapixels(picture)}; at most {MAX_PIXELS / 1e6:.0f}: save it smaller"
     if isinstance(picture, TiffImagePlugin.TiffImageFile) and (
         path.suffix.lower() in _CAMERA_RAW or _DNG_VERSION in picture.tag_v2
     ):
         return _RAW  # what Pillow would read is the preview inside
     return ""
+
+
+def _megapixels(picture: Image.Image) -> str:
+    return f"{picture.width * picture.height / 1e6:.0f} megapixels"
 
 
 def _several(picture: Image.Image) -> str:

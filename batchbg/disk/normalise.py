@@ -1,15 +1,18 @@
 """Copies that go up in place of a file: upright sRGB ones, and cover crops of backgrounds. Originals stay untouched."""
 
 import contextlib
+import hashlib
 import io
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
+from typing import IO, Final
 
 from PIL import Image, ImageCms, ImageOps
 
 from batchbg.core.model import Size
+from batchbg.disk import room
 from batchbg.disk.files import open_file
+from batchbg.disk.formats import open_picture
 from batchbg.disk.look import orientation_of
 from batchbg.errors import PhotoChanged
 
@@ -32,22 +35,22 @@ _TURNS: Final = {
 """By EXIF orientation. Source: Exif 2.32, tag 0x0112."""
 
 
-class Held(io.BytesIO):
-    """A file's bytes in memory, and what the file is called."""
+def upright_copy(path: Path, sha256: str = "") -> tuple[bytes, str]:
+    """Return (bytes, extension) of an upright, 8-bit sRGB copy: PNG if it has alpha, else JPEG without subsampling.
 
-    def __init__(self, content: bytes, name: str) -> None:
-        super().__init__(content)
-        self.name = name
-
-
-def upright_copy(path: Path | Held) -> tuple[bytes, str]:
-    """Return (bytes, extension) of an upright, 8-bit sRGB copy: PNG if it has alpha, else JPEG without subsampling."""
-    return _encode(_read(path))
+    Raises:
+        PhotoChanged: it can no longer be read, or its content, which is read once, has another digest than ``sha256``.
+    """
+    return _encode(_read(path, sha256))
 
 
-def cover_crop(path: Path | Held, size: Size) -> tuple[bytes, str]:
-    """Return (bytes, extension) of a background scaled to cover ``size`` pixels and cropped to it, centred."""
-    return _encode(ImageOps.fit(_read(path), size, Image.Resampling.LANCZOS))
+def cover_crop(path: Path, size: Size, sha256: str = "") -> tuple[bytes, str]:
+    """Return (bytes, extension) of a background scaled to cover ``size`` pixels and cropped to it, centred.
+
+    Raises:
+        PhotoChanged: as of ``upright_copy``.
+    """
+    return _encode(ImageOps.fit(_read(path, sha256), size, Image.Resampling.LANCZOS))
 
 
 def miniature(path: Path) -> Image.Image:
@@ -56,39 +59,83 @@ def miniature(path: Path) -> Image.Image:
     Raises:
         PhotoChanged: it can no longer be read.
     """
-    with _opened(path) as opened:
+    with _opened(path, small=True) as opened:
         turn = _TURNS.get(orientation_of(opened))
         opened.draft("RGB", (8 * MINIATURE[0], 8 * MINIATURE[1]))
         small = opened.convert("RGBA").resize(MINIATURE, reducing_gap=1.0)
         return small.transpose(turn) if turn is not None else small
 
 
-def _read(path: Path | Held) -> Image.Image:
+def thumbnail(path: Path, side: int, quality: int) -> bytes:
+    """Return a WebP of the picture, upright, in sRGB, its longer side ``side`` pixels or fewer.
+
+    Raises:
+        PhotoChanged: it can no longer be read.
+    """
+    with _opened(path, small=True) as opened:
+        turn = _TURNS.get(orientation_of(opened))
+        # JPEG is decoded at reduced size; the rest is shrunk in two steps, the first of them cheap.
+        opened.thumbnail((side, side), Image.Resampling.LANCZOS, reducing_gap=2.0)
+        picture = to_srgb(opened)
+        picture = picture.transpose(turn) if turn is not None else picture
+        buffer = io.BytesIO()
+        picture.save(buffer, "WEBP", quality=quality, method=2)
+        return buffer.getvalue()
+
+
+def _read(path: Path, sha256: str) -> Image.Image:
     """Return the picture, upright, in sRGB, as RGB or RGBA with 8 bits a channel.
 
     Raises:
         PhotoChanged: it can no longer be read.
     """
-    with _opened(path) as opened:
+    with _opened(path, sha256) as opened:
         turn = _TURNS.get(orientation_of(opened))
         picture = to_srgb(opened)
         return picture.transpose(turn) if turn is not None else picture
 
 
 @contextlib.contextmanager
-def _opened(path: Path | Held) -> Iterator[Image.Image]:
+def _opened(path: Path, sha256: str = "", *, small: bool = False) -> Iterator[Image.Image]:
     """Open a picture that could be decoded before; whatever happens to it now is a change.
+
+    Args:
+        path: the file.
+        sha256: of its content; "" for any.
+        small: it is shrunk at once, so that no copies of it are made.
 
     Raises:
         PhotoChanged: it can no longer be read.
     """
     try:
-        with path if isinstance(path, Held) else open_file(path) as file, Image.open(file) as opened:
+        with _content(path, sha256) as file, open_picture(file) as opened:
+            need = room.decoding(opened) + 2 * 4 * opened.width * opened.height * (not small)
+            if need > room.MOST_BYTES:
+                raise PhotoChanged(f"{path.name} takes too much memory to decode; save it smaller")
+            room.ask(need)
             yield opened
     except FileNotFoundError as error:
         raise PhotoChanged(f"{path.name} is gone") from error
+    except PhotoChanged:
+        raise
     except Exception as error:  # decoders raise anything on spoilt bytes
         raise PhotoChanged(f"{path.name} can no longer be read: {error}") from error
+
+
+def _content(path: Path, sha256: str) -> IO[bytes]:
+    """Open a file; where its content has to be a certain one, its bytes are read once, and those are what is seen.
+
+    Raises:
+        PhotoChanged: its content is another.
+    """
+    file = open_file(path)
+    if not sha256:
+        return file
+    with file:
+        content = file.read()
+    if hashlib.sha256(content).hexdigest() != sha256:
+        raise PhotoChanged(f"{path.name} has changed since it was looked at")
+    return io.BytesIO(content)
 
 
 def to_srgb(picture: Image.Image) -> Image.Image:

@@ -8,27 +8,21 @@ import shutil
 import stat
 from collections.abc import Collection
 from pathlib import Path
-from typing import Any, Final
-
-from PIL import Image, ImageChops, ImageStat
+from typing import Final
 
 from batchbg.core.model import Size
 from batchbg.core.naming import received_name
-from batchbg.disk import files
+from batchbg.disk import decoding, files
 from batchbg.disk.convert import Form
 from batchbg.disk.files import Identity
-from batchbg.disk.look import EXTENSIONS, MAX_PIXELS
-from batchbg.disk.normalise import MINIATURE, miniature
 from batchbg.disk.rehearsal import PART_PREFIX as PART_PREFIX
 from batchbg.disk.rehearsal import PART_SUFFIX as PART_SUFFIX
 from batchbg.disk.rehearsal import rehearse
-from batchbg.errors import DiskError, OutputRefused, PhotoChanged, ResultUnusable
+from batchbg.disk.verify import other_shape
+from batchbg.errors import DiskError, OutputRefused
 
 PNG: Final = Form()
 """As results come, mostly."""
-
-MAX_ASPECT_DRIFT: Final = 0.01
-"""Relative difference of two aspect ratios that rounding to whole pixels may cause."""
 
 
 def part_path(target: Path, job_id: str) -> Path:
@@ -61,106 +55,32 @@ def check(part: Path, wanted: Size, photo: Path | None = None, form: Form = PNG)
 
     Raises:
         ResultUnusable: it is no whole picture.
-        DiskError: it cannot be written.
+        DiskError: it cannot be read or written.
     """
-    remarks: list[str] = []
     try:
-        with Image.open(part) as picture:
-            pixels = Size(*picture.size)
-            if pixels.width * pixels.height > MAX_PIXELS:
-                raise ResultUnusable(f"the result claims {pixels} pixels")
-            picture.load()
-            remarks += filter(None, (_blank(picture), _echo(picture, photo) if photo else ""))
-            if picture.format == "PNG" and not _has_end(part):
-                raise ResultUnusable("the result is a PNG without its end")
-            if converted := not form.takes(picture):
-                _convert(picture, part, form)
-            if picture.format not in ("PNG", form.kind):
-                remarks.append(f"came as {picture.format}, saved as {form.kind}")
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        if isinstance(error, OSError) and error.errno:
-            raise _disk_error(part, error) from error
-        raise ResultUnusable(f"the result is no whole picture: {' '.join(str(error).split())[:120]}") from error
-    if drift := _other_shape(pixels, wanted):
-        remarks.append(drift)
-    return Result(_digest(part), part.stat().st_size, pixels, "; ".join(remarks), converted)
+        found = decoding.verify(part, wanted, photo, form)
+        if found.converted is not None:
+            if form.received:
+                _keep(part, form.received, found.extension, form.root)
+            files.replace(part, found.converted, root=form.root)
+        return Result(
+            _digest(part), part.stat().st_size, found.pixels, "; ".join(found.remarks), found.converted is not None
+        )
+    except OSError as error:
+        raise _disk_error(part, error) from error
 
 
-def _convert(picture: Image.Image, part: Path, form: Form) -> None:
-    """Put another form in the place of a download, and keep it as it came where that is wanted.
-
-    Raises:
-        ResultUnusable: the form does not hold it.
-        DiskError: it cannot be written.
-    """
-    if form.received:
-        _keep(part, form.received, picture.format or "", form.root)
-    try:
-        form.save(picture, part)
-    except (OSError, ValueError) as error:
-        if isinstance(error, OSError) and error.errno:
-            raise
-        raise ResultUnusable(f"the result, {Size(*picture.size)}, cannot be saved as {form.kind}: {error}") from error
-
-
-def _keep(part: Path, place: Path, came: str, root: Path | None) -> None:
+def _keep(part: Path, place: Path, extension: str, root: Path | None) -> None:
     """Keep a download as it came; the folder for that is batchbg's own, so an older file in it is replaced."""
-    target = place.with_name(received_name(place.name, f".{EXTENSIONS.get(came, came.lower())}"))
+    target = place.with_name(received_name(place.name, f".{extension}"))
     copied = target.with_name(part.name)
     copy(part, copied, root)
     put(copied, target, replace=True, sha256=_digest(part), root=root)
 
 
-_PNG_END: Final = b"\0\0\0\0IEND\xaeB`\x82"
-
-
-def _has_end(part: Path) -> bool:
-    """Tell whether a PNG is there to its last chunk, which Pillow does not ask for; something may follow it."""
-    with part.open("rb") as file:
-        file.seek(0, os.SEEK_END)
-        file.seek(max(0, file.tell() - (1 << 16)))
-        return _PNG_END in file.read()
-
-
-def _blank(picture: Image.Image) -> str:
-    """Say that a picture shows nothing, or ""."""
-    shown = picture if picture.mode in ("L", "RGB", "RGBA") else picture.convert("RGBA")
-    extremes = shown.getextrema()
-    bands: list[Any] = [extremes] if shown.mode == "L" else list(extremes)
-    if shown.mode == "RGBA" and bands[3] == (0, 0):
-        return "the result is empty: all of it is transparent"
-    return "the result is blank: one colour all over" if all(low == high for low, high in bands) else ""
-
-
-def _echo(picture: Image.Image, photo: Path) -> str:
-    """Say that a result looks just like its photo, or ""; compared in miniature, where JPEG's losses do not show."""
-    try:
-        before = miniature(photo)
-    except PhotoChanged:
-        return ""  # nothing to compare with
-    after = picture.convert("RGBA").resize(MINIATURE, reducing_gap=1.0)
-    apart = ImageStat.Stat(ImageChops.difference(before, after)).mean
-    return "the result looks just like the photo" if max(apart) <= _SAME else ""
-
-
-_SAME: Final = 2.0
-"""Levels of 255, on average, by which the miniatures of one picture, saved in two ways, may differ."""
-
-
-def _other_shape(pixels: Size, wanted: Size) -> str:
-    """Say how a result differs in shape or size from its photo, or ""."""
-    ratio = (pixels.width * wanted.height) / (pixels.height * wanted.width)
-    off_by_rounding = 1.5 / min(pixels)
-    if abs(ratio - 1) > max(MAX_ASPECT_DRIFT, off_by_rounding):
-        return f"the result is {pixels}, another shape than the photo's {wanted}"
-    if pixels.width < wanted.width or pixels.height < wanted.height:
-        return f"the result is {pixels}, smaller than the photo's {wanted}"
-    return ""
-
-
 def is_odd(result: Result, wanted: Size) -> bool:
     """Tell whether a result has another aspect ratio or fewer pixels than its photo: worth one more download."""
-    return bool(_other_shape(result.pixels, wanted))
+    return bool(other_shape(result.pixels, wanted))
 
 
 def put(

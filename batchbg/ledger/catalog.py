@@ -306,11 +306,13 @@ def jobs_by_content(connection: sa.Connection, contents: Collection[str]) -> dic
                 jobs.c.background_sha256,
                 jobs.c.generation,
                 jobs.c.output_id,
+                jobs.c.order_id,
                 jobs.c.run_id,
                 outputs.c.folder_id.label("output_folder_id"),
                 outputs.c.photo_folder_id,
                 outputs.c.photo_path,
                 jobs.c.error,
+                jobs.c.error_code,
             )
             .join(outputs, outputs.c.id == jobs.c.output_id)
             .where(jobs.c.photo_sha256.in_(chunk))
@@ -361,6 +363,17 @@ def uploaded(tx: Tx, account: str, recipe: str, file_path: str, size: int) -> No
 def forget_asset(tx: Tx, recipe: str, file_path: str) -> None:
     """Drop an upload that the service does not know any more."""
     tx.connection.execute(sa.delete(assets).where(assets.c.recipe == recipe, assets.c.file_path == file_path))
+
+
+def forget_assets(tx: Tx, contents: Sequence[str], before: float) -> None:
+    """Drop every upload of these contents (sha256), in whatever form, that was made before a time."""
+    for content in contents:
+        tx.connection.execute(
+            sa.delete(assets).where(
+                (assets.c.recipe == content) | assets.c.recipe.startswith(f"{content} ", autoescape=True),
+                assets.c.uploaded_at <= before,
+            )
+        )
 
 
 def kind(connection: sa.Connection) -> str | None:

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from batchbg.core.budget import Bucket, Caps, Credits, Period, Room, Scope, rooms
 from batchbg.ledger.engine import Tx
-from batchbg.ledger.tables import balances, credit_entries, credit_totals, prices
+from batchbg.ledger.tables import balances, credit_entries, credit_totals, jobs
 
 
 def upsert(connection: sa.Connection, table: sa.Table, *replaced: str) -> Any:
@@ -126,6 +126,43 @@ def read_balance(tx: Tx, account: str, credits: int, settled_before: int) -> Non
     )
 
 
+def unexplained(connection: sa.Connection, account: str, since: float) -> int | None:
+    """Return the credits by which the balance has fallen beyond what this ledger knows to be charged.
+
+    Only what the service has said counts as an explanation: what was lost sight of may or may not have been charged,
+    and a refund that nobody has seen yet would hide a charge.
+
+    Args:
+        connection: to the ledger.
+        account: whose balance.
+        since: the last reading before this time is compared with the newest; seconds since 1970.
+
+    Returns:
+        Credits, zero or less where all is explained; None where there are no two readings.
+    """
+    mine = sa.select(balances).where(balances.c.account == account).order_by(balances.c.id.desc()).limit(1)
+    first = connection.execute(mine.where(balances.c.at <= since)).first()
+    last = connection.execute(mine).first()
+    if first is None or last is None or first.id == last.id:
+        return None
+    entries = credit_entries.c
+    moved = {
+        bucket: connection.scalar(
+            sa.select(sa.func.coalesce(sa.func.sum(entries.amount), 0)).where(
+                entries.bucket == bucket, entries.at > first.at, entries.amount > 0
+            )
+        )
+        for bucket in (Bucket.UNRESOLVED, Bucket.REFUNDED)
+    }
+    refund_due = connection.scalar(
+        sa.select(sa.func.coalesce(sa.func.sum(jobs.c.charged), 0)).where(
+            jobs.c.state.in_(("failed", "canceled")), jobs.c.ended_at > first.at
+        )
+    )
+    explained = last.settled - first.settled - moved[Bucket.UNRESOLVED]
+    return int(first.credits - last.credits - explained + moved[Bucket.REFUNDED] + refund_due)
+
+
 def was_read(connection: sa.Connection, run_id: str) -> bool:
     """Tell whether this run has a reading of the account."""
     return bool(connection.scalar(sa.select(sa.exists().where(balances.c.run_id == run_id))))
@@ -142,19 +179,6 @@ def _balance_room(connection: sa.Connection, keep: int, account: str) -> Room:
         return Room("budget.keep_balance (the account's balance is not known)", keep, 0)
     since = settled(connection) + totals(connection, Scope.TOTAL).reserved - row.settled
     return Room("budget.keep_balance", keep, row.credits - max(since, 0) - keep)
-
-
-def last_price(connection: sa.Connection, account: str) -> int | None:
-    """Return the credits the last create answer for this account took."""
-    return connection.scalar(_PRICE, {"of_account": account})
-
-
-_PRICE: Final = sa.select(prices.c.credits).where(prices.c.account == sa.bindparam("of_account"))
-
-
-def learn_price(tx: Tx, account: str, credits: int) -> None:
-    """Remember what a create answer took."""
-    tx.connection.execute(upsert(tx.connection, prices, "credits"), {"account": account, "credits": credits})
 
 
 def disagreements(connection: sa.Connection) -> list[str]:

@@ -19,12 +19,13 @@ import sqlalchemy as sa
 from batchbg.disk.files import create, note_in, read_text
 from batchbg.errors import ConfigError, LedgerBusy, LedgerError
 from batchbg.ledger.place import refuse_network, refuse_odd
+from batchbg.ledger.presence import Presence, refuse_links
 from batchbg.ledger.tables import events
 
 Connection = sa.Connection
 """What ``Ledger.reading`` and ``Ledger.begin`` yield."""
 
-HEAD: Final = "0001"
+HEAD: Final = "0002"
 """The newest migration; a test compares it with the folder, so that opening a ledger need not import Alembic."""
 
 BUSY_TIMEOUT_MS: Final = 30_000
@@ -73,6 +74,8 @@ class Ledger:
         self.path = path
         self._reader = engine.execution_options(reading=True)
         self._turn = threading.Lock()
+        self._presence = Presence(path)
+        self._anchor: sa.Connection | None = None
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[sa.Connection]:
@@ -94,8 +97,11 @@ class Ledger:
         Raises:
             LedgerError: the database refused, with its reason.
         """
-        with self._turn, _explained(self.path), self.engine.begin() as connection:
-            yield connection
+        with self._turn, _explained(self.path):
+            with self.engine.begin() as connection:
+                self._presence.look()
+                yield connection
+            self._presence.settle()
 
     @contextlib.contextmanager
     def transaction(self, run_id: str = "") -> Iterator[Tx]:
@@ -112,9 +118,49 @@ class Ledger:
         """Return the folder that ``relative`` named."""
         return Path(os.path.normpath(self.path.parent / name))
 
+    def watch(self) -> None:
+        """Begin to watch whether this ledger's files stay where they are: for who is about to spend.
+
+        Raises:
+            ConfigError: the ledger has two names.
+            LedgerError: its files are not there.
+        """
+        if self._presence.is_watching:
+            return
+        refuse_links(self.path)
+        with _explained(self.path):
+            # One connection stays open, so that neither the files' numbers nor the log are given up meanwhile.
+            self._anchor = self._reader.connect()
+            with self._anchor.begin():
+                self._anchor.execute(_LAST_EVENT_AT)
+        self._presence.begin()
+
+    def check_still_there(self) -> None:
+        """Refuse to go on where the files at the ledger's path are no longer the ones that are open.
+
+        To be called inside the transaction of every reservation: no create may leave for a reservation that nobody
+        will find again. It costs some stats.
+
+        Raises:
+            LedgerError: deleted, replaced, overwritten or hard-linked meanwhile.
+        """
+        self.watch()
+        self._presence.look()
+        self._presence.refuse()
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether what is written to this ledger now may not be found again."""
+        self._presence.look()
+        return self._presence.has_trouble
+
     def close(self) -> None:
         """Close every connection."""
+        if self._anchor is not None:
+            self._anchor.close()
+            self._anchor = None
         self.engine.dispose()
+        self._presence.close()
 
 
 def sqlite_path(url: str) -> Path:

@@ -6,18 +6,20 @@ transaction. What a move means for money is decided here and nowhere else.
 
 import dataclasses
 import json
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any, Final
 
 import sqlalchemy as sa
 
-from batchbg.core.budget import Bucket, Caps, Period, newly_refunded, next_price, period_of, tightest
+from batchbg.core.budget import CAP_NAMES, Bucket, Caps, Counted, Period, Scope, next_price, period_of, tightest
+from batchbg.core.endings import code_after, goes_on
 from batchbg.core.lifecycle import PAID, JobState, advance
 from batchbg.core.model import PRICE_CREDITS, Job, Treatment
-from batchbg.errors import BudgetExceeded, KeyInDoubt, StaleJobError
-from batchbg.ledger import credits
+from batchbg.core.price import UNTOLD, Price, Verdict, believed, is_odd, read_price
+from batchbg.errors import BudgetExceeded, EarlierCapReached, KeyInDoubt, PriceInDoubt, StaleJobError
+from batchbg.ledger import credits, prices
 from batchbg.ledger.engine import Tx
-from batchbg.ledger.tables import events, folders, jobs, outputs
+from batchbg.ledger.tables import events, folders, jobs, outputs, runs
 
 MAX_TEXT: Final = 500
 """Characters of an error or remark that are kept: a server's message may be a whole page."""
@@ -46,9 +48,12 @@ _FIELDS: Final = [
     jobs.c.attempt,
     jobs.c.project_id,
     jobs.c.credits,
+    jobs.c.charged,
+    jobs.c.rendered,
     jobs.c.submitted_at,
     jobs.c.ended_at,
     jobs.c.error,
+    jobs.c.error_code,
     jobs.c.remark,
     jobs.c.replace,
     jobs.c.created_at,
@@ -151,6 +156,7 @@ class NewJob:
     excess: int = 0
     generation: int = 1
     replace: bool = False
+    order_id: str | None = None
 
 
 def take_up(tx: Tx, job_id: str) -> None:
@@ -203,9 +209,10 @@ def reserve(tx: Tx, job: Job, budget: Budget) -> Job:
     Raises:
         BudgetExceeded: there is no room under a cap.
         KeyInDoubt: another job with the same photo and background may be paid for.
+        PriceInDoubt: a person has to judge a price first.
         StaleJobError: the job has moved.
     """
-    period, price = find_room(tx, budget)
+    period, price = find_room(tx, budget, job)
     _refuse_doubt(tx, job)
     moved = _move(
         tx,
@@ -217,6 +224,8 @@ def reserve(tx: Tx, job: Job, budget: Budget) -> Job:
         attempt=job.attempt + 1,
         project_id=None,
         credits=price,
+        charged=0,
+        rendered=False,
         budget_run_id=period.run,
         budget_day=period.day,
         budget_month=period.month,
@@ -228,18 +237,68 @@ def reserve(tx: Tx, job: Job, budget: Budget) -> Job:
     return moved
 
 
-def find_room(tx: Tx, budget: Budget) -> tuple[Period, int]:
-    """Return the period to which a reservation made now belongs, and its price in credits.
+def find_room(tx: Tx, budget: Budget, job: Job) -> tuple[Period, int]:
+    """Return the period to which a reservation made now for ``job`` belongs, and its price in credits.
 
     Raises:
         BudgetExceeded: there is no room under a cap.
+        PriceInDoubt: a person has to judge a price first.
     """
+    if odd := prices.in_doubt(tx.connection, budget.account):
+        raise PriceInDoubt(f"{odd[0]}: {prices.HOW_TO_JUDGE}")
+    own, budget = budget, budget if budget.caps.run is not None else _begun_under(tx.connection, budget, job)
     period = period_of(budget.id, tx.at, budget.zone)
-    price = next_price(PRICE_CREDITS, credits.last_price(tx.connection, budget.account))
+    price = next_price(PRICE_CREDITS, *prices.last(tx.connection, budget.account))
     room = tightest(credits.room_under(tx.connection, budget.caps, period, budget.account))
     if room is not None and room.left < price:
+        if budget is not own and room.name == CAP_NAMES[Scope.RUN]:
+            raise EarlierCapReached(
+                f"{room}, the next image takes {price}: the cap of the run that began them holds until --max-credits"
+                " gives another"
+            )
         raise BudgetExceeded(f"{room}, the next image takes {price}")
     return period, price
+
+
+def _begun_under(connection: sa.Connection, budget: Budget, job: Job) -> Budget:
+    """Return the budget of the run that began ``job`` where that one has a cap: it holds until a person gives another.
+
+    Args:
+        connection: to the ledger.
+        budget: of a run without a cap of its own.
+        job: planned, by this run or an earlier one.
+    """
+    if job.budget_run_id in ("", budget.id):
+        return budget
+    cap = connection.scalar(_CAP_OF, {"budget": job.budget_run_id})
+    if cap is None:
+        return budget
+    return dataclasses.replace(budget, id=job.budget_run_id, caps=dataclasses.replace(budget.caps, run=cap))
+
+
+_CAP_OF: Final = (
+    sa.select(runs.c.cap_credits)
+    .where(runs.c.budget_id == sa.bindparam("budget"))
+    .order_by(runs.c.started_at.desc())
+    .limit(1)
+)
+"""The cap that was last given to a budget."""
+
+
+def earlier_budgets(connection: sa.Connection, run_id: str, budget: Budget) -> list[Budget]:
+    """Return the budgets with a cap that jobs of a run without one were begun under by earlier runs."""
+    begun_at = sa.select(runs.c.started_at).where(runs.c.id == run_id).scalar_subquery()
+    begun = sa.select(jobs.c.budget_run_id).where(
+        jobs.c.run_id == run_id,
+        jobs.c.budget_run_id.not_in(["", budget.id]),
+        (jobs.c.state == JobState.PLANNED) | (jobs.c.submitted_at >= begun_at),
+    )
+    caps = {one: connection.scalar(_CAP_OF, {"budget": one}) for one in connection.scalars(begun.distinct())}
+    return [
+        dataclasses.replace(budget, id=one, caps=dataclasses.replace(budget.caps, run=cap))
+        for one, cap in caps.items()
+        if cap is not None
+    ]
 
 
 def _refuse_doubt(tx: Tx, job: Job) -> None:
@@ -261,27 +320,48 @@ _IN_DOUBT: Final = (
 )
 
 
-def created(tx: Tx, job: Job, project_id: str, credits_charged: int | None) -> Job:
-    """Record the project's id and turn the reservation into a charge.
+def created(tx: Tx, job: Job, project_id: str, price: Price = UNTOLD) -> Job:
+    """Record the project's id and turn the reservation into a charge, as far as the answer tells of one.
 
     An id that another job at work has is not this one's: taken at its word, one photo would get the other's picture.
+    An answer may understate, so that what was reserved stays held until the record is final.
     """
     if other := _at_work_on(tx, job, project_id):
         return lost(tx, job, f"answered with project {project_id}, which is that of job {other}")
-    charge = job.credits if credits_charged is None else credits_charged
-    moved = _move(
-        tx,
-        job,
-        JobState.RENDERING,
-        "created",
-        detail={"project_id": project_id, "credits_charged": credits_charged},
-        project_id=project_id,
-        credits=charge,
-    )
-    _post(tx, job, (Bucket.RESERVED, -job.credits), (Bucket.CHARGED, charge))
-    if credits_charged is not None:
-        credits.learn_price(tx, job.account, credits_charged)
+    before = Counted(job.credits, 0)
+    told = Price(job.credits) if price == UNTOLD else price
+    counted = _by_price(tx, job, told, Counted.answered, before, recorded=False)
+    detail = {"project_id": project_id, "credits_charged": price.credits}
+    moved = _move(tx, job, JobState.RENDERING, "created", detail=detail, project_id=project_id, **_figures(counted))
+    _post(tx, job, *before.moves_to(counted))
     return moved
+
+
+def _by_price(
+    tx: Tx,
+    job: Job,
+    price: Price,
+    count: Callable[[Counted, int | None, int | None], Counted],
+    before: Counted,
+    *,
+    recorded: bool,
+) -> Counted:
+    """Return what a job counts now that the service has named a price; keep an odd one for a person to judge.
+
+    A right one is what the next reservations go by; of a render that came to nothing it is none, but a refund.
+    """
+    odd = price.is_unusual and is_odd(price, prices.accepted(tx.connection, job.account))
+    if odd and prices.is_dismissed(tx.connection, job.id, price.told):
+        return count(before, None, None)
+    if odd:
+        prices.doubt(tx, job.account, job.id, price.told)
+    elif price.credits is not None and count is not Counted.failed:
+        prices.learn(tx, job.account, price.credits, recorded=recorded)
+    return count(before, price.credits, believed(price, odd=odd))
+
+
+def _figures(counted: Counted) -> dict[str, Any]:
+    return {"credits": counted.credits, "charged": counted.charged}
 
 
 def _at_work_on(tx: Tx, job: Job, project_id: str) -> str | None:
@@ -304,7 +384,7 @@ _AT_WORK_ON: Final = (
 
 def not_created(tx: Tx, job: Job, reason: str) -> Job:
     """Release the reservation of a create that certainly made nothing; the job is planned again."""
-    moved = _move(tx, job, JobState.PLANNED, "not created", detail={"reason": reason}, credits=0)
+    moved = _move(tx, job, JobState.PLANNED, "not created", detail={"reason": reason}, credits=0, charged=0)
     _post(tx, job, (Bucket.RESERVED, -job.credits))
     return moved
 
@@ -316,46 +396,143 @@ def lost(tx: Tx, job: Job, reason: str) -> Job:
     return moved
 
 
+def misattributed(tx: Tx, job: Job, reason: str) -> Job:
+    """Park a job whose project turns out to be another's: what its own create made, nobody can tell.
+
+    What was said to be charged for it stays counted, as lost sight of.
+    """
+    moved = _move(
+        tx,
+        job,
+        JobState.UNRESOLVED,
+        "misattributed",
+        detail={"project_id": job.project_id, "reason": reason},
+        error=reason,
+        ended_at=tx.at,
+        project_id=None,
+        charged=0,
+        rendered=False,
+    )
+    held = job.credits - job.charged
+    _post(tx, job, (Bucket.RESERVED, -held), (Bucket.REFUNDED, job.charged), (Bucket.UNRESOLVED, job.credits))
+    return moved
+
+
 def refused(tx: Tx, job: Job, reason: str) -> Job:
     """End a planned job whose files the API does not take; nothing was reserved."""
     return _move(tx, job, JobState.FAILED, "refused", detail={"reason": reason}, error=reason, ended_at=tx.at)
 
 
-def complete(tx: Tx, job: Job, credits_charged: int | None) -> Job:
-    """Record that the render is complete. A charge that turns out higher than the create said is taken over."""
-    more = max((credits_charged or 0) - job.credits, 0)
-    moved = _move(tx, job, JobState.DOWNLOADING, "complete", credits=job.credits + more)
-    _post(tx, job, (Bucket.CHARGED, more))
+def priced(tx: Tx, job: Job, price: Price) -> Job:
+    """Take over the price in the record of a render that is still under way; the job stays in its state.
+
+    Raises:
+        StaleJobError: the job has moved.
+    """
+    before = Counted(job.credits, job.charged)
+    counted = _by_price(tx, job, price, Counted.answered, before, recorded=True)
+    return _recount(tx, job, "priced", before, counted)
+
+
+def _recount(tx: Tx, job: Job, kind: str, before: Counted, counted: Counted) -> Job:
+    if counted == before:
+        return job
+    if not _change(tx, job, **_figures(counted)):
+        raise StaleJobError(f"job {job.id} has moved")
+    note(tx, job.id, kind, old=job.state, new=job.state, detail={"credits": before.credits - counted.credits})
+    _post(tx, job, *before.moves_to(counted))
+    return dataclasses.replace(job, version=job.version + 1, **_figures(counted))
+
+
+def complete(tx: Tx, job: Job, price: Price = UNTOLD) -> Job:
+    """Record that the render is complete. Its record is final: what was held back beyond it is given up."""
+    before = Counted(job.credits, job.charged)
+    counted = _by_price(tx, job, price, Counted.rendered, before, recorded=True)
+    moved = _move(tx, job, JobState.DOWNLOADING, "complete", rendered=True, error_code="", **_figures(counted))
+    _post(tx, job, *before.moves_to(counted))
     return moved
 
 
-def ended(tx: Tx, job: Job, state: JobState, error: str, credits_charged: int | None = None) -> Job:
-    """Record a render that ended as failed or canceled, with as much of the refund as is to be seen."""
-    back = newly_refunded(job.credits, credits_charged)
+def ended(tx: Tx, job: Job, state: JobState, error: str, price: Price = UNTOLD, code: str = "") -> Job:
+    """Record a render that ended as failed or canceled, with as much of the refund as is to be seen.
+
+    Where the fault was not the job's own, it is planned again as soon as the refund is seen.
+
+    Args:
+        tx: the transaction to write in.
+        job: rendering.
+        state: failed or canceled.
+        error: the reason, for people.
+        price: by the project's record, refunds included.
+        code: the service's word for the reason, "" where it has none.
+    """
+    before = Counted(job.credits, job.charged)
+    counted = _by_price(tx, job, price, Counted.failed, before, recorded=True)
     moved = _move(
         tx,
         job,
         state,
         "ended",
-        detail={"error": error, "credits_charged": credits_charged},
-        credits=job.credits - back,
+        detail={"error": error, "credits_charged": price.credits},
         error=error,
+        error_code=code_after(job.error_code, code),
         ended_at=tx.at,
+        **_figures(counted),
     )
-    _post(tx, job, (Bucket.REFUNDED, back))
-    return moved
+    _post(tx, job, *before.moves_to(counted))
+    return _go_on(tx, moved)
 
 
-def refunded(tx: Tx, job: Job, credits_charged: int | None) -> Job:
-    """Give back what an ended project no longer charges; the job stays in its state."""
-    back = newly_refunded(job.credits, credits_charged)
-    if not back:
+def _go_on(tx: Tx, job: Job) -> Job:
+    if job.state is not JobState.FAILED or job.credits or not goes_on(job.error_code):
         return job
-    if not _change(tx, job, credits=job.credits - back):
-        raise StaleJobError(f"job {job.id} has moved")
-    note(tx, job.id, "refunded", old=job.state, new=job.state, detail={"credits": back})
-    _post(tx, job, (Bucket.REFUNDED, back))
-    return dataclasses.replace(job, credits=job.credits - back, version=job.version + 1)
+    code = job.error_code
+    return _move(
+        tx,
+        job,
+        JobState.PLANNED,
+        "planned again",
+        detail={"project_id": job.project_id, "code": code},
+        project_id=None,
+        ended_at=None,
+        run_id=tx.run_id,
+    )
+
+
+def refunded(tx: Tx, job: Job, price: Price) -> Job:
+    """Give back what an ended project no longer charges, or count what it charges more; the job stays in its state.
+
+    Raises:
+        StaleJobError: the job has moved.
+    """
+    if price.credits is None:
+        return job
+    before = Counted(job.credits, job.charged)
+    counted = _by_price(tx, job, price, Counted.failed, before, recorded=True)
+    return _go_on(tx, _recount(tx, job, "refunded", before, counted))
+
+
+def judge_prices(tx: Tx, account: str, verdict: Verdict) -> list[str]:
+    """Take a person's word on the odd prices that are open; return the ids of the jobs that told them.
+
+    An accepted price is counted as charged, and is what the next images take; a dismissed one counts no more.
+    """
+    ids = []
+    for job_id, told in prices.open_ones(tx.connection, account):
+        job = get(tx.connection, job_id)
+        price = read_price(int(told) if told.isdigit() else None)
+        if job is not None and job.state not in (JobState.PLANNED, JobState.UNRESOLVED):
+            before = Counted(job.credits, job.charged)
+            if verdict is Verdict.ACCEPTED:
+                counted = before.answered(job.credits, job.credits)
+            else:
+                counted = Counted(max(job.charged, PRICE_CREDITS if job.state in PAID else 0), job.charged)
+            _recount(tx, job, f"price {verdict}", before, counted)
+        if verdict is Verdict.ACCEPTED and price.credits is not None:
+            prices.learn(tx, account, price.credits, recorded=True)
+        ids.append(job_id)
+    prices.judge(tx, account, verdict)
+    return ids
 
 
 def done(tx: Tx, job: Job, remark: str = "") -> Job:
@@ -370,15 +547,23 @@ def unusable(tx: Tx, job: Job, reason: str) -> Job:
 
 def reopen(tx: Tx, job: Job, state: JobState, why: str) -> Job:
     """Move a job back to an earlier state without money changing hands."""
-    changes: dict[str, Any] = {"ended_at": None, "error": "", "run_id": tx.run_id}
+    changes: dict[str, Any] = {"ended_at": None, "error": "", "error_code": "", "run_id": tx.run_id}
     if state is JobState.PLANNED:
-        changes |= {"credits": 0, "project_id": None}
+        changes |= {"credits": 0, "charged": 0, "rendered": False, "project_id": None}
     return _move(tx, job, state, why, detail={"project_id": job.project_id}, **changes)
 
 
 def resolve_charged(tx: Tx, job: Job) -> Job:
     """Take a person's word that the lost create was charged; it made nothing that can be had."""
-    moved = _move(tx, job, JobState.FAILED, "resolved: charged", ended_at=tx.at, error="charged, its project unknown")
+    moved = _move(
+        tx,
+        job,
+        JobState.FAILED,
+        "resolved: charged",
+        ended_at=tx.at,
+        error="charged, its project unknown",
+        charged=job.credits,
+    )
     _post(tx, job, (Bucket.UNRESOLVED, -job.credits), (Bucket.CHARGED, job.credits))
     return moved
 
@@ -392,9 +577,11 @@ def resolve_not_charged(tx: Tx, job: Job) -> Job:
     return moved
 
 
-def resolve_project(tx: Tx, job: Job, project_id: str, credits_charged: int | None) -> Job:
+def resolve_project(tx: Tx, job: Job, project_id: str, price: Price = UNTOLD) -> Job:
     """Attach the project that a person found for a lost create."""
-    charge = max(job.credits, credits_charged or 0)
+    before = Counted(job.credits, 0)
+    told = Price(job.credits) if price == UNTOLD else price
+    counted = _by_price(tx, job, told, Counted.answered, before, recorded=True)
     moved = _move(
         tx,
         job,
@@ -402,11 +589,11 @@ def resolve_project(tx: Tx, job: Job, project_id: str, credits_charged: int | No
         "resolved: project",
         detail={"project_id": project_id},
         project_id=project_id,
-        credits=charge,
         ended_at=None,
         error="",
+        **_figures(counted),
     )
-    _post(tx, job, (Bucket.UNRESOLVED, -job.credits), (Bucket.CHARGED, charge))
+    _post(tx, job, (Bucket.UNRESOLVED, -job.credits), (Bucket.RESERVED, job.credits), *before.moves_to(counted))
     return moved
 
 
@@ -441,7 +628,7 @@ def _move(tx: Tx, job: Job, state: JobState, kind: str, *, detail: str | dict[st
         StaleJobError: the job is no longer as this worker saw it.
     """
     advance(job.state, state)
-    for name in {"error", "remark"} & changes.keys():
+    for name in {"error", "error_code", "remark"} & changes.keys():
         changes[name] = _storable(changes[name])[:MAX_TEXT]
     if not _change(tx, job, state=state, **changes):
         raise StaleJobError(f"job {job.id} is no longer {job.state}: something else has moved it")
@@ -468,7 +655,10 @@ _AS_SEEN: Final = sa.update(jobs).where(
 def _post(tx: Tx, job: Job, *moves: tuple[Bucket, int]) -> None:
     """Post moves of credits to the period in which the job's present attempt was reserved."""
     period = Period(job.budget_run_id, job.budget_day, job.budget_month)
-    credits.post(tx, job.id, job.attempt, period, moves)
+    sums: dict[Bucket, int] = {}
+    for bucket, amount in moves:
+        sums[bucket] = sums.get(bucket, 0) + amount
+    credits.post(tx, job.id, job.attempt, period, sums.items())
 
 
 def counts(connection: sa.Connection, run_id: str | None = None) -> dict[JobState, int]:

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from batchbg.core.budget import Caps, Room, next_price, period_of, tightest
 from batchbg.core.lifecycle import JobState
 from batchbg.core.model import PRICE_CREDITS
-from batchbg.ledger import credits, jobs, runs
+from batchbg.ledger import credits, jobs, prices, runs
 from batchbg.ledger.engine import enter
 from batchbg.ledger.tables import balances
 
@@ -37,17 +37,24 @@ class Outlook:
         return self.jobs * self.price
 
 
-def outlook(connection: sa.Connection, run_id: str, caps: Caps, base_url: str, zone: datetime.tzinfo | None) -> Outlook:
-    """Return the outlook for what a run has planned and taken up."""
+def outlook(
+    connection: sa.Connection,
+    run_id: str,
+    caps: Caps,
+    base_url: str,
+    zone: datetime.tzinfo | None,
+    budget_id: str | None = None,
+) -> Outlook:
+    """Return the outlook for what a run has planned and taken up, under the budget of the run that it continues."""
     account = runs.account_behind(connection, base_url) or base_url
-    period = period_of(run_id, enter(connection, run_id).at, zone)
+    period = period_of(budget_id or run_id, enter(connection, run_id).at, zone)
     read_at = connection.scalar(
         sa.select(balances.c.at).where(balances.c.account == account).order_by(balances.c.id.desc()).limit(1)
     )
     (balance,) = credits.room_under(connection, Caps(keep_balance=0), period, account)
     return Outlook(
         jobs=jobs.counts(connection, run_id)[JobState.PLANNED],
-        price=next_price(PRICE_CREDITS, credits.last_price(connection, account)),
+        price=next_price(PRICE_CREDITS, *prices.last(connection, account)),
         room=tightest(credits.room_under(connection, caps, period, account)),
         balance=balance.left if read_at is not None else None,
         read_at=read_at or 0.0,

@@ -11,13 +11,14 @@ from batchbg.core.model import Size
 from batchbg.ledger.catalog import below
 from batchbg.ledger.engine import Tx
 from batchbg.ledger.jobs import NewJob
-from batchbg.ledger.tables import PathText, events, jobs, outputs, photos
+from batchbg.ledger.tables import PathText, events, jobs, outputs, photos, runs
 
 _OPEN: Final = sa.insert(outputs).returning(outputs.c.id, sort_by_parameter_order=True)
 _INSERT_JOBS: Final = sa.insert(jobs)
 _INSERT_EVENTS: Final = sa.insert(events)
 _WANT: Final = sa.update(outputs).where(outputs.c.id == sa.bindparam("slot")).values(wanted_job_id=sa.bindparam("job"))
 _TAKE_UP: Final = sa.update(jobs).where(jobs.c.id == sa.bindparam("job")).values(run_id=sa.bindparam("run"))
+_ORDER: Final = sa.update(jobs).where(jobs.c.id == sa.bindparam("job")).values(order_id=sa.bindparam("of_order"))
 
 
 def open_slots(tx: Tx, output_root_id: int, photo_root_id: int, paths: Sequence[tuple[str, str]]) -> list[int]:
@@ -35,7 +36,9 @@ def plan_jobs(tx: Tx, new: Sequence[tuple[str, NewJob]]) -> None:
     """Record planned jobs under the ids given; each is what its output wants from now on."""
     if not new:
         return
-    rows = [_job_row(tx, job_id, one) for job_id, one in new]
+    # The cap that was given to this run holds for what it begins, whoever goes on with it.
+    budget_id = tx.connection.scalar(sa.select(runs.c.budget_id).where(runs.c.id == tx.run_id)) or ""
+    rows = [_job_row(tx, job_id, one) | {"budget_run_id": budget_id} for job_id, one in new]
     tx.connection.execute(_INSERT_JOBS, rows)
     tx.connection.execute(
         _INSERT_EVENTS,
@@ -64,6 +67,7 @@ def _job_row(tx: Tx, job_id: str, new: NewJob) -> dict[str, Any]:
         "excess": new.excess,
         "generation": new.generation,
         "replace": new.replace,
+        "order_id": new.order_id,
         "run_id": tx.run_id,
         "created_at": tx.at,
         "updated_at": tx.at,
@@ -76,10 +80,12 @@ def want(tx: Tx, wanted: Sequence[tuple[int, str]]) -> None:
         tx.connection.execute(_WANT, [{"slot": slot_id, "job": job_id} for slot_id, job_id in wanted])
 
 
-def take_up(tx: Tx, job_ids: Sequence[str]) -> None:
-    """Count jobs among those of this run."""
+def take_up(tx: Tx, job_ids: Sequence[str], order_id: str | None = None) -> None:
+    """Count jobs among those of this run, and of an order to pay again where there is one."""
     if job_ids:
         tx.connection.execute(_TAKE_UP, [{"job": job_id, "run": tx.run_id} for job_id in job_ids])
+    if job_ids and order_id is not None:
+        tx.connection.execute(_ORDER, [{"job": job_id, "of_order": order_id} for job_id in job_ids])
 
 
 def known_photos(

@@ -31,7 +31,7 @@ class Run:
 
 
 def begin(tx: Tx, command: str, base_url: str, cap_credits: int | None, *, spends: bool = True) -> Run:
-    """Enter a run. A run that was killed is not over: this one continues it, under the lower of the two caps.
+    """Enter a run. A run that was killed is not over: this one continues it, under its cap unless it has another.
 
     One that does not spend leaves a killed run to the next that does, and hands its cap on should it be killed
     itself. The caller holds the ledger's lock, so that a run without an end can only be a dead one.
@@ -47,8 +47,8 @@ def begin(tx: Tx, command: str, base_url: str, cap_credits: int | None, *, spend
     run_id = new_id()
     # The order of runs is that of their starts, also where the clock stands still.
     before = tx.connection.scalar(sa.select(sa.func.max(runs.c.started_at))) or 0.0
-    caps = [cap for cap in (cap_credits, killed.cap_credits if killed else None) if cap is not None]
-    run = Run(run_id, killed.budget_id if killed else run_id, min(caps, default=None), spends and killed is not None)
+    cap = cap_credits if cap_credits is not None or killed is None else killed.cap_credits
+    run = Run(run_id, killed.budget_id if killed else run_id, cap, spends and killed is not None)
     tx.connection.execute(
         sa.insert(runs).values(
             id=run.id,

@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from batchbg.core.budget import Bucket, Scope
 from batchbg.core.lifecycle import JobState
 from batchbg.core.model import Treatment
+from batchbg.core.price import Verdict
 
 metadata = sa.MetaData(
     naming_convention={
@@ -94,6 +95,7 @@ photos = sa.Table(
     _column("size", sa.BigInteger),
     _column("mtime_ns", sa.BigInteger),
     _column("inode", sa.BigInteger),
+    _column("ctime_ns", sa.BigInteger, server_default="0"),
     _column("sha256", sa.Text),
     _column("width", sa.Integer, nullable=True),
     _column("height", sa.Integer, nullable=True),
@@ -168,14 +170,22 @@ jobs = sa.Table(
     _column("replace", sa.Boolean, server_default=sa.false()),
     _column("attempt", sa.Integer, server_default="0"),
     _column("project_id", sa.Text, nullable=True, index=True),
-    # Credits this job's present attempt counts against the caps, and the period they belong to.
+    # Credits this job's present attempt counts against the caps, and the period they belong to. The service has told
+    # of those that are charged; the others are held back until its record is final.
     _column("credits", sa.Integer, server_default="0"),
+    _column("charged", sa.Integer, server_default="0"),
     _column("budget_run_id", sa.Text, server_default=""),
     _column("budget_day", sa.Text, server_default=""),
     _column("budget_month", sa.Text, server_default=""),
     # The last run that planned it or took it up.
     _column("run_id", sa.Text, index=True),
     _column("error", sa.Text, server_default=""),
+    # The service's word for why a render came to nothing, as long as it is not planned and done anew.
+    _column("error_code", sa.Text, server_default=""),
+    # The present attempt's render was seen complete: its result can be had for nothing, whatever it counts.
+    _column("rendered", sa.Boolean, server_default=sa.false()),
+    # The --force order it was last done for.
+    _column("order_id", sa.Text, nullable=True),
     _column("remark", sa.Text, server_default=""),
     _column("created_at", sa.Float),
     _column("submitted_at", sa.Float, nullable=True),
@@ -256,5 +266,30 @@ prices = sa.Table(
     metadata,
     _column("account", sa.Text, primary_key=True),
     _column("credits", sa.Integer),
+    _column("recorded", sa.Integer, server_default="0"),
 )
-"""What the last create answer took, for each account."""
+"""What the last create answer took, and the last project's record, for each account."""
+
+odd_prices = sa.Table(
+    "odd_prices",
+    metadata,
+    _column("id", sa.Integer, primary_key=True),
+    _column("at", sa.Float),
+    _column("account", sa.Text),
+    _column("job_id", sa.Text),
+    _column("told", sa.Text),
+    _column("verdict", sa.Text, server_default=""),
+    one_of("verdict", Verdict),
+)
+"""Prices that cannot be right by themselves. While one of an account has no verdict, no create leaves for it."""
+
+force_orders = sa.Table(
+    "force_orders",
+    metadata,
+    _column("id", sa.Text, primary_key=True),
+    # What was ordered: folders and selection, as JSON. The same request given again goes on with the same order.
+    _column("request", sa.Text),
+    _column("begun_at", sa.Float),
+    _column("ended_at", sa.Float, nullable=True),
+)
+"""Orders to pay again for what is done."""

@@ -9,7 +9,7 @@ from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
 import sqlalchemy as sa
 
-from batchbg.errors import LedgerError
+from batchbg.errors import LedgerError, StaleJobError
 from batchbg.ledger.ballast import Ballast
 from batchbg.ledger.engine import Ledger, Tx, enter
 
@@ -123,4 +123,6 @@ def _tell(futures: list[asyncio.Future[Any]], results: list[_Result]) -> None:
 
 
 def _is_of_the_database(error: Exception) -> bool:
-    return isinstance(error, LedgerError) and not isinstance(error.__cause__, sa.exc.IntegrityError)
+    """Return whether the database refuses, and not one piece of work that met a job which has moved."""
+    by_itself = isinstance(error, LedgerError) and not isinstance(error, StaleJobError)
+    return by_itself and not isinstance(error.__cause__, sa.exc.IntegrityError)

@@ -15,7 +15,7 @@ from batchbg.core.planning import ORIGINAL, UNKNOWN_FILE, UNSAVABLE
 from batchbg.disk import files, results
 from batchbg.disk.convert import Colour, Form, kind_of
 from batchbg.disk.rehearsal import Rehearsal
-from batchbg.errors import ApiUnreachable, OutputRefused, RequestRefused, ResultUnusable
+from batchbg.errors import ApiUnreachable, OutputRefused, RequestRefused, ResultUnusable, WrongProject
 from batchbg.ledger import catalog, jobs
 from batchbg.ledger.engine import Ledger, Tx
 from batchbg.ledger.writer import Writer
@@ -100,6 +100,7 @@ class Deliverer:
             project: the record that says so, where this run has one.
 
         Raises:
+            WrongProject: the project is another's; the job stays as it is.
             ApiUnreachable: the result cannot be had now; the job stays as it is.
             DiskError: it cannot be written now; the job stays as it is.
         """
@@ -271,6 +272,8 @@ class Deliverer:
         """
         self._learn_originals(job)
         new_part = functools.partial(files.create, part, root=form.root, originals=self._rehearsal.originals)
+        if project is not None and not project.downloads:
+            project = None  # complete, and nothing to be had: asked again, and that job's trouble alone
         tries = unusable = 0
         looked_twice = False
         while True:
@@ -309,6 +312,8 @@ class Deliverer:
             project = await self._patience.ask(lambda: self._api.project(project_id))
         except RequestRefused as error:
             raise ResultUnusable(f"the project cannot be found: {error}") from error
+        if project.name and not job.owns(project.name):
+            raise WrongProject(project.name)
         if project.progress is not Progress.COMPLETE or not project.downloads or not project.enabled:
             raise ResultUnusable(f"the project has no result to download (status {project.status})")
         return project

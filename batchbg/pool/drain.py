@@ -9,23 +9,26 @@ from collections.abc import AsyncIterator, Coroutine, Sequence
 from typing import Any, Final
 
 from batchbg.api.client import MagicHour
+from batchbg.api.deadline import sleep_running
 from batchbg.api.limiter import RateLimiter
-from batchbg.api.wire import Account
 from batchbg.core.budget import Caps
 from batchbg.core.cadence import Cadence
 from batchbg.core.lifecycle import PAID, JobState
 from batchbg.core.model import Job
 from batchbg.errors import ApiError, ExitCode
-from batchbg.ledger import catalog, credits, jobs
+from batchbg.ledger import catalog, jobs, prices
 from batchbg.ledger.engine import Ledger
 from batchbg.ledger.jobs import Budget
 from batchbg.ledger.writer import Writer
+from batchbg.pool.account import read_account
 from batchbg.pool.coming import Coming
 from batchbg.pool.deliver import Deliverer, Saving
+from batchbg.pool.evidence import Evidence
 from batchbg.pool.gate import Gate
 from batchbg.pool.observer import Observer
 from batchbg.pool.patience import Patience
 from batchbg.pool.pictures import Pictures
+from batchbg.pool.prices import PriceWatch
 from batchbg.pool.refunds import ASKED_FOR_S, Refunds
 from batchbg.pool.room import Room
 from batchbg.pool.slots import Slots
@@ -97,11 +100,13 @@ class Pool:
         self._patience = Patience(stop, limits.give_up_after_s)
         self._room = Room(stop, lambda: self.gate.in_air + self.slots.held + self._refunds.pending)
         self._refunds = Refunds(api, writer, stop, self._room)
-        self.tracker = Tracker(api, stop, self._patience, Cadence(), limits.render_patience_s)
+        self.tracker = Tracker(api, stop, self._patience, self.gate, Cadence(), limits.render_patience_s)
         pictures = Pictures()
         self.uploads = Uploads(api, ledger, writer, self._patience, pictures, accounts, TRANSFERS)
         self._deliverer = Deliverer(api, ledger, writer, self._patience, pictures, observer, TRANSFERS, saving)
         budget = Budget(limits.budget_id, limits.caps, accounts[0], limits.zone)
+        with ledger.reading() as connection:
+            watched = PriceWatch(stop, prices.accepted(connection, accounts[0]))
         submitter = Submitter(
             api,
             limiter,
@@ -114,6 +119,8 @@ class Pool:
             stop,
             self._patience,
             budget,
+            watched,
+            Evidence(api, ledger, writer, stop, self.gate),
             observer,
         )
         self._worker = Worker(
@@ -122,6 +129,8 @@ class Pool:
             self.tracker,
             self._deliverer,
             self._refunds,
+            self.uploads,
+            watched,
             self.slots,
             self.gate,
             self._room,
@@ -145,11 +154,9 @@ class Pool:
         if self._limits.caps.keep_balance is not None:
             helpers.append(asyncio.create_task(self._watch_balance()))
         try:
+            self._heed_odd_prices()
             await self._settle_old()
-            async for job in self._planned(only, coming):
-                if not await self._place():
-                    break
-                self._start(self._carry_planned(job))
+            await self._carry_all(only, coming)
             if coming is not None:
                 await self._stop.before_leaving(coming.ended())
             await self._join()
@@ -157,9 +164,27 @@ class Pool:
                 await self._copy_wanted()  # by photos that were planned after the result had come
                 await self._join()
             await self._refunds.settle()
+            # A refund that was waited for may have planned a job again.
+            await self._carry_all(only, None)
+            await self._join()
+            await self._refunds.settle()
         finally:
             await _end([*helpers, *self._tasks])
             await self.uploads.close()
+
+    def _heed_odd_prices(self) -> None:
+        """Let no create leave where a person has to judge a price first."""
+        with self._ledger.reading() as connection:
+            odd = prices.in_doubt(connection, self._accounts[0])
+        if odd and not self._stop.no_creates:
+            self._stop.creates(ExitCode.ACCOUNT, f"{odd[0]}: {prices.HOW_TO_JUDGE}")
+
+    async def _carry_all(self, only: frozenset[str] | None, coming: Coming | None) -> None:
+        """Set out with every planned job for which there is a place."""
+        async for job in self._planned(only, coming):
+            if not await self._place():
+                break
+            self._start(self._carry_planned(job))
 
     async def _place(self) -> bool:
         """Wait for a place among the jobs at work; False where no further create may leave."""
@@ -171,7 +196,12 @@ class Pool:
         while self._tasks and not self._stop.leaving:
             await self._stop.before_leaving(asyncio.wait(set(self._tasks)))
         if self._tasks:
-            await asyncio.wait(set(self._tasks), timeout=GRACE_S)
+            grace = asyncio.create_task(sleep_running(GRACE_S))
+            try:
+                while self._tasks and not grace.done():
+                    await asyncio.wait({grace, *self._tasks}, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                grace.cancel()
 
     def _start(self, work: Coroutine[Any, Any, object]) -> None:
         """Let work that has a place go its way."""
@@ -282,17 +312,3 @@ async def _end(tasks: list[asyncio.Task[Any]]) -> None:
             task.cancel()
         _, pending = await asyncio.wait(pending, timeout=INSIST_AFTER_S)
     await asyncio.gather(*tasks, return_exceptions=True)
-
-
-async def read_account(api: MagicHour, ledger: Ledger, writer: Writer) -> Account | None:
-    """Ask for the account and record its balance; None where the service has no such operation.
-
-    Raises:
-        AccountRefused, ApiUnreachable: see ``errors``.
-    """
-    with ledger.reading() as connection:
-        before = credits.settled(connection)
-    account = await api.account()
-    if account is not None and account.credits is not None:
-        await writer.do(credits.read_balance, account.id, account.credits, before)
-    return account

@@ -1,6 +1,7 @@
 """Which create may leave next."""
 
 import asyncio
+from collections.abc import Callable
 
 from batchbg.core.brake import Brake
 from batchbg.errors import ExitCode
@@ -12,7 +13,7 @@ class Gate:
 
     Attributes:
         brake: what earlier creates and renders say.
-        in_air: creates whose intent is committed and whose answer is not in.
+        in_air: creates whose intent is committed and of which it is not settled what they did.
         let_through: creates that may have made something.
     """
 
@@ -23,6 +24,7 @@ class Gate:
         self._stop = stop
         self._max_files = max_files
         self._change = asyncio.Condition()
+        self._unseen: set[str] = set()
 
     async def clear(self) -> None:
         """Wait until a create might pass."""
@@ -43,20 +45,43 @@ class Gate:
         self.let_through += 1
         return True
 
-    async def leave(self, *, made_nothing: bool = False) -> None:
-        """Count a create as answered or given up."""
+    async def leave(self, *, made_nothing: bool = False, created: str = "") -> None:
+        """Count a create as settled.
+
+        Args:
+            made_nothing: it certainly made no project.
+            created: the job that it made a project for. The first of a run holds up the others until the record of
+                its project is seen, which may name another price than its answer did.
+        """
         self.in_air -= 1
         if made_nothing:
             self.let_through -= 1
-        self.heed()
+        if created and not self.brake.price_known:
+            self._unseen.add(created)
+        await self._changed()
+
+    async def followed(self, job_id: str) -> None:
+        """Say that a project's record has been taken in, or that nobody looks for it any more."""
+        if job_id in self._unseen:
+            self._unseen.discard(job_id)
+            await self._changed()
+
+    async def settled(self, but: Callable[[], int]) -> None:
+        """Wait until no create is in the air but so many."""
         async with self._change:
-            self._change.notify_all()
+            await self._change.wait_for(lambda: self.in_air <= but())
 
     def heed(self) -> None:
         """Stop creates where the brake says so."""
         if (why := self.brake.tripped) and not self._stop.no_creates:
             self._stop.creates(ExitCode.TEMPORARY, f"{why}: no further create leaves in this run")
 
+    async def _changed(self) -> None:
+        self.heed()
+        async with self._change:
+            self._change.notify_all()
+
     def _may_pass(self) -> bool:
         files_left = self._max_files is None or self.let_through < self._max_files or not self.in_air
-        return files_left and not (self.brake.one_at_a_time and self.in_air)
+        alone = not self.in_air and not self._unseen
+        return files_left and (alone or not self.brake.one_at_a_time)

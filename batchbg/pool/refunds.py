@@ -72,10 +72,13 @@ class Refunds:
             await asyncio.sleep(max(0.0, started + seconds - time.monotonic()))
             try:
                 project = await self._api.project(job.project_id)
-                after = await self._writer.do(jobs.refunded, job, project.credits_charged)
+                if project.name and not job.owns(project.name):
+                    return  # another's record says nothing of this job's credits
+                after = await self._writer.do(jobs.refunded, job, project.price)
             except (ApiError, StaleJobError) as error:
                 log.info("job %s: no word of a refund: %s", job.id, error)
                 continue
             if after.credits < job.credits:
                 log.info("job %s: %d credits came back", job.id, job.credits - after.credits)
                 return
+            job = after

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Callable
 
-from batchbg.errors import ExitCode
 from batchbg.pool.stop import Stop
 
 
@@ -27,16 +26,15 @@ class Room:
         self._change.set()
         self._change = asyncio.Event()
 
-    async def wait(self, why: str, since: int) -> None:
-        """Return when it is worth trying again; stop all creates where nothing is left that could give room.
+    async def wait(self, since: int) -> bool:
+        """Return True when it is worth trying again, False where nothing is left that could give room.
 
         Args:
-            why: the cap that was found full.
             since: ``changes`` as it was before room was looked for: what changed meanwhile must not be slept through.
         """
         if self.changes != since:
-            return
+            return True
         if not self._may_give_back():
-            self._stop.creates(ExitCode.CAP, why)
-            return
+            return False
         await self._stop.before_creates_stop(self._change.wait())
+        return True

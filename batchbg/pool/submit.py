@@ -4,20 +4,34 @@ import asyncio
 import logging
 from typing import Final
 
-from batchbg.api.client import Exchange, MagicHour
+from batchbg.api.client import MagicHour
+from batchbg.api.exchange import Exchange
 from batchbg.api.limiter import RateLimiter, Urgency
 from batchbg.core.backoff import pause_s
 from batchbg.core.lifecycle import JobState
 from batchbg.core.model import Job
-from batchbg.core.outcome import Ambiguous, Created, NotCreated, Outcome, Refusal
-from batchbg.errors import BudgetExceeded, ExitCode, KeyInDoubt, LedgerError, PhotoChanged, RequestRefused
+from batchbg.core.outcome import Ambiguous, Created, Guarded, NotCreated, Outcome, Refusal
+from batchbg.core.price import Price
+from batchbg.errors import (
+    BudgetExceeded,
+    EarlierCapReached,
+    ExitCode,
+    KeyInDoubt,
+    LedgerError,
+    PhotoChanged,
+    PriceInDoubt,
+    RequestRefused,
+    StaleJobError,
+)
 from batchbg.ledger import jobs
-from batchbg.ledger.engine import Ledger, enter
+from batchbg.ledger.engine import Ledger, Tx, enter
 from batchbg.ledger.jobs import Budget
 from batchbg.ledger.writer import Writer
+from batchbg.pool.evidence import Evidence
 from batchbg.pool.gate import Gate
 from batchbg.pool.observer import Observer
 from batchbg.pool.patience import Patience
+from batchbg.pool.prices import PriceWatch
 from batchbg.pool.room import Room
 from batchbg.pool.slots import Slots
 from batchbg.pool.stop import Stop
@@ -48,6 +62,8 @@ class Submitter:
         stop: Stop,
         patience: Patience,
         budget: Budget,
+        prices: PriceWatch,
+        evidence: Evidence,
         observer: Observer,
     ) -> None:
         self._api = api
@@ -61,6 +77,8 @@ class Submitter:
         self._stop = stop
         self._patience = patience
         self._budget = budget
+        self._prices = prices
+        self._evidence = evidence
         self._observer = observer
         self._doorway = asyncio.Lock()  # one at a time: who finds no room or a closed gate takes no rate slot
 
@@ -103,6 +121,8 @@ class Submitter:
             except BaseException:
                 # Nobody waits for the answer any more: what has come of it decides.
                 outcome = self._api.judge(exchange.reply("left while the create was in the air"))
+                if isinstance(outcome, Guarded):
+                    outcome = Ambiguous(f"{outcome.reason}, and the run was left before the balance could tell")
                 await asyncio.shield(self._record(job, outcome))
                 raise
             job = await self._record(job, outcome)
@@ -111,9 +131,11 @@ class Submitter:
                 self._observer.sent(job)
                 self._slots.accepted()
                 return job, None
-            if not isinstance(outcome, NotCreated):
+            if job.state is JobState.UNRESOLVED or isinstance(outcome, Created | Ambiguous):
                 self._slots.free(job.id)
                 return job, None
+            if isinstance(outcome, Guarded):
+                outcome = NotCreated(Refusal.UNREACHABLE, outcome.reason)
             if outcome.refusal is Refusal.BUSY:
                 self._slots.refused(job.id)  # the limiter holds everything back already
             else:
@@ -130,28 +152,34 @@ class Submitter:
             changes = self._room.changes
             await self._stop.before_creates_stop(self._slots.take(job.id))
             try:
-                if not await self._stop.before_creates_stop(self._pass_gate()):
+                if not await self._stop.before_creates_stop(self._pass_gate(job)):
                     self._slots.free(job.id)
                     return job
                 return await self._commit_intent(job)
             except BudgetExceeded as error:
                 self._slots.free(job.id)
-                await self._room.wait(str(error), changes)
-            except KeyInDoubt as error:
+                if not await self._room.wait(changes):
+                    if isinstance(error, EarlierCapReached):
+                        self._stop.note(ExitCode.CAP, str(error))
+                        return job
+                    self._stop.creates(ExitCode.CAP, str(error))
+            except (KeyInDoubt, PriceInDoubt) as error:
                 log.warning("%s waits: %s", job.photo_path, error)
                 self._slots.free(job.id)
+                if isinstance(error, PriceInDoubt):
+                    self._stop.creates(ExitCode.ACCOUNT, str(error))
                 return job
 
-    async def _pass_gate(self) -> bool:
+    async def _pass_gate(self, job: Job) -> bool:
         """Wait for the gate and a slot of the request rate; False where no create may leave any more.
 
         Raises:
-            BudgetExceeded: there is no room under a cap, so that no slot was taken.
+            BudgetExceeded, PriceInDoubt: there is no room under a cap, or no price, so that no slot was taken.
         """
         async with self._doorway:
-            if self._budget.caps.are_set:
+            if self._budget.caps.are_set or job.budget_run_id != self._budget.id:
                 with self._ledger.reading() as connection:
-                    jobs.find_room(enter(connection, ""), self._budget)
+                    jobs.find_room(enter(connection, ""), self._budget, job)
             while not self._stop.no_creates:
                 await self._gate.clear()
                 await self._limiter.slot(Urgency.CREATE)
@@ -166,7 +194,7 @@ class Submitter:
             BudgetExceeded, KeyInDoubt, StaleJobError, LedgerError: nothing is reserved.
         """
         try:
-            job = await self._writer.do(jobs.reserve, job, self._budget)
+            job = await self._writer.do(self._intend, job)
             if not self._stop.no_creates:
                 return job
             job = await self._writer.do(jobs.not_created, job, "creates were stopped before it left")
@@ -175,6 +203,11 @@ class Submitter:
             raise
         await self._gate.leave(made_nothing=True)
         return job
+
+    def _intend(self, tx: Tx, job: Job) -> Job:
+        """Reserve in a ledger that is still the one at its path."""
+        self._ledger.check_still_there()
+        return jobs.reserve(tx, job, self._budget)
 
     async def _create(self, job: Job, photo: Asset, background: Asset | None, exchange: Exchange) -> Outcome:
         background_path = background.file_path if background else None
@@ -185,29 +218,49 @@ class Submitter:
         brake = self._gate.brake
         try:
             match outcome:
-                case Created(project_id, credits_charged):
-                    job = await self._keep_id(job, project_id, credits_charged)
-                    brake.created() if job.state is JobState.RENDERING else brake.lost()
-                case NotCreated(refusal, reason):
-                    if refusal is not Refusal.UNREACHABLE:
-                        brake.answered()
+                case Created(project_id, price):
+                    reserved = job.credits
+                    job = await self._keep_id(job, project_id, price)
+                    brake.created() if job.state is JobState.RENDERING else brake.doubted()
+                    self._prices.heard(job, price, reserved=reserved)
+                case NotCreated(_, reason):
                     job = await self._writer.do(jobs.not_created, job, reason)
+                case Guarded(reason, pause_s):
+                    brake.doubted()
+                    job = await self._settle_guarded(job, reason, pause_s)
                 case Ambiguous(reason):
-                    brake.lost()
+                    brake.doubted()
                     job = await self._writer.do(jobs.lost, job, reason)
         finally:
-            await self._gate.leave(made_nothing=isinstance(outcome, NotCreated))
+            created = job.id if job.state is JobState.RENDERING else ""
+            await self._gate.leave(made_nothing=job.state is JobState.PLANNED, created=created)
         if job.state is JobState.UNRESOLVED:
             log.warning("%s: %s; job %s is unresolved: `batchbg resolve`", job.photo_path, job.error, job.id)
             self._observer.unresolved(job)
         return job
 
-    async def _keep_id(self, job: Job, project_id: str, credits_charged: int | None) -> Job:
+    async def _settle_guarded(self, job: Job, reason: str, pause_s: float) -> Job:
+        """Let the balance decide what a create did that a gateway answered for; meanwhile none leaves."""
+        log.warning(
+            "%s: %s; no create leaves for %.0f s, then the balance is looked at", job.photo_path, reason, pause_s
+        )
+        against = await self._evidence.against(job, pause_s)
+        if against:
+            return await self._writer.do(jobs.lost, job, f"{reason}, and {against}")
+        return await self._writer.do(jobs.not_created, job, f"{reason}; the balance is as it was")
+
+    async def _keep_id(self, job: Job, project_id: str, price: Price) -> Job:
         """Commit a project id, also onto a disk that is full for a moment: it is worth more than anything else."""
         deadline = asyncio.get_running_loop().time() + KEEP_TRYING_S
         while True:
             try:
-                return await self._writer.do(jobs.created, job, project_id, credits_charged)
+                return await self._writer.do(jobs.created, job, project_id, price)
+            except StaleJobError:
+                with self._ledger.reading() as connection:
+                    present = jobs.get(connection, job.id)
+                if present is None or present.project_id != project_id:
+                    raise
+                return present  # it was committed, and only the word of it was lost
             except LedgerError as error:
                 self._stop.creates(ExitCode.TEMPORARY, str(error))
                 if self._writer.drop_ballast():

@@ -14,6 +14,7 @@ from batchbg.api.wire import KNOWN_WAITING, Progress, Project
 from batchbg.core.cadence import Cadence
 from batchbg.core.model import Job
 from batchbg.errors import AccountRefused, ApiUnreachable, ExitCode, RequestRefused
+from batchbg.pool.gate import Gate
 from batchbg.pool.patience import Patience
 from batchbg.pool.stop import Stop
 
@@ -22,6 +23,9 @@ log = logging.getLogger(__name__)
 GONE_ASKS: Final = 5
 GONE_AFTER_S: Final = 15.0
 """A project that is answered with 404 this often, over at least this time, will not turn up any more."""
+
+NEW_S: Final = 180.0
+"""Seconds after its create in which a project that is not known is not known yet: services copy with a delay."""
 
 EMPTY_ASKS: Final = 5
 """A complete project without a download is asked again this often."""
@@ -36,8 +40,15 @@ class Gone:
     why: str
 
 
-Ending = Project | Gone
-"""How following a project ended, apart from not at all (None)."""
+@dataclasses.dataclass(frozen=True, slots=True)
+class Stranger:
+    """The project bears the name of another job: its picture is another's, and so is its price."""
+
+    name: str
+
+
+Ending = Project | Gone | Stranger
+"""How following a project ended, apart from not at all (None). One that still waits names another price than counted."""
 
 
 @dataclasses.dataclass(slots=True)
@@ -61,11 +72,13 @@ class Tracker:
     """
 
     def __init__(
-        self, api: MagicHour, stop: Stop, patience: Patience, cadence: Cadence, render_patience_s: float
+        self, api: MagicHour, stop: Stop, patience: Patience, gate: Gate, cadence: Cadence, render_patience_s: float
     ) -> None:
         self._api = api
         self._stop = stop
         self._patience = patience
+        self._gate = gate
+        self._unnamed = False
         self._cadence = cadence
         self._render_patience_s = render_patience_s
         self._due: list[tuple[float, int, _Followed]] = []
@@ -152,9 +165,21 @@ class Tracker:
         else:
             self._patience.answered()
             self._judge(followed, project)
+            if not followed.ending.done():
+                await self._gate.followed(followed.job.id)
 
     def _judge(self, followed: _Followed, project: Project) -> None:
         followed.missing = 0
+        job = followed.job
+        if project.name and not job.owns(project.name):
+            self._settle(followed, Stranger(project.name))
+            return
+        if not project.name and not self._unnamed:
+            self._unnamed = True
+            log.warning(
+                "%s: the service tells no name of project %s; taken at its word", job.photo_path, job.project_id
+            )
+        self._gate.brake.recorded()
         if not project.enabled:
             self._settle(followed, Gone("the project was deleted at the service"))
         elif project.progress is Progress.WAITING:
@@ -164,7 +189,10 @@ class Tracker:
                 log.warning("%s: unknown status %r, waiting on", followed.job.photo_path, project.status)
             followed.last = project
             followed.waiting_s = self._age_s(followed.job)
-            self._again(followed)
+            if project.price.odd or (project.price.credits or 0) > job.credits:
+                self._settle(followed, project)  # for the ledger to count, before another create goes by it
+            else:
+                self._again(followed)
         elif project.progress is Progress.COMPLETE and not project.downloads and followed.empty < EMPTY_ASKS:
             followed.empty += 1
             self._again(followed, wait_s=float(followed.empty))
@@ -178,7 +206,8 @@ class Tracker:
         if not followed.missing:
             followed.missing_since = now
         followed.missing += 1
-        if followed.missing >= GONE_ASKS and now - followed.missing_since >= GONE_AFTER_S:
+        is_new = self._age_s(followed.job) < min(NEW_S, self._render_patience_s)
+        if not is_new and followed.missing >= GONE_ASKS and now - followed.missing_since >= GONE_AFTER_S:
             self._settle(followed, Gone(str(error)))
         else:
             # Asked in any case, patience or not: one 404 shortly after a create proves nothing.

@@ -14,8 +14,8 @@ from typing import Final
 from batchbg.api.client import Body, MagicHour, chunks_of
 from batchbg.api.wire import UploadTarget
 from batchbg.core.model import Job, Look, Size, Treatment
-from batchbg.disk.files import open_file, read_bytes
-from batchbg.disk.normalise import Held, cover_crop, upright_copy
+from batchbg.disk.decoding import cover_crop, upright_copy
+from batchbg.disk.files import open_file
 from batchbg.disk.scan import stamp_of
 from batchbg.errors import ApiUnreachable, PhotoChanged, RequestRefused
 from batchbg.ledger import catalog
@@ -125,6 +125,14 @@ class Uploads:
         """Do not use an asset again: the service says that it does not know it."""
         await self._writer.do(catalog.forget_asset, asset.recipe, asset.file_path)
 
+    async def forget_those_of(self, job: Job) -> None:
+        """Do not use again what a job's last create named: the service has found that it is not there.
+
+        What was uploaded since is another upload of the same content, and stays.
+        """
+        contents = [one for one in (job.photo_sha256, job.background_sha256) if one]
+        await self._writer.do(catalog.forget_assets, contents, job.submitted_at or 0.0)
+
     def _photo(self, connection: Connection, job: Job) -> Source:
         return self._source(connection, job.photo_folder, job.photo_path, job.photo_sha256)
 
@@ -231,20 +239,13 @@ async def _arrived(asset: Asset | asyncio.Task[Asset]) -> Asset:
 
 
 def _copy(source: Source) -> tuple[bytes, str]:
-    """Return the copy that goes up and its extension, made of the very bytes that were paired: they are read once.
+    """Return the copy that goes up, made of the very bytes that were paired, and its extension.
 
     Raises:
         PhotoChanged: the file has other bytes, or cannot be read.
     """
-    name = source.path.name
-    try:
-        content = read_bytes(source.path)
-    except OSError as error:
-        raise PhotoChanged(f"{name}: {error.strerror or error}") from error
-    if hashlib.sha256(content).hexdigest() != source.look.sha256:
-        raise PhotoChanged(f"{name} has changed since it was looked at")
-    held = Held(content, name)
-    return cover_crop(held, source.fit) if source.fit else upright_copy(held)
+    path, sha256 = source.path, source.look.sha256
+    return cover_crop(path, source.fit, sha256) if source.fit else upright_copy(path, sha256)
 
 
 class _FileBody:

@@ -7,6 +7,7 @@ from typing import assert_never
 
 from batchbg import log_context
 from batchbg.api.wire import Progress, Project
+from batchbg.core.endings import LOST_UPLOAD, NO_CREDITS
 from batchbg.core.lifecycle import JobState
 from batchbg.core.model import Job
 from batchbg.errors import (
@@ -20,18 +21,21 @@ from batchbg.errors import (
     PhotoChanged,
     ResultUnusable,
     StaleJobError,
+    WrongProject,
 )
 from batchbg.ledger import jobs
 from batchbg.ledger.writer import Writer
 from batchbg.pool.deliver import Deliverer
 from batchbg.pool.gate import Gate
 from batchbg.pool.observer import Observer
+from batchbg.pool.prices import PriceWatch
 from batchbg.pool.refunds import Refunds
 from batchbg.pool.room import Room
 from batchbg.pool.slots import Slots
 from batchbg.pool.stop import Stop
 from batchbg.pool.submit import Submitter
-from batchbg.pool.track import Gone, Tracker
+from batchbg.pool.track import Gone, Stranger, Tracker
+from batchbg.pool.uploads import Uploads
 
 log = logging.getLogger(__name__)
 
@@ -50,6 +54,8 @@ class Worker:
         tracker: Tracker,
         deliverer: Deliverer,
         refunds: Refunds,
+        uploads: Uploads,
+        prices: PriceWatch,
         slots: Slots,
         gate: Gate,
         room: Room,
@@ -61,6 +67,8 @@ class Worker:
         self._tracker = tracker
         self._deliverer = deliverer
         self._refunds = refunds
+        self._uploads = uploads
+        self._prices = prices
         self._slots = slots
         self._gate = gate
         self._room = room
@@ -130,7 +138,10 @@ class Worker:
             case JobState.RENDERING:
                 return await self._track(job)
             case JobState.DOWNLOADING:
-                return await self._deliverer.deliver(job, self._projects.get(job.id))
+                try:
+                    return await self._deliverer.deliver(job, self._projects.get(job.id))
+                except WrongProject as error:
+                    return await self._park_stranger(job, error.name)
             case JobState.DONE | JobState.FAILED | JobState.CANCELED | JobState.UNRESOLVED:
                 return job
             case _:
@@ -153,19 +164,51 @@ class Worker:
             raise PhotoChanged(f"{job.output_path}: {why_not}")
 
     async def _track(self, job: Job) -> Job:
-        ending = await self._tracker.ending(job)
-        if ending is None:
+        try:
+            job, moved = await self._follow(job)
+        finally:
+            await self._gate.followed(job.id)
+        if moved is None:
             return job
-        if isinstance(ending, Gone):
-            moved = await self._writer.do(jobs.ended, job, JobState.FAILED, ending.why)
-        elif ending.progress is Progress.COMPLETE:
-            moved = await self._writer.do(jobs.complete, job, ending.credits_charged)
-            self._gate.brake.rendered()
-            self._projects[job.id] = ending
-        else:
-            moved = await self._ended(job, ending)
         self._slots.free(job.id)
         self._room.changed()
+        return moved
+
+    async def _follow(self, job: Job) -> tuple[Job, Job | None]:
+        """Follow a render to its end; return the job as it is then, and moved on, or None where it goes no further."""
+        while True:
+            ending = await self._tracker.ending(job)
+            match ending:
+                case None:
+                    return job, None
+                case Gone(why):
+                    return job, await self._writer.do(jobs.ended, job, JobState.FAILED, why)
+                case Stranger(name):
+                    return job, await self._park_stranger(job, name)
+            reserved = job.credits
+            if ending.progress is Progress.WAITING:
+                job = await self._writer.do(jobs.priced, job, ending.price)
+                self._prices.heard(job, ending.price, reserved=reserved)
+                await self._gate.followed(job.id)
+                continue
+            if ending.progress is Progress.COMPLETE:
+                moved = await self._writer.do(jobs.complete, job, ending.price)
+                self._gate.brake.rendered()
+                self._projects[job.id] = ending
+            else:
+                moved = await self._ended(job, ending)
+            if ending.progress is Progress.COMPLETE or ending.price.odd or (ending.price.credits or 0) > reserved:
+                self._prices.heard(moved, ending.price, reserved=reserved)
+            return job, moved
+
+    async def _park_stranger(self, job: Job, name: str) -> Job:
+        """Park a job whose project turns out to be another's; its picture is not taken."""
+        why = f"project {job.project_id} is called {name!r}, which is another's: what this create made is not known"
+        moved = await self._writer.do(jobs.misattributed, job, why)
+        self._gate.brake.mistaken()
+        self._gate.heed()
+        log.warning("%s: %s; job %s is unresolved: `batchbg resolve`", job.photo_path, why, job.id)
+        self._observer.unresolved(moved)
         return moved
 
     async def _ended(self, job: Job, project: Project) -> Job:
@@ -173,11 +216,16 @@ class Worker:
         canceled = project.progress is Progress.CANCELED
         state = JobState.CANCELED if canceled else JobState.FAILED
         error = project.error or ("canceled at the service" if canceled else "the service gives no reason")
-        moved = await self._writer.do(jobs.ended, job, state, error, project.credits_charged)
+        moved = await self._writer.do(jobs.ended, job, state, error, project.price, project.error_code)
         log.warning("%s: %s", job.photo_path, error)
-        if not canceled:
+        if project.error_code == NO_CREDITS:
+            why = f"the service has ended a job for want of credits ({error}); buy some, then run again"
+            self._stop.creates(ExitCode.ACCOUNT, why)
+        elif project.error_code == LOST_UPLOAD:
+            await self._uploads.forget_those_of(job)
+        if not canceled and moved.state is not JobState.PLANNED:
             self._gate.brake.failed()
             self._gate.heed()
-        if moved.credits and not self._stop.collecting:
+        if moved.state in (JobState.FAILED, JobState.CANCELED) and moved.credits and not self._stop.collecting:
             self._refunds.watch(moved)
         return moved

@@ -16,7 +16,7 @@ import os
 import tempfile
 import time
 import urllib.parse
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, Any, Final
 
@@ -27,6 +27,7 @@ from batchbg import __version__
 from batchbg.core.budget import Caps, Credits, Scope
 from batchbg.core.lifecycle import JobState
 from batchbg.core.model import Treatment
+from batchbg.core.text import cell
 from batchbg.disk.files import open_file, whole
 from batchbg.disk.results import make_folder
 from batchbg.errors import ConfigError, DiskError
@@ -134,6 +135,7 @@ def write_report(
     caps: Caps | None = None,
     zone: datetime.tzinfo | None = None,
     price_per_credit: float | None = None,
+    typed: Callable[[str], str] = "batchbg {}".format,
 ) -> Path:
     """Write the page and the CSV, and return the page's path.
 
@@ -144,6 +146,7 @@ def write_report(
         caps: to show what is left.
         zone: for times; None is the system's.
         price_per_credit: to show money.
+        typed: returns the line to type for a command such as "resume", so that it finds this ledger.
 
     Raises:
         ConfigError: there is no such ledger, or the page may not stand where it was asked for.
@@ -163,6 +166,7 @@ def write_report(
                 found = _Gathered(page.parent, zone)
                 found.gather(ledger, connection, csv_file, spool)
                 context = _context(ledger, connection, found, caps or Caps(), zone, price_per_credit)
+                context["typed"] = typed
                 context["csv_name"] = _text(table.name)
                 context["csv_href"] = urllib.parse.quote(os.fsencode(table.name))
                 earlier = page_thumbs.earlier(page, found.wanted)
@@ -399,8 +403,7 @@ def _csv_row(row: Row) -> list[str]:
 
 
 def _cell(value: str) -> str:
-    """Return a cell that a spreadsheet takes for text: one that begins like a formula gets an apostrophe."""
-    return _text(f"'{value}" if value.startswith(("=", "+", "-", "@", "\t", "\r")) else value)
+    return str(cell(_text(value)))
 
 
 # -- the page --------------------------------------------------------------------------------------------------------

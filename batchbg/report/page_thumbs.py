@@ -5,16 +5,13 @@ import concurrent.futures
 import io
 import os
 import re
-import warnings
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
-from PIL import Image, ImageOps
-
+from batchbg.disk import decoding
 from batchbg.disk.files import open_file
-from batchbg.disk.look import MAX_PIXELS
-from batchbg.disk.normalise import to_srgb
+from batchbg.errors import PhotoChanged
 
 SIZE_PX: Final = 400
 """Longer side: 240 to 280 CSS pixels in the page, a little more for dense screens; about 6 kB each."""
@@ -42,9 +39,7 @@ def make(wanted: Mapping[str, Path], earlier: Mapping[str, str]) -> dict[str, st
         earlier: thumbnails that are at hand.
     """
     todo = {key: path for key, path in wanted.items() if key not in earlier}
-    # The filters are the process's, so they are set once around all threads.
-    with warnings.catch_warnings(), concurrent.futures.ThreadPoolExecutor(_MAKERS) as makers:
-        warnings.simplefilter("ignore")
+    with concurrent.futures.ThreadPoolExecutor(_MAKERS) as makers:
         made = dict(zip(todo, makers.map(_one, todo.values()), strict=True))
     made |= {key: earlier[key] for key in wanted if key in earlier}
     return {key: made[key] for key in wanted if made[key]}
@@ -81,14 +76,7 @@ def earlier(page: Path, wanted: Mapping[str, Path]) -> dict[str, str]:
 def _one(path: Path) -> str:
     """Return a file's thumbnail as a data URI, "" where it is no picture that can be shown."""
     try:
-        with open_file(path) as file, Image.open(file) as opened:
-            if opened.width * opened.height > MAX_PIXELS:
-                return ""
-            # JPEG is decoded at reduced size; the rest is shrunk in two steps, the first of them cheap.
-            opened.thumbnail((SIZE_PX, SIZE_PX), Image.Resampling.LANCZOS, reducing_gap=2.0)
-            picture = to_srgb(ImageOps.exif_transpose(opened))
-        buffer = io.BytesIO()
-        picture.save(buffer, "WEBP", quality=QUALITY, method=2)
-    except Exception:  # decoders raise anything on spoilt bytes
+        data = decoding.thumbnail(path, SIZE_PX, QUALITY)
+    except PhotoChanged:
         return ""
-    return "data:image/webp;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
+    return "data:image/webp;base64," + base64.b64encode(data).decode("ascii")

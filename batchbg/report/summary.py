@@ -54,10 +54,18 @@ PHOTO_COUNTS = ("seen", "rejected", "reused", "skipped", "ignored")
 def of_run(
     connection: Connection, run_id: str, budget: Budget, at: float
 ) -> tuple[dict[JobState, int], Credits, Room | None]:
-    """Return (jobs taken up by the run by state, credits of its budget, the tightest cap)."""
-    period = period_of(budget.id, at, budget.zone)
-    room = tightest(credits.room_under(connection, budget.caps, period, budget.account))
-    return jobs.counts(connection, run_id), credits.totals(connection, Scope.RUN, budget.id), room
+    """Return (jobs taken up by the run by state, credits of its budget, the tightest cap).
+
+    Where it went on with jobs that an earlier run had begun under a cap, that budget is among them.
+    """
+    budgets = [budget]
+    if budget.caps.run is None:
+        budgets += jobs.earlier_budgets(connection, run_id, budget)
+    found = []
+    for one in budgets:
+        found += credits.room_under(connection, one.caps, period_of(one.id, at, one.zone), one.account)
+    sums = sum((credits.totals(connection, Scope.RUN, one.id) for one in budgets), Credits())
+    return jobs.counts(connection, run_id), sums, tightest(found)
 
 
 def of_ledger(connection: Connection, caps: Caps, at: float, zone: Any) -> Summary:

@@ -166,7 +166,7 @@ class Resized(Effect):
         return Response(body, answer.status_code, media_type="image/png")
 
     def _scale(self, png: bytes) -> bytes:
-        with Image.open(io.BytesIO(png)) as image:
+        with Image.open(io.BytesIO(png), formats=["PNG"]) as image:
             size = (max(1, round(image.width * self.width)), max(1, round(image.height * self.height)))
             return encode(image.resize(size))
 
@@ -185,7 +185,7 @@ class Jpeg(Effect):
 
     def _convert(self, png: bytes) -> bytes:
         buffer = io.BytesIO()
-        with Image.open(io.BytesIO(png)) as image:
+        with Image.open(io.BytesIO(png), formats=["PNG"]) as image:
             image.convert("RGB").save(buffer, "JPEG")
         return buffer.getvalue()
 

@@ -17,6 +17,7 @@ from typing import Final, Literal
 
 from PIL import Image, ImageOps
 
+from batchbg.disk.formats import open_picture
 from batchbg.errors import ConfigError
 from batchbg.sandbox.records import JobError
 from batchbg.sandbox.store import ByteStore
@@ -115,17 +116,9 @@ def require(mode: Mode) -> None:
 # Drawing
 
 
-@functools.cache
-def _register_heif() -> None:
-    import pillow_heif
-
-    pillow_heif.register_heif_opener()
-
-
 def _open(content: bytes) -> Image.Image:
-    _register_heif()
     try:
-        image = Image.open(io.BytesIO(content))
+        image = open_picture(io.BytesIO(content))
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as exc:
         raise _too_large() from exc
     except Exception as exc:  # Pillow's plugins let out what they like: OSError, SyntaxError, struct.error, …

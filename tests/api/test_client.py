@@ -14,8 +14,9 @@ from batchbg.api import client as client_module
 from batchbg.api.client import MagicHour, chunks_of
 from batchbg.api.quiet import silence_libraries
 from batchbg.api.wire import Progress, Project, UploadTarget
-from batchbg.core.outcome import Ambiguous, Created, NotCreated, Outcome, Refusal
-from batchbg.errors import AccountRefused, ApiError, ApiUnreachable, DiskError, RequestRefused
+from batchbg.core.outcome import Ambiguous, Created, Guarded, NotCreated, Outcome, Refusal
+from batchbg.core.price import Price
+from batchbg.errors import AccountRefused, AccountUnreadable, ApiError, ApiUnreachable, DiskError, RequestRefused
 
 from .conftest import KEY
 
@@ -51,9 +52,9 @@ async def test_a_photo_goes_up_and_its_result_comes_down(api, sandbox, tmp_path)
     """Upload, create, ask, download; the name is kept, and the key never reaches storage."""
     outcome = await create(api, "batchbg abc-1")
     assert isinstance(outcome, Created)
-    assert outcome.credits_charged == 5
+    assert outcome.price.credits == 5
     project = await finished(api, outcome.project_id)
-    assert (project.progress, project.name, project.credits_charged) == (Progress.COMPLETE, "batchbg abc-1", 5)
+    assert (project.progress, project.name, project.price.credits) == (Progress.COMPLETE, "batchbg abc-1", 5)
     await api.download(project.downloads[0], tmp_path / "part")
     with Image.open(tmp_path / "part") as result:
         assert result.size == (64, 48)
@@ -96,10 +97,17 @@ async def test_the_account_is_read_and_its_absence_is_no_trouble(api, sandbox):
     found = await api.account()
     assert found is not None
     assert (found.id, found.credits) == (sandbox.account_id, 10_000)
-    for status in (404, 405, 403, 402):
+    for status in (404, 405, 402):
         sandbox.faults.clear()
         sandbox.faults.add("account", "status", status=status)
         assert await api.account() is None
+
+
+async def test_a_key_that_may_not_ask_for_the_account_is_told_from_a_service_without_one(api, sandbox):
+    """A floor under the balance could not be held; a create may be allowed all the same."""
+    sandbox.faults.add("account", "status", status=403)
+    with pytest.raises(AccountUnreadable):
+        await api.account()
 
 
 async def test_a_rejected_key_is_said(sandbox, connect):
@@ -180,7 +188,7 @@ async def test_an_id_that_was_told_is_never_lost(api, sandbox, kind, details):
     assert isinstance(outcome, Created)
     (made,) = sandbox.books.creates()
     assert outcome.project_id == made.project_id
-    assert outcome.credits_charged in (None, made.credits)
+    assert outcome.price.credits in (None, made.credits)
 
 
 @pytest.mark.parametrize(
@@ -199,8 +207,6 @@ async def test_an_id_that_was_told_is_never_lost(api, sandbox, kind, details):
         ({"status": 429}, Refusal.BUSY, None),
         ({"status": 429, "retry_after": 7}, Refusal.BUSY, 7.0),
         ({"status": 429, "retry_after": 40, "retry_after_date": True}, Refusal.BUSY, 40.0),
-        ({"status": 502}, Refusal.UNREACHABLE, 30.0),
-        ({"status": 502, "body": "<h1>Bad gateway</h1>"}, Refusal.UNREACHABLE, 30.0),
     ],
 )
 async def test_a_refusal_is_certain(api, sandbox, details, refusal, wait_s):
@@ -215,10 +221,17 @@ async def test_a_refusal_is_certain(api, sandbox, details, refusal, wait_s):
     assert sandbox.books.charged == 0
 
 
+@pytest.mark.parametrize("body", ["", "<h1>Bad gateway</h1>"])
+async def test_a_quick_502_is_left_to_the_balance(api, sandbox, body):
+    """Whether it made something, its answer does not tell."""
+    sandbox.faults.add("create", "status", status=502, body=body)
+    assert await api.create("n", "path", None) == Guarded("502 from a gateway", 30.0)
+
+
 async def test_a_502_that_carries_an_id_is_created(api, sandbox):
     """The gateway passed on what the service said."""
     sandbox.faults.add("create", "status", status=502, body='{"id":"told","credits_charged":5}')
-    assert await api.create("n", "path", None) == Created("told", 5)
+    assert await api.create("n", "path", None) == Created("told", Price(5))
 
 
 async def test_a_redirect_takes_the_key_nowhere(api, sandbox, listening):
@@ -301,7 +314,7 @@ async def test_a_body_that_drips_for_ever_ends_at_the_deadline(api, sandbox, mon
 
 async def test_an_endless_answer_is_cut(api, sandbox, monkeypatch):
     """It must not fill the memory."""
-    monkeypatch.setattr(client_module, "MAX_ANSWER_BYTES", 10_000)
+    monkeypatch.setattr("batchbg.api.exchange.MAX_ANSWER_BYTES", 10_000)
     sandbox.faults.add("create", "status", status=200, body="[" * 1_000_000)
     assert isinstance(await api.create("n", "path", None), Ambiguous)
 

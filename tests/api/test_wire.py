@@ -4,6 +4,7 @@ import pytest
 from hypothesis import strategies as st
 
 from batchbg.api.wire import Progress, UploadTarget, account, project, upload_targets
+from batchbg.core.price import UNTOLD, Price
 
 GOOD = {
     "id": "p",
@@ -24,10 +25,10 @@ anything = st.recursive(
 
 def test_a_project_is_read():
     """Every field that matters."""
-    found = project(GOOD)
+    found = project(GOOD, "p")
     assert found is not None
     assert (found.status, found.progress, found.name) == ("complete", Progress.COMPLETE, "batchbg x-1")
-    assert (found.credits_charged, found.downloads, found.error, found.enabled) == (5, ("https://s/x.png",), "", True)
+    assert (found.price.credits, found.downloads, found.error, found.enabled) == (5, ("https://s/x.png",), "", True)
 
 
 @pytest.mark.parametrize(
@@ -45,7 +46,7 @@ def test_a_project_is_read():
 )
 def test_an_unknown_status_is_waited_for(status, progress):
     """New words must not end a job that is paid for."""
-    found = project({"status": status})
+    found = project({"status": status}, "p")
     assert found is not None
     assert found.progress is progress
 
@@ -53,9 +54,16 @@ def test_an_unknown_status_is_waited_for(status, progress):
 @pytest.mark.parametrize(
     ("changes", "field", "value"),
     [
-        ({"credits_charged": "5"}, "credits_charged", 5),
-        ({"credits_charged": None}, "credits_charged", None),
-        ({"credits_charged": -5}, "credits_charged", None),
+        ({"credits_charged": "5"}, "price", Price(5)),
+        ({"credits_charged": None}, "price", UNTOLD),
+        ({"credits_charged": -5}, "price", Price(None, "-5")),
+        ({"credits_charged": 5.5}, "price", Price(6, "5.5")),
+        ({"credits_charged": 10**12}, "price", Price(None, "1000000000000")),
+        ({"credits_charged": 5, "credits_refunded": 5}, "price", Price(5)),
+        ({"status": "error", "credits_charged": 5, "credits_refunded": 5}, "price", Price(0)),
+        ({"status": "error", "credits_charged": 0, "credits_refunded": 5}, "price", Price(0)),
+        ({"error": {"code": "insufficient_credits"}}, "error_code", "insufficient_credits"),
+        ({"error": {"code": 5}}, "error_code", ""),
         ({"name": None}, "name", ""),
         ({"downloads": None}, "downloads", ()),
         ({"downloads": [None, {}, {"url": ""}, {"url": 5}, {"url": "u"}]}, "downloads", ("u",)),
@@ -69,14 +77,21 @@ def test_an_unknown_status_is_waited_for(status, progress):
 )
 def test_odd_fields_cost_no_result(changes, field, value):
     """Missing, of another type, half filled."""
-    found = project(GOOD | changes)
+    found = project(GOOD | changes, "p")
     assert getattr(found, field) == value
+
+
+def test_the_record_of_another_project_is_none():
+    """What is left over on a connection is the answer to another question."""
+    assert project(GOOD, "p") is not None
+    assert project(GOOD | {"id": 7}, "7") is not None
+    assert project(GOOD | {"id": "q"}, "p") is None
 
 
 @pytest.mark.parametrize("body", [None, [], "x", {}, {"status": None}, {"status": 5}])
 def test_what_has_no_status_is_no_project(body):
     """Asked again later."""
-    assert project(body) is None
+    assert project(body, "p") is None
 
 
 def test_upload_targets_are_matched_by_position():

@@ -87,7 +87,7 @@ def test_bar_logs_question_and_table_share_a_screen(shop: Shop):
     shop.wait_for(session.shows(r"batchbg: \d of 8 jobs"), 30)
     assert session.end() == 3
     lines = screen(session.text)
-    assert "8 new jobs, about 40 credits. Go on? [y/N]: y" in lines
+    assert "8 new jobs, about 40 credits; 10000 credits on the account; about 16 s. Go on?" in " ".join(lines)
     assert "done              7" in lines
     assert "unresolved        1" in lines
     assert lines[-2].startswith("next         batchbg jobs --state unresolved")
@@ -106,3 +106,15 @@ def test_ctrl_c_ends_in_order_and_a_second_one_at_once(shop: Shop):
     assert session.end() == 130
     assert "next         batchbg jobs --state unresolved" in "\n".join(screen(session.text))
     assert "Traceback" not in session.text
+
+
+def test_a_topic_is_shown_in_the_pager_of_whoever_reads_it(shop: Shop):
+    """Which is another program, and gets no key. A command's help is not paged: it is short, as --help is."""
+    shop.setting("PAGER", "sh -c 'env; sed s/^/page:/'", prefix="")
+    paged = Session(shop, "help", "money")
+    assert paged.end() == 0
+    assert [line for line in screen(paged.text) if line.startswith("page:# Money: ")]
+    assert "MAGIC_HOUR_API_KEY" not in paged.text
+    plain = Session(shop, "help", "run")
+    assert plain.end() == 0
+    assert "page:" not in plain.text

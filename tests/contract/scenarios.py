@@ -99,9 +99,9 @@ async def _failed_render(place: Place) -> dict[str, Any]:
         while project.progress is Progress.WAITING:
             project = await api.project(outcome.project_id)
     return {
-        "charged": outcome.credits_charged,
+        "charged": outcome.price.credits,
         "ended in": project.status,
-        "left of the charge": project.credits_charged,
+        "left of the charge": project.price.credits,
         "downloads": len(project.downloads),
         "gives a reason": bool(project.error),
     }

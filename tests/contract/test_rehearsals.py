@@ -1,4 +1,4 @@
-"""The three rehearsals of the README, executed as they stand there."""
+"""The three rehearsals of the topic `rehearsal`, executed as they stand there."""
 
 import contextlib
 import dataclasses
@@ -15,7 +15,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 PORT = "8787"
-HEADING = "## Rehearse a bad day"
+HEADING = "## A bad day"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -151,9 +151,9 @@ def test_a_slow_night_ends_in_time_and_goes_on_the_next(terminal: Terminal):
 
 
 @pytest.mark.parametrize("rehearsal", [FLAKY, BROKE, SLOW], ids=["flaky", "broke", "slow"])
-def test_the_readme_shows_just_these(rehearsal: Rehearsal):
+def test_the_topic_shows_just_these(rehearsal: Rehearsal):
     """Commands and exit codes, letter for letter."""
-    text = (ROOT / "README.md").read_text()
+    text = (ROOT / "batchbg" / "topics" / "rehearsal.md").read_text(encoding="utf-8")
     section = text.partition(HEADING)[2].partition("\n## ")[0]
     assert f"```sh\n{rehearsal.serve}\n" in section
     assert f"{rehearsal.run}    # exit {rehearsal.exit_code}\n```" in section

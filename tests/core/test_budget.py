@@ -8,11 +8,11 @@ from hypothesis import strategies as st
 from batchbg.core.budget import (
     Bucket,
     Caps,
+    Counted,
     Credits,
     Period,
     Room,
     Scope,
-    newly_refunded,
     next_price,
     period_of,
     rooms,
@@ -65,23 +65,62 @@ def test_a_room_that_is_overdrawn_reads_as_none_left():
 
 
 @pytest.mark.parametrize(
-    ("configured", "answered", "price"), [(5, None, 5), (5, 0, 5), (5, 3, 5), (5, 5, 5), (5, 7, 7), (9, 7, 9)]
+    ("configured", "answered", "recorded", "price"),
+    [(5, None, None, 5), (5, 0, 0, 5), (5, 3, 4, 5), (5, 7, 5, 7), (5, 5, 7, 7), (5, 0, 7, 7), (9, 7, 8, 9)],
 )
-def test_a_reservation_takes_the_larger_of_the_two_prices(configured, answered, price):
-    """The configured one, or what the last create answer took."""
-    assert next_price(configured, answered) == price
+def test_a_reservation_takes_the_largest_of_the_prices(configured, answered, recorded, price):
+    """The configured one, what the last create's answer took, what the last record says."""
+    assert next_price(configured, answered, recorded) == price
+
+
+counts = st.builds(lambda charged, held: Counted(charged + held, charged), amounts, amounts)
+prices = st.none() | amounts
 
 
 @quick
-@given(amounts, st.none() | st.integers(-10, 10_000))
-def test_a_refund_never_exceeds_what_is_counted(counted, reported):
-    """A record that says nothing, or more than was charged, gives nothing back."""
-    back = newly_refunded(counted, reported)
-    assert 0 <= back <= counted
-    if reported is None or reported >= counted:
-        assert back == 0
-    else:
-        assert counted - back == max(reported, 0)
+@given(counts, prices)
+def test_an_answer_gives_nothing_back(counted, told):
+    """It may understate: what was held stays held until the record is final, and what was charged stays charged."""
+    after = counted.answered(told, told)
+    assert after.credits == max(counted.credits, told or 0)
+    assert after.charged == max(counted.charged, told or 0)
+
+
+@quick
+@given(counts, prices)
+def test_the_record_of_a_complete_render_is_final(counted, told):
+    """All that it counts is charged: what the record says, and no less than the answer said."""
+    after = counted.rendered(told, told)
+    assert after.charged == after.credits == (counted.credits if told is None else max(counted.charged, told))
+
+
+@quick
+@given(counts, prices)
+def test_a_render_in_vain_counts_what_its_record_says(counted, told):
+    """Refunds are in it; a record that says nothing gives nothing back."""
+    after = counted.failed(told, told)
+    assert after.charged == after.credits == (counted.credits if told is None else told)
+
+
+@quick
+@given(counts, counts)
+def test_the_entries_lead_from_one_count_to_the_other(before, after):
+    """Their sum is the difference, and what is charged or refunded only grows."""
+    moves = dict(before.moves_to(after))
+    assert moves[Bucket.CHARGED] >= 0
+    assert moves[Bucket.REFUNDED] >= 0
+    assert moves[Bucket.CHARGED] - moves[Bucket.REFUNDED] == after.charged - before.charged
+    assert moves[Bucket.RESERVED] == (after.credits - after.charged) - (before.credits - before.charged)
+
+
+@quick
+@given(counts, amounts, amounts)
+def test_what_is_not_believed_is_held_and_not_charged(counted, believed, more):
+    """An odd price counts against the caps, and is no charge before a person has accepted it."""
+    for count in (counted.answered, counted.rendered, counted.failed):
+        after = count(believed + more, believed)
+        assert after.charged <= max(counted.charged, believed)
+        assert after.credits >= believed + more
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,8 @@ ARROWS = {
     (S.DOWNLOADING, S.DONE): "the result is on disk",
     (S.DOWNLOADING, S.FAILED): "the result is unusable",
     (S.DOWNLOADING, S.RENDERING): "no longer complete",
+    (S.RENDERING, S.UNRESOLVED): "its project is another's",
+    (S.DOWNLOADING, S.UNRESOLVED): "its project is another's",
     (S.DONE, S.DOWNLOADING): "rescue",
     (S.FAILED, S.PLANNED): "retry of what is not charged",
     (S.FAILED, S.RENDERING): "retry of what is charged",

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from batchbg.core.backoff import LONGEST_S, pause_s
-from batchbg.core.brake import MAX_AMBIGUOUS, MAX_ERRORS, Brake
+from batchbg.core.brake import MAX_DOUBTS, MAX_ERRORS, MAX_STRANGERS, Brake
 from batchbg.core.cadence import Cadence
 
 quick = settings(max_examples=80)
@@ -37,37 +37,55 @@ def test_what_the_server_asks_for_is_the_least(failures, asked):
 
 
 def test_the_first_create_of_a_run_goes_alone():
-    """Until its price is known."""
+    """Until the record of its project has told the price: its answer may understate."""
     brake = Brake()
     assert brake.one_at_a_time
-    brake.answered()
+    brake.created()
     assert brake.one_at_a_time
+    brake.recorded()
+    assert not brake.one_at_a_time
+
+
+def test_after_an_answer_in_doubt_one_create_is_in_the_air():
+    """Until one yields an id; the record of an earlier one, or its end, is no such thing."""
+    brake = Brake(price_known=True)
+    brake.doubted()
+    for heard in (Brake.recorded, Brake.rendered, Brake.failed):
+        heard(brake)
+        assert brake.one_at_a_time
     brake.created()
     assert not brake.one_at_a_time
 
 
-def test_after_an_ambiguous_answer_one_create_is_in_the_air():
-    """Until one is answered, by an id or by a refusal."""
-    for answered in (Brake.created, Brake.answered):
-        brake = Brake(price_known=True)
-        brake.lost()
-        assert brake.one_at_a_time
-        answered(brake)
-        assert not brake.one_at_a_time
-
-
-def test_three_ambiguous_answers_in_a_row_stop_the_run():
-    """An answer between them starts the count anew."""
+def test_three_answers_in_doubt_in_a_row_stop_the_run():
+    """An id between them starts the count anew."""
     brake = Brake(price_known=True)
-    brake.lost()
-    brake.lost()
+    brake.doubted()
+    brake.doubted()
     brake.created()
-    brake.lost()
-    brake.lost()
+    brake.doubted()
+    brake.doubted()
     assert not brake.tripped
-    brake.lost()
+    brake.doubted()
     assert "3 creates in a row" in brake.tripped
-    assert MAX_AMBIGUOUS == 3
+    assert MAX_DOUBTS == 3
+
+
+def test_three_strangers_in_a_row_stop_the_run():
+    """Each create yields an id, and each id is another's: what they made is not known."""
+    brake = Brake(price_known=True)
+    for _ in range(2):
+        brake.created()
+        brake.mistaken()
+        assert brake.one_at_a_time
+    brake.recorded()
+    assert not brake.one_at_a_time
+    for _ in range(3):
+        assert not brake.tripped
+        brake.created()
+        brake.mistaken()
+    assert "another name" in brake.tripped
+    assert MAX_STRANGERS == 3
 
 
 def test_ten_errors_in_a_row_stop_the_run():

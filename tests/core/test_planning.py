@@ -23,6 +23,7 @@ S = JobState
 UNDER_WAY = (S.SUBMITTING, S.RENDERING, S.DOWNLOADING)
 MINE, OTHERS = 1, 2
 RUN, EARLIER = "this run", "an earlier run"
+ORDER = "this order"
 
 
 def job(state: JobState, *, name: str = "j1", background: str = "bg", output: int = MINE, **more: Any) -> KnownJob:
@@ -30,11 +31,13 @@ def job(state: JobState, *, name: str = "j1", background: str = "bg", output: in
         "version": 1,
         "photo_sha256": "photo",
         "generation": 1,
+        "order_id": None,
         "run_id": EARLIER,
         "output_folder_id": 1,
         "photo_folder_id": 1,
         "photo_path": "a.jpg",
         "error": "",
+        "error_code": "",
     }
     return KnownJob(id=name, state=state, background_sha256=background, output_id=output, **{**values, **more})
 
@@ -53,6 +56,7 @@ def facts(*jobs: KnownJob, **more: Any) -> Facts:
         "planned_for_slot": "",
         "taken": False,
         "force": False,
+        "order_id": ORDER if more.get("force") else None,
         "run_id": RUN,
     }
     return Facts(**{**values, **more})
@@ -237,7 +241,7 @@ def test_force_tries_again_what_failed(state):
 
 def test_force_pays_once_for_one_key_in_one_run():
     """The second path with the same content shares the job that the first one made in this run."""
-    mine = job(S.PLANNED, name="j2", generation=2, run_id=RUN, output=OTHERS)
+    mine = job(S.PLANNED, name="j2", generation=2, run_id=RUN, order_id=ORDER, output=OTHERS)
     older = job(S.DONE, generation=1)
     assert decide(facts(mine, older, slot=slot("j1", "j1", "photo"), force=True)) == Decision(Action.COPY, "j2")
     done = dataclasses.replace(mine, state=S.DONE)
@@ -251,6 +255,27 @@ def test_force_takes_up_a_job_it_planned_before():
     assert found == Decision(Action.TAKE_UP, "j1")
 
 
+def test_an_order_is_carried_out_once():
+    """A forced run that was killed, or stopped by a cap, goes on with what is left; what it has done is done."""
+    forced = job(S.DONE, generation=2, order_id=ORDER, run_id=EARLIER)
+    assert decide(facts(forced, slot=slot("j1", "j1", "photo"), force=True)) == skip(DONE_BEFORE)
+    not_saved = slot("j1", "j0", "photo")
+    assert decide(facts(forced, slot=not_saved, force=True)) == Decision(Action.COPY, "j1")
+    failed = dataclasses.replace(forced, state=S.FAILED)
+    assert decide(facts(failed, slot=not_saved, force=True)) == skip(FAILED_BEFORE)
+    another = dataclasses.replace(forced, order_id="an earlier order")
+    assert decide(facts(another, slot=slot("j1", "j1", "photo"), force=True)) == new(3, replace=True)
+
+
+@pytest.mark.parametrize("force", [False, True])
+@pytest.mark.parametrize("code", ["insufficient_credits", "invalid_image_path"])
+def test_what_waits_for_its_refund_goes_on(force, code):
+    """The fault was not the photo's: it is planned again as soon as the service has given the credits back."""
+    waiting = job(S.FAILED, error_code=code)
+    assert decide(facts(waiting, slot=slot("j1"), force=force)) == Decision(Action.TAKE_UP, "j1")
+    assert decide(facts(dataclasses.replace(waiting, output_id=OTHERS), force=force)) == Decision(Action.COPY, "j1")
+
+
 # Every combination
 
 
@@ -262,6 +287,8 @@ def everything() -> st.SearchStrategy[Facts]:
             background=st.sampled_from(["bg", "new", ""]),
             output=st.sampled_from([MINE, OTHERS]),
             run_id=st.sampled_from([RUN, EARLIER]),
+            order_id=st.sampled_from([ORDER, None]),
+            error_code=st.sampled_from(["", "insufficient_credits"]),
         ),
         max_size=4,
     ).map(number)

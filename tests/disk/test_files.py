@@ -66,11 +66,12 @@ def test_a_link_is_followed_where_photos_are_read_and_not_where_results_are(vict
 @pytest.mark.parametrize("leads", ["to a file", "nowhere"])
 def test_a_new_file_takes_the_place_of_a_link_and_leaves_what_it_leads_to(victim: Path, root: Path, leads: str):
     target = victim if leads == "to a file" else victim.with_name("nothing")
-    for write in (lambda path: create(path).close(), lambda path: replace(path, b"new")):
-        (root / "a.part").unlink(missing_ok=True)
-        (root / "a.part").symlink_to(target)
-        write(root / "a.part")
-        assert not (root / "a.part").is_symlink()
+    part = root / "a.part"
+    for is_made in (True, False):
+        part.unlink(missing_ok=True)
+        part.symlink_to(target)
+        create(part).close() if is_made else replace(part, b"new")
+        assert not part.is_symlink()
     with whole(root / "a.part", "utf-8") as file:
         file.write("report")
     assert (root / "a.part").read_text() == "report"

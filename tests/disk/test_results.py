@@ -238,12 +238,14 @@ def test_a_full_disk_while_re_encoding_is_the_disk_s_fault(part, monkeypatch):
     """Not the result's: it is fetched again when there is space."""
     content = encoded(quarters(), "JPEG")
 
+    part.write_bytes(content)
+
     def refuse(*_args, **_options):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(Image.Image, "save", refuse)
+    monkeypatch.setattr(Path, "write_bytes", refuse)
     with pytest.raises(DiskError, match="No space left"):
-        checked(part, content)
+        check(part, USUAL)
 
 
 def test_a_copy_is_made_beside_another_target(tmp_path):

@@ -179,9 +179,13 @@ class Shop:
     def do(self, command: str, *extra: str) -> Result:
         return self.batchbg(*self.arguments(command, *extra))
 
-    def spawn(self, command: str, *extra: str, grace_s: float = 10.0) -> "subprocess.Popen[str]":
-        """Start a command as a process of its own; ``grace_s`` stands in for the seconds that it takes to leave."""
-        program = f"from batchbg.pool import drain; drain.GRACE_S = {grace_s}; from batchbg.cli import main; main()"
+    def spawn(self, command: str, *extra: str, grace_s: float = 10.0, first: str = "") -> "subprocess.Popen[str]":
+        """Start a command as a process of its own.
+
+        ``grace_s`` stands in for the seconds that it takes to leave; ``first`` are statements that come before.
+        """
+        grace = f"from batchbg.pool import drain; drain.GRACE_S = {grace_s};"
+        program = f"{first} {grace} from batchbg.cli import main; main()".strip()
         process = subprocess.Popen(
             [sys.executable, "-c", program, *self.arguments(command, *extra)],
             cwd=self.folder,

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from batchbg.core.budget import Caps, Credits, Scope
 from batchbg.core.model import Job, Treatment, new_id
+from batchbg.core.price import Price
 from batchbg.ledger import catalog, credits, jobs, plans, runs
 from batchbg.ledger.engine import Ledger, Tx, open_ledger
 from batchbg.ledger.jobs import Budget, NewJob
@@ -75,7 +76,7 @@ def rendering(ledger: Ledger, name: str = "a.jpg", price: int | None = 5, run_id
     """Plan, reserve and create one job."""
     job = submitting(ledger, name, run_id)
     with ledger.transaction(run_id) as tx:
-        return jobs.created(tx, job, f"project-{name}", price)
+        return jobs.created(tx, job, f"project-{name}", Price(price))
 
 
 def total(ledger: Ledger, scope: Scope = Scope.TOTAL, period: str = "") -> Credits:

@@ -24,6 +24,7 @@ from hypothesis.stateful import (
 from batchbg.core.budget import Caps, Scope
 from batchbg.core.lifecycle import JobState
 from batchbg.core.model import Job
+from batchbg.core.price import Price
 from batchbg.errors import BudgetExceeded, KeyInDoubt, StaleJobError
 from batchbg.ledger import credits, jobs, runs
 from batchbg.ledger.jobs import Budget
@@ -62,7 +63,8 @@ class Money(RuleBasedStateMachine):
         self.past: list[Job] = []
         self.excess: dict[tuple[Scope, str], int] = {}
         self.caps_seen: dict[tuple[Scope, str], int] = {}
-        self.last_price = 0
+        self.answered = self.recorded = 0
+        self.run_caps: dict[str, int | None] = {}
         self.names = map("{}.jpg".format, itertools.count())
 
     def clock(self) -> float:
@@ -90,8 +92,9 @@ class Money(RuleBasedStateMachine):
         if before is None:
             assert (self.run.budget_id, self.run.cap_credits) == (self.run.id, cap)
         else:
-            caps = [one for one in (cap, before.cap_credits) if one is not None]
-            assert (self.run.budget_id, self.run.cap_credits) == (before.budget_id, min(caps, default=None))
+            held = before.cap_credits if cap is None else cap
+            assert (self.run.budget_id, self.run.cap_credits) == (before.budget_id, held)
+        self.run_caps[self.run.budget_id] = self.run.cap_credits
 
     def moved(self) -> None:
         """Every transaction that writes carries the ledger's time on."""
@@ -101,9 +104,15 @@ class Money(RuleBasedStateMachine):
         """What the model says: every job counts its credits where its present attempt was reserved."""
         return sum(job.credits for job in self.jobs.values() if (scope, period) in places(job))
 
-    def caps_of(self, day: str) -> list[tuple[Scope, str, int]]:
+    def budget_of(self, job: Job) -> str:
+        """The budget a job is reserved in: that of the run that began it, where this one has no cap and that one has."""
+        began = job.budget_run_id
+        is_held = self.run.cap_credits is None and self.run_caps.get(began) is not None
+        return began if is_held else self.run.budget_id
+
+    def caps_of(self, day: str, budget_id: str) -> list[tuple[Scope, str, int]]:
         all_of_them = [
-            (Scope.RUN, self.run.budget_id, self.run.cap_credits),
+            (Scope.RUN, budget_id, self.run_caps[budget_id]),
             (Scope.DAY, day, self.day),
             (Scope.MONTH, day[:7], self.month),
             (Scope.TOTAL, "", self.total),
@@ -150,8 +159,9 @@ class Money(RuleBasedStateMachine):
         """A new photo, or one that waits; granted exactly where every cap has room and no other job of the key is in doubt."""
         job = self.pick(data, S.PLANNED) or self.enter(place, next(self.names), 1)
         at = datetime.datetime.fromtimestamp(max(self.ledger_time, self.now), datetime.UTC)
-        day, price = f"{at:%Y-%m-%d}", max(5, self.last_price)
-        caps = self.caps_of(day)
+        day, price = f"{at:%Y-%m-%d}", max(5, self.answered, self.recorded)
+        budget_id = self.budget_of(job)
+        caps = self.caps_of(day, budget_id)
         fits = all(self.spent(scope, period) + price <= cap for scope, period, cap in caps)
         twins = [one for one, content in self.keys.items() if content == self.keys[job.id] and one != job.id]
         in_doubt = any(self.jobs[one].state in UNSETTLED for one in twins)
@@ -162,7 +172,7 @@ class Money(RuleBasedStateMachine):
                 self.do(place, jobs.reserve, job, budget)
             return
         moved = self.do(place, jobs.reserve, job, budget)
-        assert (moved.credits, moved.budget_day, moved.budget_run_id) == (price, day, self.run.budget_id)
+        assert (moved.credits, moved.budget_day, moved.budget_run_id) == (price, day, budget_id)
         for scope, period, cap in caps:
             assert self.spent(scope, period) <= cap
             self.caps_seen[scope, period] = max(cap, self.caps_seen.get((scope, period), 0))
@@ -172,9 +182,9 @@ class Money(RuleBasedStateMachine):
     def created(self, place: int, data: st.DataObject, price: int | None) -> None:
         """Answered, at whatever price."""
         if job := self.pick(data, S.SUBMITTING):
-            moved = self.do(place, jobs.created, job, f"project {job.id} {job.attempt}", price)
-            assert moved.credits == (job.credits if price is None else price)
-            self.last_price = self.last_price if price is None else price
+            moved = self.do(place, jobs.created, job, f"project {job.id} {job.attempt}", Price(price))
+            assert moved.credits == max(job.credits, price or 0)
+            self.answered = self.answered if price is None else price
 
     @rule(place=either, data=st.data())
     @precondition(lambda self: self.has(S.SUBMITTING))
@@ -195,8 +205,30 @@ class Money(RuleBasedStateMachine):
     def complete(self, place: int, data: st.DataObject, reported: int | None) -> None:
         """Rendered; the record may say more than the answer did."""
         if job := self.pick(data, S.RENDERING):
-            moved = self.do(place, jobs.complete, job, reported)
+            moved = self.do(place, jobs.complete, job, Price(reported))
+            assert moved.credits == (job.credits if reported is None else max(job.charged, reported))
+            assert moved.charged == moved.credits
+            self.heard(reported)
+
+    def heard(self, reported: int | None) -> None:
+        """A record of a render that did not fail is what the next reservation goes by."""
+        self.recorded = self.recorded if reported is None else reported
+
+    @rule(place=either, data=st.data(), reported=answers)
+    @precondition(lambda self: self.has(S.RENDERING))
+    def priced(self, place: int, data: st.DataObject, reported: int | None) -> None:
+        """A record that still waits names a price; it can only raise what the job counts."""
+        if job := self.pick(data, S.RENDERING):
+            moved = self.do(place, jobs.priced, job, Price(reported))
             assert moved.credits == max(job.credits, reported or 0)
+            self.heard(reported)
+
+    @rule(place=either, data=st.data())
+    @precondition(lambda self: self.has(S.RENDERING, S.DOWNLOADING))
+    def misattributed(self, place: int, data: st.DataObject) -> None:
+        """The project is another's."""
+        if job := self.pick(data, S.RENDERING, S.DOWNLOADING):
+            assert self.do(place, jobs.misattributed, job, "its name").credits == job.credits
 
     @rule(place=either, data=st.data())
     @precondition(lambda self: self.has(S.DOWNLOADING))
@@ -210,16 +242,16 @@ class Money(RuleBasedStateMachine):
     def ended(self, place: int, data: st.DataObject, reported: int | None, state: JobState) -> None:
         """Rendered in vain, with as much of a refund as is to be seen."""
         if job := self.pick(data, S.RENDERING):
-            moved = self.do(place, jobs.ended, job, state, "error", reported)
-            assert moved.credits == (job.credits if reported is None else min(job.credits, reported))
+            moved = self.do(place, jobs.ended, job, state, "error", Price(reported))
+            assert moved.credits == (job.credits if reported is None else reported)
 
     @rule(place=either, data=st.data(), reported=answers)
     @precondition(lambda self: self.has(S.FAILED, S.CANCELED))
     def refunded(self, place: int, data: st.DataObject, reported: int | None) -> None:
         """Asked again later."""
         if job := self.pick(data, S.FAILED, S.CANCELED):
-            moved = self.do(place, jobs.refunded, job, reported)
-            assert moved.credits == (job.credits if reported is None else min(job.credits, reported))
+            moved = self.do(place, jobs.refunded, job, Price(reported))
+            assert moved.credits == (job.credits if reported is None else reported)
 
     @rule(place=either, data=st.data(), word=st.sampled_from(["charged", "not charged", "project"]), reported=answers)
     @precondition(lambda self: self.has(S.UNRESOLVED))
@@ -234,8 +266,9 @@ class Money(RuleBasedStateMachine):
             case "not charged":
                 assert self.do(place, jobs.resolve_not_charged, job).credits == 0
             case _:
-                moved = self.do(place, jobs.resolve_project, job, f"found {job.id}", reported)
+                moved = self.do(place, jobs.resolve_project, job, f"found {job.id}", Price(reported))
                 assert moved.credits == max(job.credits, reported or 0)
+                self.heard(reported)
 
     @rule(place=either, data=st.data())
     @precondition(lambda self: self.has(S.FAILED, S.CANCELED))
@@ -289,9 +322,9 @@ class Money(RuleBasedStateMachine):
                 sums = credits.totals(connection, scope, period)
                 assert sums.spent == self.spent(scope, period), (scope, period)
                 assert sums.reserved == sum(
-                    job.credits
+                    job.credits - job.charged
                     for job in self.jobs.values()
-                    if job.state is S.SUBMITTING and (scope, period) in places(job)
+                    if job.state is not S.UNRESOLVED and (scope, period) in places(job)
                 )
                 assert min(sums.charged, sums.refunded, sums.charged - sums.refunded) >= 0
 

@@ -9,8 +9,9 @@ import sqlalchemy as sa
 from batchbg.core.budget import Credits, Scope
 from batchbg.core.lifecycle import JobState
 from batchbg.core.model import Job
-from batchbg.errors import BudgetExceeded, ExitCode, IllegalTransition, KeyInDoubt, StaleJobError
-from batchbg.ledger import catalog, credits, jobs, runs
+from batchbg.core.price import Price, Verdict
+from batchbg.errors import BudgetExceeded, ExitCode, IllegalTransition, KeyInDoubt, PriceInDoubt, StaleJobError
+from batchbg.ledger import catalog, credits, jobs, prices, runs
 from batchbg.ledger.engine import Ledger
 from batchbg.ledger.tables import metadata
 
@@ -96,20 +97,111 @@ def test_a_reservation_is_on_file_before_the_create(ledger):
     assert history(ledger, job.id)[-1] == ("reserved", "planned", "submitting")
 
 
-@pytest.mark.parametrize(("answered", "charged"), [(None, 5), (5, 5), (7, 7), (3, 3), (0, 0)])
-def test_an_id_turns_the_reservation_into_a_charge(ledger, answered, charged):
-    """By what the answer says it took; by what was reserved where it does not say."""
+@pytest.mark.parametrize(
+    ("answered", "moves"),
+    [
+        (None, [("reserved", -5), ("charged", 5)]),
+        (5, [("reserved", -5), ("charged", 5)]),
+        (7, [("reserved", -5), ("charged", 7)]),
+        (3, [("reserved", -3), ("charged", 3)]),
+        (0, []),
+    ],
+)
+def test_an_id_turns_the_reservation_into_a_charge(ledger, answered, moves):
+    """As far as the answer says that it took some, which may understate: the rest stays held."""
     job = rendering(ledger, price=answered)
-    moved = [("reserved", 5), ("reserved", -5)] + ([("charged", charged)] if charged else [])
-    assert entries(ledger) == moved
-    assert (job.state, job.credits, job.project_id) == (S.RENDERING, charged, "project-a.jpg")
+    assert entries(ledger) == [("reserved", 5), *moves]
+    assert (job.state, job.credits, job.project_id) == (S.RENDERING, max(answered or 0, 5), "project-a.jpg")
     assert stored(ledger, job) == job
+
+
+@pytest.mark.parametrize(("answered", "recorded", "counted"), [(0, 5, 5), (5, 7, 7), (0, 0, 0), (3, 3, 3), (7, 5, 7)])
+def test_the_record_of_a_complete_render_settles_what_was_held(ledger, answered, recorded, counted):
+    """What the answer understated is charged; what was held in vain is given up; what was charged stays."""
+    job = move(ledger, jobs.complete, rendering(ledger, price=answered), Price(recorded))
+    assert (job.credits, job.charged) == (counted, counted)
+    assert total(ledger) == Credits(charged=counted)
+
+
+def test_a_record_that_names_more_while_it_waits_counts_at_once(ledger):
+    """Other creates are about to be reserved; one that names less gives nothing back yet."""
+    job = move(ledger, jobs.priced, rendering(ledger, price=0), Price(9))
+    assert (job.state, job.credits, job.charged) == (S.RENDERING, 9, 9)
+    assert move(ledger, jobs.priced, job, Price(5)) == job
+    assert total(ledger) == Credits(charged=9)
+
+
+@pytest.mark.parametrize(("told", "held"), [(Price(51), 51), (Price(6, "5.5"), 6), (Price(None, "-1"), 5)])
+def test_an_odd_price_is_held_and_bars_creates_until_it_is_judged(ledger, told, held):
+    """A person accepts it, and it is charged and what the next images take; or dismisses it, and it is as if unsaid."""
+    for verdict in (Verdict.ACCEPTED, Verdict.DISMISSED):
+        job = rendering(ledger, f"{verdict}.jpg")
+        job = move(ledger, jobs.complete, job, told)
+        assert (job.credits, job.charged) == (held, 5)
+        (other,) = planned(ledger, f"other-{verdict}.jpg")
+        with pytest.raises(PriceInDoubt, match=told.told):
+            move(ledger, jobs.reserve, other, budget())
+        with ledger.transaction() as tx:
+            assert jobs.judge_prices(tx, ACCOUNT, verdict) == [job.id]
+        settled = stored(ledger, job)
+        assert settled.credits == settled.charged == (held if verdict is Verdict.ACCEPTED else 5)
+        move(ledger, jobs.reserve, other, budget())
+        if verdict is Verdict.ACCEPTED:
+            again = move(ledger, jobs.complete, rendering(ledger, "again.jpg"), told)
+            assert again.credits == again.charged, "what was accepted once is no longer odd"
+            break
+    with ledger.reading() as connection:
+        assert credits.disagreements(connection) == []
+
+
+def test_a_dismissed_price_is_not_asked_about_again_for_the_same_job(ledger):
+    """Its record says the same at every look."""
+    job = move(ledger, jobs.ended, rendering(ledger), S.FAILED, "x", Price(500))
+    assert job.credits == 500
+    with ledger.transaction() as tx:
+        jobs.judge_prices(tx, ACCOUNT, Verdict.DISMISSED)
+    job = move(ledger, jobs.refunded, stored(ledger, job), Price(500))
+    assert job.credits == 5
+    with ledger.reading() as connection:
+        assert prices.in_doubt(connection, ACCOUNT) == []
+    assert move(ledger, jobs.refunded, job, Price(0)).credits == 0
+    assert total(ledger).spent == 0
+
+
+def test_a_job_whose_project_is_anothers_counts_as_lost(ledger):
+    """What its own create made, and charged, nobody knows; a person's word settles it."""
+    job = move(ledger, jobs.misattributed, rendering(ledger), "its name is another's")
+    assert (job.state, job.project_id, job.credits) == (S.UNRESOLVED, None, 5)
+    assert total(ledger).spent == total(ledger).unresolved == 5
+    assert move(ledger, jobs.resolve_not_charged, job).state is S.PLANNED
+    assert total(ledger).spent == 0
+
+
+@pytest.mark.parametrize("code", ["insufficient_credits", "invalid_image_path"])
+def test_a_job_that_is_not_to_blame_is_planned_again_once_its_refund_is_seen(ledger, code):
+    """At once, or whenever the record says so; a lost upload is made good once."""
+    at_once = move(ledger, jobs.ended, rendering(ledger), S.FAILED, "x", Price(0), code)
+    assert (at_once.state, at_once.credits, at_once.project_id) == (S.PLANNED, 0, None)
+    later = move(ledger, jobs.ended, rendering(ledger, "b.jpg"), S.FAILED, "x", Price(5), code)
+    assert later.state is S.FAILED
+    assert move(ledger, jobs.refunded, later, Price(0)).state is S.PLANNED
+    sent = move(ledger, jobs.created, move(ledger, jobs.reserve, at_once, budget()), "again", Price(5))
+    twice = move(ledger, jobs.ended, sent, S.FAILED, "x", Price(0), code)
+    assert twice.state is (S.FAILED if code == "invalid_image_path" else S.PLANNED)
+    assert total(ledger).spent == 0
+
+
+def test_any_other_failure_waits_for_a_person(ledger):
+    """Nobody pays again by himself for what the service could not render."""
+    for code in ("", "content_policy_violation", "unknown_error"):
+        job = move(ledger, jobs.ended, rendering(ledger, f"{code}.jpg"), S.FAILED, "x", Price(0), code)
+        assert (job.state, job.credits) == (S.FAILED, 0)
 
 
 def test_a_project_that_another_job_has_is_not_taken_at_its_word(ledger):
     """A server that answers two creates with one id: one photo would get the other's picture."""
     rendering(ledger, "a.jpg")
-    job = move(ledger, jobs.created, submitting(ledger, "b.jpg"), "project-a.jpg", 5)
+    job = move(ledger, jobs.created, submitting(ledger, "b.jpg"), "project-a.jpg", Price(5))
     assert (job.state, job.credits, job.project_id) == (S.UNRESOLVED, 5, None)
     assert total(ledger) == Credits(charged=5, unresolved=5)
 
@@ -143,35 +235,40 @@ def test_a_refusal_before_the_reservation_costs_nothing(ledger):
 
 
 def test_a_complete_render_moves_no_credits(ledger):
-    """Unless it turns out to have cost more than the create said."""
-    job = move(ledger, jobs.complete, rendering(ledger), 5)
+    """Unless it turns out to have cost more than the create said, which is what the next one is reserved at."""
+    job = move(ledger, jobs.complete, rendering(ledger), Price(5))
     assert entries(ledger)[3:] == []
     assert job.state is S.DOWNLOADING
-    dearer = move(ledger, jobs.complete, rendering(ledger, "b.jpg"), 8)
+    dearer = move(ledger, jobs.complete, rendering(ledger, "b.jpg"), Price(8))
     assert entries(ledger)[-1] == ("charged", 3)
     assert dearer.credits == 8
-    silent = move(ledger, jobs.complete, rendering(ledger, "c.jpg"), None)
-    assert silent.credits == 5
+    assert submitting(ledger, "d.jpg").credits == 8
+    silent = move(ledger, jobs.complete, rendering(ledger, "c.jpg", price=None), Price(None))
+    assert silent.credits == 8
 
 
 @pytest.mark.parametrize("state", [S.FAILED, S.CANCELED])
-@pytest.mark.parametrize(("reported", "back"), [(None, 0), (5, 0), (9, 0), (2, 3), (0, 5)])
-def test_a_render_in_vain_counts_until_its_refund_is_seen(ledger, state, reported, back):
-    """What the project's record says decides, and never gives back more than was taken."""
-    job = move(ledger, jobs.ended, rendering(ledger), state, "no product found", reported)
-    assert entries(ledger)[3:] == ([("refunded", back)] if back else [])
-    assert (job.state, job.credits, job.error) == (state, 5 - back, "no product found")
-    assert total(ledger).spent == 5 - back
+@pytest.mark.parametrize(
+    ("reported", "moves"),
+    [(None, []), (5, []), (9, [("charged", 4)]), (2, [("refunded", 3)]), (0, [("refunded", 5)])],
+)
+def test_a_render_in_vain_counts_what_its_record_says(ledger, state, reported, moves):
+    """Until a refund is seen it counts in full, and more where the service took more than it answered."""
+    job = move(ledger, jobs.ended, rendering(ledger), state, "no product found", Price(reported))
+    counted = 5 if reported is None else reported
+    assert entries(ledger)[3:] == moves
+    assert (job.state, job.credits, job.error) == (state, counted, "no product found")
+    assert total(ledger).spent == counted
 
 
 def test_a_refund_that_comes_later_is_booked_once(ledger):
     """In parts, too; asking again changes nothing; the job stays in its state."""
-    job = move(ledger, jobs.ended, rendering(ledger), S.FAILED, "error", 5)
-    job = move(ledger, jobs.refunded, job, 3)
+    job = move(ledger, jobs.ended, rendering(ledger), S.FAILED, "error", Price(5))
+    job = move(ledger, jobs.refunded, job, Price(3))
     assert (job.credits, job.state) == (3, S.FAILED)
-    job = move(ledger, jobs.refunded, job, 3)
-    job = move(ledger, jobs.refunded, job, None)
-    job = move(ledger, jobs.refunded, job, 0)
+    job = move(ledger, jobs.refunded, job, Price(3))
+    job = move(ledger, jobs.refunded, job, Price(None))
+    job = move(ledger, jobs.refunded, job, Price(0))
     assert job.credits == 0
     assert entries(ledger)[3:] == [("refunded", 2), ("refunded", 3)]
     assert stored(ledger, job) == job
@@ -180,9 +277,9 @@ def test_a_refund_that_comes_later_is_booked_once(ledger):
 
 def test_delivery_moves_no_credits(ledger):
     """Done with a remark, or unusable with a reason; the project id stays for `rescue`."""
-    done = move(ledger, jobs.complete, rendering(ledger), 5)
+    done = move(ledger, jobs.complete, rendering(ledger), Price(5))
     done = move(ledger, jobs.done, done, "smaller than the photo")
-    bad = move(ledger, jobs.complete, rendering(ledger, "b.jpg"), 5)
+    bad = move(ledger, jobs.complete, rendering(ledger, "b.jpg"), Price(5))
     bad = move(ledger, jobs.unusable, bad, "no whole picture")
     assert (done.state, done.remark, bad.state, bad.error) == (
         S.DONE,
@@ -211,13 +308,21 @@ def test_resolved_as_not_charged_is_planned_again(ledger):
     assert total(ledger).spent == 0
 
 
-@pytest.mark.parametrize(("reported", "charged"), [(None, 5), (5, 5), (7, 7), (0, 5)])
-def test_resolved_with_its_project_goes_on(ledger, reported, charged):
-    """The id is attached and the credits count as charged; a refund is seen later."""
+@pytest.mark.parametrize(
+    ("reported", "moves"),
+    [
+        (None, [("charged", 5)]),
+        (5, [("charged", 5)]),
+        (7, [("charged", 7)]),
+        (0, [("reserved", 5)]),
+    ],
+)
+def test_resolved_with_its_project_goes_on(ledger, reported, moves):
+    """The id is attached; what the record says is charged, and no less is held than before: a refund is seen later."""
     job = move(ledger, jobs.lost, submitting(ledger), "timeout")
-    job = move(ledger, jobs.resolve_project, job, "found", reported)
-    assert entries(ledger)[3:] == [("unresolved", -5), ("charged", charged)]
-    assert (job.state, job.project_id, job.credits) == (S.RENDERING, "found", charged)
+    job = move(ledger, jobs.resolve_project, job, "found", Price(reported))
+    assert entries(ledger)[3:] == [("unresolved", -5), *moves]
+    assert (job.state, job.project_id, job.credits) == (S.RENDERING, "found", max(reported or 0, 5))
 
 
 def test_a_dropped_job_leaves_its_history(ledger):
@@ -245,17 +350,17 @@ def test_a_job_that_was_sent_cannot_be_dropped(ledger):
 MOVES: dict[str, tuple[JobState, Any, tuple[Any, ...]]] = {
     "reserve": (S.PLANNED, jobs.reserve, (budget(),)),
     "refused": (S.PLANNED, jobs.refused, ("x",)),
-    "created": (S.SUBMITTING, jobs.created, ("p", 5)),
+    "created": (S.SUBMITTING, jobs.created, ("p", Price(5))),
     "not_created": (S.SUBMITTING, jobs.not_created, ("x",)),
     "lost": (S.SUBMITTING, jobs.lost, ("x",)),
-    "complete": (S.RENDERING, jobs.complete, (9,)),
-    "ended": (S.RENDERING, jobs.ended, (S.FAILED, "x", 0)),
+    "complete": (S.RENDERING, jobs.complete, (Price(9),)),
+    "ended": (S.RENDERING, jobs.ended, (S.FAILED, "x", Price(0))),
     "done": (S.DOWNLOADING, jobs.done, ()),
     "unusable": (S.DOWNLOADING, jobs.unusable, ("x",)),
-    "refunded": (S.FAILED, jobs.refunded, (0,)),
+    "refunded": (S.FAILED, jobs.refunded, (Price(0),)),
     "resolve_charged": (S.UNRESOLVED, jobs.resolve_charged, ()),
     "resolve_not_charged": (S.UNRESOLVED, jobs.resolve_not_charged, ()),
-    "resolve_project": (S.UNRESOLVED, jobs.resolve_project, ("p", 5)),
+    "resolve_project": (S.UNRESOLVED, jobs.resolve_project, ("p", Price(5))),
 }
 
 
@@ -268,9 +373,9 @@ def job_in(ledger: Ledger, state: JobState) -> Job:
         case S.RENDERING:
             return rendering(ledger)
         case S.DOWNLOADING:
-            return move(ledger, jobs.complete, rendering(ledger), 5)
+            return move(ledger, jobs.complete, rendering(ledger), Price(5))
         case S.FAILED:
-            return move(ledger, jobs.ended, rendering(ledger), S.FAILED, "x", 5)
+            return move(ledger, jobs.ended, rendering(ledger), S.FAILED, "x", Price(5))
         case _:
             return move(ledger, jobs.lost, submitting(ledger), "x")
 
@@ -397,11 +502,11 @@ def test_lost_and_charged_credits_fill_a_cap_and_refunds_make_room(ledger):
     lost, failed, waiting = planned(ledger, "a.jpg", "b.jpg", "c.jpg")
     cap = budget(run=12)
     move(ledger, jobs.lost, move(ledger, jobs.reserve, lost, cap), "timeout")
-    failed = move(ledger, jobs.created, move(ledger, jobs.reserve, failed, cap), "p", 5)
-    failed = move(ledger, jobs.ended, failed, S.FAILED, "error", 5)
+    failed = move(ledger, jobs.created, move(ledger, jobs.reserve, failed, cap), "p", Price(5))
+    failed = move(ledger, jobs.ended, failed, S.FAILED, "error", Price(5))
     with pytest.raises(BudgetExceeded):
         move(ledger, jobs.reserve, waiting, cap)
-    move(ledger, jobs.refunded, failed, 0)
+    move(ledger, jobs.refunded, failed, Price(0))
     assert move(ledger, jobs.reserve, waiting, cap).state is S.SUBMITTING
 
 
@@ -425,9 +530,9 @@ def test_prices_are_learnt_by_account(ledger):
 def test_a_refund_belongs_to_the_day_of_its_reservation(ledger, monkeypatch):
     """Whenever it arrives: yesterday's credits do not make room today."""
     clock = use_clock(monkeypatch, 1_700_000_000.0)  # 2023-11-14 22:13 UTC
-    job = move(ledger, jobs.ended, rendering(ledger), S.FAILED, "error", 5)
+    job = move(ledger, jobs.ended, rendering(ledger), S.FAILED, "error", Price(5))
     clock.at += 86_400 * 17
-    move(ledger, jobs.refunded, job, 0)
+    move(ledger, jobs.refunded, job, Price(0))
     assert total(ledger, Scope.DAY, "2023-11-14") == Credits(charged=5, refunded=5)
     assert total(ledger, Scope.MONTH, "2023-11") == Credits(charged=5, refunded=5)
     assert total(ledger, Scope.DAY, "2023-12-01") == Credits()
@@ -466,7 +571,7 @@ def test_keep_balance_counts_what_was_reserved_since_the_reading(ledger):
     three = planned(ledger, "a.jpg", "b.jpg", "c.jpg")
     read_balance(ledger, 20)
     cap = budget(keep_balance=10)
-    move(ledger, jobs.created, move(ledger, jobs.reserve, three[0], cap), "p", 5)
+    move(ledger, jobs.created, move(ledger, jobs.reserve, three[0], cap), "p", Price(5))
     move(ledger, jobs.lost, move(ledger, jobs.reserve, three[1], cap), "timeout")
     with pytest.raises(BudgetExceeded, match="keep_balance"):
         move(ledger, jobs.reserve, three[2], cap)
@@ -483,7 +588,7 @@ def test_a_create_in_the_air_during_a_reading_is_counted_beside_it(ledger):
     read_balance(ledger, 15)
     with pytest.raises(BudgetExceeded):
         move(ledger, jobs.reserve, two[1], cap)
-    move(ledger, jobs.created, in_air, "p", 5)
+    move(ledger, jobs.created, in_air, "p", Price(5))
     with pytest.raises(BudgetExceeded):
         move(ledger, jobs.reserve, two[1], cap)
 
@@ -492,12 +597,12 @@ def test_a_create_in_the_air_during_a_reading_is_counted_beside_it(ledger):
 
 
 def test_a_killed_run_is_not_over(ledger):
-    """The next run spends under its cap, the lower of the two; one that ended is over."""
+    """The next run spends under its cap until a person gives another; one that ended is over."""
     first = begin_run(ledger, 23)
-    second = begin_run(ledger, 100)
+    second = begin_run(ledger, None)
     assert (second.continued, second.budget_id, second.cap_credits) == (True, first.id, 23)
-    third = begin_run(ledger, 10)
-    assert (third.budget_id, third.cap_credits) == (first.id, 10)
+    third = begin_run(ledger, 100)
+    assert (third.budget_id, third.cap_credits) == (first.id, 100)
     with ledger.transaction(third.id) as tx:
         runs.end(tx, 0)
     fourth = begin_run(ledger, None)
@@ -516,7 +621,7 @@ def test_a_killed_run_s_cap_survives_a_killed_rescue(ledger):
     first = begin_run(ledger, 23)
     with ledger.transaction() as tx:
         runs.begin(tx, "rescue", "https://api.example", None, spends=False)
-    third = begin_run(ledger, 100)
+    third = begin_run(ledger, None)
     assert (third.budget_id, third.cap_credits) == (first.id, 23)
 
 

@@ -15,6 +15,7 @@ from alembic.script import ScriptDirectory
 from batchbg.core.budget import Bucket, Scope
 from batchbg.core.lifecycle import JobState
 from batchbg.core.model import Treatment
+from batchbg.core.price import Verdict
 from batchbg.errors import ConfigError, ExitCode
 from batchbg.ledger import engine, migrate
 from batchbg.ledger.engine import open_ledger
@@ -22,12 +23,15 @@ from batchbg.ledger.tables import metadata
 
 from .support import open_at, planned, url_of
 
+BEFORE = engine.HEAD
+
 CHECKED: dict[tuple[str, str], type[enum.StrEnum]] = {
     ("jobs", "state"): JobState,
     ("jobs", "treatment"): Treatment,
     ("credit_entries", "bucket"): Bucket,
     ("credit_totals", "bucket"): Bucket,
     ("credit_totals", "scope"): Scope,
+    ("odd_prices", "verdict"): Verdict,
 }
 """Columns that hold nothing but an enum's values."""
 
@@ -198,7 +202,7 @@ def test_an_older_ledger_is_backed_up_and_brought_up_to_date(ledger, path, next_
     (backup,) = path.parent.glob("batchbg.db.before*")
     copy = sqlite3.connect(backup)
     assert copy.execute("SELECT id FROM jobs").fetchall() == [(job.id,)]
-    assert copy.execute("SELECT version_num FROM alembic_version").fetchall() == [("0001",)]
+    assert copy.execute("SELECT version_num FROM alembic_version").fetchall() == [(BEFORE,)]
     copy.close()
 
 
@@ -221,6 +225,6 @@ def test_a_migration_that_fails_leaves_the_ledger_as_it_was(ledger, path, next_v
     with pytest.raises(RuntimeError, match="half way"):
         open_at(path)
     connection = sqlite3.connect(path)
-    assert connection.execute("SELECT version_num FROM alembic_version").fetchall() == [("0001",)]
+    assert connection.execute("SELECT version_num FROM alembic_version").fetchall() == [(BEFORE,)]
     assert connection.execute("SELECT name FROM sqlite_master WHERE name = 'more'").fetchall() == []
     connection.close()

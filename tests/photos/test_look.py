@@ -9,7 +9,9 @@ from PIL import Image, TiffImagePlugin
 
 from batchbg.core.model import MAX_UPLOAD_BYTES, Size
 from batchbg.disk import look as looking
-from batchbg.disk.look import MAX_PIXELS, Terms, look
+from batchbg.disk import room
+from batchbg.disk.formats import MAX_PIXELS
+from batchbg.disk.look import Terms, look
 from batchbg.disk.normalise import upright_copy
 from batchbg.disk.scan import stamp_of
 from batchbg.errors import PhotoChanged
@@ -30,13 +32,21 @@ def test_every_format_the_api_takes_goes_up_as_it_is(save: Save, name: str):
     assert (seen.pixels, seen.extension, seen.normalise, seen.rejected) == (Size(60, 40), TAKEN[name], "", "")
 
 
-@pytest.mark.parametrize("name", ["a.gif", "a.ico", "a.ppm", "a.pcx", "a.qoi", "a.sgi", "a.tga", "a.dds", "a.icns"])
-def test_a_still_picture_of_another_format_goes_up_as_a_copy(save: Save, name: str):
+def test_a_still_gif_goes_up_as_a_copy(save: Save):
     """The API does not take it, but it can be read."""
-    seen = see(save(name, two_halves((64, 64))))
-    assert seen.pixels is not None
-    assert seen.rejected == ""
+    seen = see(save("a.gif", two_halves((64, 64))))
+    assert (seen.pixels, seen.rejected) == (Size(64, 64), "")
     assert (seen.extension, "is not taken" in seen.normalise) == ("", True)
+
+
+@pytest.mark.parametrize("name", ["a.ico", "a.ppm", "a.pcx", "a.qoi", "a.sgi", "a.tga", "a.dds", "a.icns"])
+@pytest.mark.parametrize("ending", ["", ".jpg"])
+def test_formats_of_no_use_to_a_shop_are_not_decoded(save: Save, name: str, ending: str):
+    """Each decoder is one more way in for a spoilt file; what to do instead is said."""
+    path = save(name, two_halves((64, 64)))
+    seen = see(path.rename(path.with_name(name + ending)))
+    assert seen.pixels is None
+    assert "save it as JPEG or PNG" in seen.rejected or (ending and "not a picture" in seen.rejected)
 
 
 def test_a_phones_jpeg_with_a_second_picture_inside_is_one_photo(save: Save):
@@ -68,7 +78,7 @@ def test_content_decides_not_the_name(save: Save, name: str, kind: str):
         ("a.jxl", b"\xff\x0a" + bytes(40), "JPEG XL"),
         ("a.nef", b"anything", "camera's raw"),
         ("a.CR3", b"\0\0\0\x18ftypcrx ", "camera's raw"),
-        ("a.tga", b"short", "not a picture"),
+        ("a.tga", b"short", "TGA, which is not taken"),
         ("a.jpg", b"\xff\xd8\xff\xe0", ""),
         ("a.png", b"\x89PNG\r\n\x1a\n", ""),
         ("a.heic", b"\0\0\0\x18ftypheic" + bytes(30), ""),
@@ -190,12 +200,18 @@ def test_a_file_too_large_to_upload_is_not_even_read(tmp_path: Path):
     assert see(other).rejected == ""
 
 
-def test_the_pixel_limit_leaves_large_photos_alone(save: Save, monkeypatch: pytest.MonkeyPatch):
-    """Large ones are decoded one at a time."""
-    monkeypatch.setattr(looking, "_MANY_PIXELS", 100)
-    assert see(save("a.png")).pixels == Size(60, 40)
+def test_a_large_picture_asks_for_room_first(save: Save):
+    """From its header: large ones wait for each other, and what no room would do for is refused."""
+    path = save("a.png")
+    room.grant(100)
+    try:
+        with pytest.raises(room.NeedsRoom) as asked:
+            see(path)
+        room.grant(asked.value.need)
+        assert see(path).pixels == Size(60, 40)
+    finally:
+        room.grant(None)
     assert MAX_PIXELS > 200_000_000
-    assert not looking._one_large.locked()
 
 
 @pytest.mark.parametrize("turn", range(1, 9))

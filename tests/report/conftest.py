@@ -13,6 +13,7 @@ from PIL import Image
 from batchbg.core.budget import Caps
 from batchbg.core.lifecycle import JobState
 from batchbg.core.model import Job, Look, Size, Slot, Stamp, Treatment, new_id
+from batchbg.core.price import Price
 from batchbg.ledger import catalog, jobs, plans, runs
 from batchbg.ledger.engine import Tx, open_ledger
 from batchbg.ledger.jobs import Budget, NewJob
@@ -130,13 +131,13 @@ class Shop:
         with self.ledger.transaction(self.run.id) as tx:
             if state is JobState.UNRESOLVED:
                 return jobs.lost(tx, job, error or "the answer was lost")
-            job = jobs.created(tx, job, f"project-{job.id}", 5)
+            job = jobs.created(tx, job, f"project-{job.id}", Price(5))
         if state is JobState.RENDERING:
             return job
         with self.ledger.transaction(self.run.id) as tx:
             if state in (JobState.FAILED, JobState.CANCELED):
-                return jobs.ended(tx, job, state, error or "it would not render", 0 if refund else 5)
-            job = jobs.complete(tx, job, 5)
+                return jobs.ended(tx, job, state, error or "it would not render", Price(0 if refund else 5))
+            job = jobs.complete(tx, job, Price(5))
         if state is JobState.DONE:
             self._save(job, job.output_id, job.output_path)
             with self.ledger.transaction(self.run.id) as tx:

@@ -1,0 +1,69 @@
+"""All that is done with the content of pictures, each in a decoder's process; see ``guard``."""
+
+import os
+from pathlib import Path
+
+from batchbg.core.model import Look, Size, Stamp
+from batchbg.disk import guard, normalise
+from batchbg.disk import look as looking
+from batchbg.disk import verify as verifying
+from batchbg.disk.convert import Form
+from batchbg.disk.look import UNREADABLE, USUAL, Terms
+from batchbg.disk.verify import Verdict
+from batchbg.errors import DecoderDied, PhotoChanged, ResultUnusable
+
+
+def look(path: Path, stamp: Stamp, terms: Terms = USUAL) -> Look:
+    """See ``disk.look.look``; a file over which its decoder dies is rejected."""
+    try:
+        os.close(looking.open_waiting_for_nobody(path, os.O_RDONLY))  # by the rights that this process has by now
+    except FileNotFoundError as error:
+        raise PhotoChanged(f"{path.name} is gone") from error
+    except OSError as error:
+        return looking.unreadable(stamp, error)
+    try:
+        return guard.run(looking.look, _whole(path), stamp, terms)
+    except DecoderDied as died:
+        why = f"{UNREADABLE}: {died}" if died.killed else f"damaged, or made to do damage: {died}"
+        return Look(stamp, "", None, "", "", f"{why}; save it anew")
+
+
+def verify(part: Path, wanted: Size, photo: Path | None, form: Form) -> Verdict:
+    """See ``disk.verify.verify``; a result over which its decoder dies is unusable."""
+    try:
+        return guard.run(verifying.verify, _whole(part), wanted, _whole(photo) if photo else None, form)
+    except DecoderDied as died:
+        raise ResultUnusable(f"the result is no whole picture: {died}") from died
+
+
+def upright_copy(path: Path, sha256: str = "") -> tuple[bytes, str]:
+    """See ``disk.normalise.upright_copy``."""
+    try:
+        return guard.run(normalise.upright_copy, _whole(path), sha256)
+    except DecoderDied as died:
+        raise _changed(path, died) from died
+
+
+def cover_crop(path: Path, size: Size, sha256: str = "") -> tuple[bytes, str]:
+    """See ``disk.normalise.cover_crop``."""
+    try:
+        return guard.run(normalise.cover_crop, _whole(path), size, sha256)
+    except DecoderDied as died:
+        raise _changed(path, died) from died
+
+
+def thumbnail(path: Path, side: int, quality: int) -> bytes:
+    """See ``disk.normalise.thumbnail``."""
+    try:
+        return guard.run(normalise.thumbnail, _whole(path), side, quality)
+    except DecoderDied as died:
+        raise _changed(path, died) from died
+
+
+def _changed(path: Path, died: DecoderDied) -> PhotoChanged:
+    return PhotoChanged(f"{path.name} can no longer be read: {died}; save it anew")
+
+
+def _whole(path: Path) -> Path:
+    """Return a path that means the same in another process."""
+    return Path(os.path.abspath(path))  # noqa: PTH100 - links stay as they are

@@ -1,0 +1,87 @@
+"""The formats that are read at all, and how a file is opened: a short list, decided by the content."""
+
+import io
+import warnings
+from collections.abc import Collection
+from pathlib import Path
+from typing import IO, Final
+
+import pillow_heif
+from PIL import Image, ImageFile, PngImagePlugin
+
+EXTENSIONS: Final = {
+    "PNG": "png",
+    "JPEG": "jpg",
+    "MPO": "jpg",
+    "HEIF": "heic",
+    "WEBP": "webp",
+    "AVIF": "avif",
+    "JPEG2000": "jp2",
+    "TIFF": "tiff",
+    "BMP": "bmp",
+}
+"""Pillow's name of a format and the extension under which the API takes it. Source: the spec of files/upload-urls."""
+
+FORMATS: Final = (*(EXTENSIONS.keys() - {"MPO"}), "GIF")
+"""What Pillow is asked to recognise; it makes an MPO of a JPEG by itself. Each other decoder would be one more way in:
+icons hold pictures that claim what they like, EPS starts a program."""
+
+MAX_PIXELS: Final = 250_000_000
+"""Larger pictures are refused from their header, before anything is allocated; 250 MP decode to 1 GB."""
+
+MOST_TEXT_BYTES: Final = 32_000_000
+"""Of a PNG's comments and profile, unpacked; editors write 3 MB of history."""
+
+pillow_heif.register_heif_opener()
+# The limit is checked from the header, with a message that names the file.
+Image.MAX_IMAGE_PIXELS = None
+ImageFile.LOAD_TRUNCATED_IMAGES = False
+PngImagePlugin.MAX_TEXT_CHUNK = MOST_TEXT_BYTES
+PngImagePlugin.MAX_TEXT_MEMORY = 2 * MOST_TEXT_BYTES
+# Odd metadata is no news to anybody; what matters ends in the verdict. Once for all: filters are not a thread's own.
+warnings.filterwarnings("ignore", module=r"(PIL|pillow_heif)\b")
+
+
+class Watched(io.FileIO):
+    """A file that remembers whether the disk refused: what else a decoder raises is the content's fault.
+
+    Attributes:
+        trouble: the disk's last refusal, or None.
+    """
+
+    trouble: OSError | None = None
+
+    def readinto(self, buffer: object) -> int | None:
+        """Read as files do."""
+        try:
+            return super().readinto(buffer)  # type: ignore[arg-type]
+        except OSError as error:
+            self.trouble = error
+            raise
+
+    def readall(self) -> bytes:
+        """Read as files do."""
+        try:
+            return super().readall()
+        except OSError as error:
+            self.trouble = error
+            raise
+
+    def throw(self) -> None:
+        """Raise what the disk refused.
+
+        Raises:
+            OSError: there is such a thing.
+        """
+        if self.trouble is not None:
+            raise self.trouble
+
+
+def open_picture(file: IO[bytes] | Path, formats: Collection[str] = FORMATS) -> Image.Image:
+    """Recognise a picture by its content and read its header.
+
+    Raises:
+        UnidentifiedImageError: it is in none of these formats.
+        Exception: whatever a decoder makes of spoilt bytes.
+    """
+    return Image.open(file, formats=tuple(formats))

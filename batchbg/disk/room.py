@@ -1,0 +1,74 @@
+"""Memory for one picture: how much its decoding takes is said from its header, before anything is allocated.
+
+Where pictures are decoded in processes of their own, more than is usual has to be asked for first, so that large ones
+wait for each other and the machine is never filled because of one file.
+"""
+
+from typing import Final
+
+from PIL import Image
+
+MOST_BYTES: Final = 1_250_000_000
+"""What one picture may take, and all that are decoded at the same time together."""
+
+USUAL_BYTES: Final = 160_000_000
+"""What a picture may take without asking: 12 megapixels in every format, and a copy of them."""
+
+SLACK_BYTES: Final = 256_000_000
+"""On top of what was asked for, since that is an estimate."""
+
+PIXEL_BYTES: Final = {
+    "PNG": 4.5,
+    "JPEG": 4.5,
+    "MPO": 4.5,
+    "WEBP": 16.5,
+    "TIFF": 5.5,
+    "BMP": 4.5,
+    "GIF": 5.5,
+    "JPEG2000": 20.0,
+    "AVIF": 9.5,
+    "HEIF": 7.0,
+}
+"""Memory that a decoder takes for a pixel, the picture itself (4 bytes) included. Measured with Pillow 13.0 and
+pillow-heif 1.8 on 48 megapixels; in WebP the canvas and the frame before are held, in JPEG 2000 four bytes a sample,
+twice."""
+
+ROWS_PIXEL_BYTES: Final = 5.0
+"""The same for a HEIC that is decoded and not copied into a picture of Pillow's."""
+
+
+class NeedsRoom(BaseException):
+    """A picture takes more memory than was granted; to be asked again with ``need`` bytes."""
+
+    def __init__(self, need: int) -> None:
+        super().__init__(need)
+        self.need = need
+
+
+class _Grant:
+    """How much the work at hand may take; without limit where nobody guards it."""
+
+    limit: int | None = None
+
+
+def grant(limit: int | None) -> None:
+    """Say how much memory, in bytes, the work that follows may take."""
+    _Grant.limit = limit
+
+
+def ask(need: float) -> None:
+    """Go on where ``need`` bytes are granted.
+
+    Raises:
+        NeedsRoom: they are not.
+    """
+    if _Grant.limit is not None and need > _Grant.limit:
+        raise NeedsRoom(int(need))
+
+
+def decoding(picture: Image.Image) -> float:
+    """Return how many bytes the decoding of a picture takes that was opened and not yet decoded."""
+    pixels = picture.width * picture.height
+    if picture.format in ("JPEG", "MPO") and picture.info.get("progressive"):
+        return pixels * (PIXEL_BYTES["JPEG"] + 6.0)  # all coefficients, two bytes each
+    return pixels * PIXEL_BYTES.get(picture.format or "", 5.5)

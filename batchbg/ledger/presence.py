@@ -1,0 +1,147 @@
+"""Whether the files at a ledger's path are still the ones that are open, and still what was written to them."""
+
+import contextlib
+import os
+import struct
+from pathlib import Path
+from typing import Final
+
+from batchbg.errors import ConfigError, LedgerError
+
+WAL_HEADER_BYTES: Final = 32
+FRAME_HEADER_BYTES: Final = 24
+"""Source: sqlite.org, "Database File Format", section 4.1 and 4.2."""
+
+_INDEX_HEADER: Final = struct.Struct("=14xHI")
+_BACKFILLED: Final = struct.Struct("=I")
+_BACKFILLED_AT: Final = 96
+"""Page size and frames in use, then how many of them are in the database. Source: sqlite.org, "WAL-mode File Format"."""
+
+_File = tuple[int, int]  # device, inode
+
+
+class Presence:
+    """The files of one open ledger: database, write-ahead log, and the log's index.
+
+    SQLite does not ask whether its files are still there: a deleted one goes on taking commits until it is closed.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._files = (path, Path(f"{path}-wal"), Path(f"{path}-shm"))
+        self._seen: list[_File] = []
+        self._stamp = (0, 0)
+        self._backfilled = 0
+        self._index: int | None = None
+        self._trouble = ""
+
+    @property
+    def is_watching(self) -> bool:
+        """Whether ``begin`` has been called."""
+        return bool(self._seen)
+
+    @property
+    def has_trouble(self) -> bool:
+        """Whether something was found to be wrong."""
+        return bool(self._trouble)
+
+    def begin(self) -> None:
+        """Take what is at the path now for what is open; some connection must be open, and have read.
+
+        Raises:
+            LedgerError: a file is missing, or has another name besides.
+        """
+        try:
+            self._seen = [_file(path.stat()) for path in self._files]
+            if hasattr(os, "pread"):  # elsewhere files that are open are neither replaced nor deleted
+                self._index = os.open(self._files[2], os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        except OSError as error:
+            raise LedgerError(f"ledger {error.filename}: {error.strerror}; nothing was sent") from error
+        self.settle()
+        self.look()
+        self.refuse()
+
+    def look(self) -> None:
+        """See whether all is as it was after the last commit; to be called before anything is written."""
+        if self._seen and not self._trouble:
+            self._trouble = self._find()
+
+    def settle(self) -> None:
+        """Take the database as it is for what the last commit left."""
+        with contextlib.suppress(OSError):
+            found = self._path.stat()
+            self._stamp = (found.st_mtime_ns, found.st_size)
+            self._backfilled = self._read_backfilled()
+
+    def refuse(self) -> None:
+        """Refuse to go on where that is not so; once found it stays so.
+
+        Raises:
+            LedgerError: with what happened to which file.
+        """
+        if self._trouble:
+            raise LedgerError(
+                f"ledger {self._path}: {self._trouble}; nothing more is sent: put the right file back, then run again"
+            )
+
+    def close(self) -> None:
+        """Let go of the index, once no connection is open: closing it sooner would give up SQLite's locks on it."""
+        if self._index is not None:
+            os.close(self._index)
+            self._index = None
+        self._seen = []
+
+    def _find(self) -> str:
+        for path, seen in zip(self._files, self._seen, strict=True):
+            try:
+                found = path.stat()
+            except FileNotFoundError:
+                return f"{path.name} was deleted or moved away while it was in use"
+            except OSError as error:
+                return f"{path.name} is not to be had any more: {error.strerror}"
+            if _file(found) != seen:
+                return f"{path.name} was replaced by another file while it was in use"
+            if path is self._path:
+                if found.st_nlink > 1:
+                    return f"{path.name} has {found.st_nlink} names (hard links); only one of them may stay"
+                if (found.st_mtime_ns, found.st_size) != self._stamp and self._read_backfilled() == self._backfilled:
+                    return f"{path.name} was overwritten by another program while it was in use"
+            elif path is self._files[1] and found.st_size < self._least_log():
+                return f"{path.name} was cut short while it was in use"
+        return ""
+
+    def _least_log(self) -> int:
+        """Return the bytes that the log must have for the frames that its index counts."""
+        if self._index is None:
+            return 0
+        read = os.pread(self._index, _INDEX_HEADER.size, 0)
+        if len(read) < _INDEX_HEADER.size:
+            return 0
+        page, frames = _INDEX_HEADER.unpack(read)
+        return WAL_HEADER_BYTES + frames * (page + FRAME_HEADER_BYTES) if frames else 0
+
+    def _read_backfilled(self) -> int:
+        """Return how many frames a checkpoint, by whoever, has written into the database: it may change only so."""
+        if self._index is None:
+            return 0
+        read = os.pread(self._index, _BACKFILLED.size, _BACKFILLED_AT)
+        return int(_BACKFILLED.unpack(read)[0]) if len(read) == _BACKFILLED.size else 0
+
+
+def _file(found: os.stat_result) -> _File:
+    return found.st_dev, found.st_ino
+
+
+def refuse_links(path: Path) -> None:
+    """Refuse a ledger that has two names: a log stands beside each, and neither knows of the other's.
+
+    Raises:
+        ConfigError: it has.
+    """
+    with contextlib.suppress(FileNotFoundError):
+        names = path.stat().st_nlink
+        if names > 1:
+            raise ConfigError(
+                f"ledger {path} has {names} names (hard links), under which it would be spent from twice;"
+                f" `find -samefile {path}` finds them: leave one, then run again"
+            )

@@ -1,0 +1,55 @@
+import gzip
+import tracemalloc
+import zlib
+
+import pytest
+
+from batchbg.api.exchange import MAX_ANSWER_BYTES, decoded
+from batchbg.core.outcome import leading_members
+
+BODY = b'{"id":"abc","credits_charged":5}'
+
+
+def raw_deflate(body: bytes) -> bytes:
+    made = zlib.compressobj(wbits=-zlib.MAX_WBITS)
+    return made.compress(body) + made.flush()
+
+
+@pytest.mark.parametrize(
+    ("sent", "codings"),
+    [
+        (BODY, ""),
+        (gzip.compress(BODY), "gzip"),
+        (zlib.compress(BODY), "deflate"),
+        (raw_deflate(BODY), "deflate"),
+        (gzip.compress(gzip.compress(BODY)), "gzip, gzip"),
+        (gzip.compress(zlib.compress(BODY)), "deflate, x-gzip"),
+        (BODY, "gzip"),
+        (BODY, "deflate"),
+        (BODY, "br"),
+        (BODY, "gzip, identity, nonsense"),
+    ],
+)
+def test_a_body_is_read_whatever_its_header_says_of_it(sent, codings):
+    """A coding that is wrongly named leaves the id readable."""
+    assert decoded(sent, codings) == BODY
+
+
+@pytest.mark.parametrize("cut", [1, 4, 8, 12])
+def test_what_is_cut_off_or_spoilt_is_read_as_far_as_it_goes(cut):
+    """An id that was told is worth more than the rest."""
+    long = BODY[:-1] + b',"more":"' + bytes(range(48, 123)) * 40 + b'"}'
+    sent = gzip.compress(long)
+    for body in (sent[:-cut], sent[:-cut] + b"\0" * cut):
+        assert leading_members(decoded(body, "gzip"))["id"] == "abc"
+
+
+def test_a_bomb_stays_small():
+    """3,400 bytes that would be 2 GB take no more memory than the longest answer."""
+    bomb = gzip.compress(gzip.compress(b"0" * (1 << 28), 9), 9)
+    assert len(bomb) < 10_000
+    tracemalloc.start()
+    assert len(decoded(bomb, "gzip, gzip")) <= MAX_ANSWER_BYTES
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 8 * MAX_ANSWER_BYTES
