@@ -3,6 +3,7 @@
 import csv
 import dataclasses
 import fnmatch
+import io
 import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Final, Protocol
 
 from batchbg.core.model import NO_BACKGROUND, Size, Treatment
 from batchbg.core.pairing import Choice, Pairing
+from batchbg.disk.files import read_text
 from batchbg.errors import ConfigError
 from batchbg.settings import suggestion
 
@@ -160,14 +162,13 @@ def read_map(file: Path, backgrounds: Mapping[str, object]) -> list[MapRule]:
     """
     rules = []
     try:
-        with file.open(encoding="utf-8-sig", newline="") as lines:
-            reader = csv.reader(lines, strict=True)
-            for row in reader:
-                cells = [cell.strip() for cell in row]
-                if not any(cells) or cells[0].startswith("#") or cells[:2] == ["photo", "background"]:
-                    continue
-                rule = _rule(cells, f"{file}, line {reader.line_num}", backgrounds)
-                rules.append(dataclasses.replace(rule, line=reader.line_num))
+        reader = csv.reader(io.StringIO(read_text(file, "utf-8-sig"), newline=""), strict=True)
+        for row in reader:
+            cells = [cell.strip() for cell in row]
+            if not any(cells) or cells[0].startswith("#") or cells[:2] == ["photo", "background"]:
+                continue
+            rule = _rule(cells, f"{file}, line {reader.line_num}", backgrounds)
+            rules.append(dataclasses.replace(rule, line=reader.line_num))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise ConfigError(f"background_map: {file}: {getattr(error, 'strerror', None) or error}") from error
     return rules

@@ -27,7 +27,9 @@ from batchbg.core.lifecycle import FINAL, PAID, JobState
 from batchbg.core.planning import FAILED_BEFORE
 from batchbg.core.price import Price
 from batchbg.core.standing import Standing
+from batchbg.disk.rehearsal import Rehearsal
 from batchbg.disk.results import try_out
+from batchbg.disk.sweep import sweep
 from batchbg.errors import (
     AccountRefused,
     AccountUnreadable,
@@ -40,14 +42,14 @@ from batchbg.errors import (
     PlanLeft,
 )
 from batchbg.ledger import catalog, credits, identity, jobs, orders, plans, runs
-from batchbg.ledger.engine import Ledger, Tx, enter, exists, held, open_ledger, sqlite_path
+from batchbg.ledger.engine import Connection, Ledger, Tx, enter, exists, held, open_ledger, sqlite_path
 from batchbg.ledger.jobs import Budget
 from batchbg.ledger.outlook import Outlook, outlook
 from batchbg.ledger.writer import Writer
 from batchbg.planner import Planner, Tally, some_of
 from batchbg.pool.account import read_account
 from batchbg.pool.coming import Coming
-from batchbg.pool.deliver import Saving, sweep
+from batchbg.pool.deliver import Saving
 from batchbg.pool.drain import Limits, Pool
 from batchbg.pool.refunds import ASKED_FOR_S
 from batchbg.pool.stop import Stop
@@ -159,6 +161,11 @@ def _replan_rehearsed(tx: Tx) -> None:
         jobs.reopen(tx, ended, JobState.PLANNED, "planned again")
 
 
+def _is_ours(connection: Connection, owner: str) -> bool:
+    """Tell whether this ledger has a job or a run of that id."""
+    return jobs.get(connection, owner) is not None or runs.is_one(connection, owner)
+
+
 class _Run:
     """One run under the ledger's lock."""
 
@@ -189,6 +196,7 @@ class _Run:
         self._loop: asyncio.AbstractEventLoop | None = None
         with ledger.transaction() as tx:
             self._run = runs.begin(tx, command, settings.base_url, settings.max_credits, spends=not prepare)
+        self._rehearsal = Rehearsal(self._run.id)
         if self._run.continued:
             log.info("continuing the run that was killed, under its cap")
         caps = dataclasses.replace(settings.caps, run=self._run.cap_credits)
@@ -239,10 +247,13 @@ class _Run:
     def _plan_then_work(self) -> None:
         """Plan everything, ask where a person has to be asked, and only then begin."""
         if self._settings.photos:
-            planner = self._new_planner()
-            self._plan(planner)
-            for text in some_of(planner.tally.unmatched):
-                log.warning("%s", text)
+            try:
+                planner = self._new_planner()
+                self._plan(planner)
+                for text in some_of(planner.tally.unmatched):
+                    log.warning("%s", text)
+            except DiskError as error:  # nothing new can be done; what is paid for is collected all the same
+                self._stop.creates(error.exit_code, str(error))
         with self._ledger.transaction(self._run.id) as tx:
             self._take_up(tx)
         if not self._may_start():
@@ -293,9 +304,11 @@ class _Run:
             self._run.id,
             self._reporter.looked,
             left=lambda: self._stop.leaving or self._is_given_up,
+            rehearsal=self._rehearsal,
         )
-        try_out(planner.output)
-        sweep(planner.output)
+        try_out(planner.output, self._run.id)
+        with self._ledger.reading() as connection:
+            sweep(planner.output, functools.partial(_is_ours, connection), planner.originals)
         return planner
 
     def _plan(self, planner: Planner, coming: Coming | None = None) -> None:
@@ -308,6 +321,8 @@ class _Run:
         except PlanLeft:
             return
         tally = planner.tally
+        if tally.missing:
+            log.warning("%d results are no longer on disk: `batchbg rescue` fetches them again, free", tally.missing)
         self._is_planned = True
         with self._ledger.transaction(self._run.id) as tx:
             runs.describe(
@@ -370,7 +385,7 @@ class _Run:
             folders = jobs.planned_outputs(connection, self._run.id)
         for folder in folders:
             try:
-                try_out(self._ledger.absolute(folder))
+                try_out(self._ledger.absolute(folder), self._run.id)
             except DiskError as error:
                 self._stop.creates(ExitCode.TEMPORARY, str(error))
 
@@ -405,7 +420,7 @@ class _Run:
                     accounts,
                     self._run.id,
                     watch,
-                    Saving(settings.quality, settings.flatten, settings.keep_received, settings.force),
+                    Saving(settings.quality, settings.flatten, settings.keep_received, settings.force, self._rehearsal),
                 )
                 with contextlib.suppress(asyncio.CancelledError), self._watched(watch):
                     first = self._pick_pilot()
@@ -431,7 +446,10 @@ class _Run:
     async def _after_pilot(self, pool: Pool, number: int) -> None:
         """Show what the pilot made, and go on with the rest where a person says so."""
         left = self._planned()
-        if await asyncio.to_thread(self._reporter.pilot_done, number, self._outlook()):
+        goes_on = await self._stop.before_leaving(self._reporter.pilot_done(number, self._outlook()))
+        if self._stop.leaving:
+            return
+        if goes_on:
             if self._watch is not None:
                 self._watch.total += left
             await pool.drain()

@@ -10,19 +10,21 @@ import logging
 import os
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final, TypeVar
 
 from batchbg.choosing import ByPairing, Chooser, Transparent, background_of, read_map
 from batchbg.core.model import Look, Size, Stamp
 from batchbg.core.pairing import Background, Pairing
-from batchbg.core.planning import DONE_BEFORE
+from batchbg.core.planning import DONE_BEFORE, UNSAVABLE
 from batchbg.disk.decoding import look
-from batchbg.disk.look import UNREADABLE, Terms
-from batchbg.disk.scan import Listing, Rules, listed, walk
-from batchbg.errors import ConfigError, PhotoChanged, PlanLeft
-from batchbg.folder_plan import FolderPlan, Line, Roots, name_outputs
+from batchbg.disk.files import Identity, identity_of, lies_in, read_bytes
+from batchbg.disk.look import Terms
+from batchbg.disk.rehearsal import Rehearsal
+from batchbg.disk.scan import UNREADABLE, Listing, Rules, listed, walk
+from batchbg.errors import ConfigError, DiskError, PhotoChanged, PlanLeft
+from batchbg.folder_plan import FolderPlan, Line, Roots, name_outputs, portable_path, rename_unsaved
 from batchbg.ledger import catalog, orders, plans
 from batchbg.ledger.engine import Connection, Ledger
 from batchbg.planfile import BySavedPlan, Entry, read_plan
@@ -103,6 +105,7 @@ class Planner:
         photo_root, output_root: numbers of the two folders in the ledger.
         output: the output folder.
         tally: what became of the files so far.
+        originals: the folders of photos and backgrounds that are known so far.
     """
 
     def __init__(
@@ -114,6 +117,7 @@ class Planner:
         *,
         tells_all: bool = False,
         left: Callable[[], bool] = bool,
+        rehearsal: Rehearsal | None = None,
     ) -> None:
         """Prepare a plan.
 
@@ -124,6 +128,7 @@ class Planner:
             looked: told how many files were opened, each time that some more were.
             tells_all: photos that are done and unchanged have their lines, too.
             left: whether nobody waits for the plan any more; it ends soon after.
+            rehearsal: tries out where results belong; without it the last run's word is taken.
 
         Raises:
             ConfigError: the folders contradict each other, or the list of files cannot be read.
@@ -155,6 +160,12 @@ class Planner:
         self._looked = looked
         self._tells_all = tells_all
         self._left = left
+        self._rehearsal = rehearsal
+        self.originals: set[Identity] = rehearsal.originals if rehearsal else set()
+        self.originals |= {found for root in (self._photos, self._backgrounds) if root and (found := identity_of(root))}
+        self._results: frozenset[str] | None = None
+        self._present = 0
+        self._gone: list[str] | None = []
         self._paired: bool | None = None
         # Read here and not where the plan is made, which may be a thread: a signal ends the wait for stdin.
         self._named = _names_from(settings.files_from, null=settings.null) if settings.files_from else None
@@ -167,6 +178,7 @@ class Planner:
 
         Raises:
             ConfigError: a folder is missing, or no background can be used.
+            DiskError: there are no photos where there were some.
             PlanLeft: nobody waits for it any more.
         """
         saved = read_plan(self._settings.plan) if self._settings.plan else None
@@ -175,16 +187,24 @@ class Planner:
             chooser = self._chooser(lookers, saved)
             for listing in self._listings(saved):
                 self._end_if_left()
+                if listing.identity:
+                    self.originals.add(listing.identity)
                 for line in self._plan_folder(listing, chooser, lookers):
                     self.tally.count(line)
                     yield line
             if saved is None:
                 self.tally.unmatched += [*self._rules.unused, *chooser.unused]
+        if self._gone:
+            raise DiskError(
+                f"{self._photos} holds none of the {len(self._gone)} photos that were in it; is its disk mounted?"
+                " Nothing was changed"
+            )
 
     def _listings(self, saved: dict[str, Entry] | None) -> Iterator[Listing]:
         rules = self._rules
         shut = [self.output, *self._former_outputs, *([self._backgrounds] if self._backgrounds else [])]
-        shut = [folder for folder in shut if folder != self._photos]
+        own = identity_of(self._photos)
+        shut = [folder for folder in shut if folder != self._photos and identity_of(folder) != own]
         if saved is not None:
             return listed(self._photos, saved, shut, Rules())
         if self._named is not None:
@@ -217,8 +237,12 @@ class Planner:
         assert self._background_root is not None
         found = []
         for listing in walk(self._backgrounds, [], Rules()):
+            if listing.identity:
+                self.originals.add(listing.identity)
             if listing.trouble:
                 self._refuse(f"{listing.folder}/", f"{UNREADABLE}: {listing.trouble}")
+            for name, why in listing.unreadable.items():
+                self._refuse(_join(listing.folder, name), why)
             for looks, changing in self._look(self._backgrounds, self._background_root, listing, lookers):
                 for path in changing:
                     self._refuse(path, BEING_WRITTEN)
@@ -241,12 +265,16 @@ class Planner:
         self.tally.unmatched += [self._not_there(_join(listing.folder, name)) for name in listing.missing]
         yield from (Line(_join(listing.folder, name), "skip", detail=NOT_THERE) for name in listing.missing)
         if listing.trouble:
-            yield from self._reject_folder(listing)
+            yield from self._reject_unreadable({f"{listing.folder}/": f"the folder {UNREADABLE}: {listing.trouble}"})
             return
         with self._ledger.reading() as connection:
             rest, gone, lines = self._pass_over_settled(connection, listing, chooser)
         yield from lines
+        self._present += len(listing.files) + len(listing.unreadable)
         self._forget(gone)
+        if listing.unreadable:
+            unreadable = {_join(listing.folder, name): why for name, why in listing.unreadable.items()}
+            yield from self._reject_unreadable(unreadable)
         if not rest:
             return
         sendable: list[str] = []
@@ -254,7 +282,8 @@ class Planner:
             self._photos, self.photo_root, dataclasses.replace(listing, files=rest), lookers
         ):
             sendable += [path for path, seen in looks.items() if seen.pixels]
-            rejected = {path: seen.rejected for path, seen in looks.items() if seen.rejected}
+            # One that could be sent, and whose result could not be saved, is tried anew.
+            rejected = {path: seen.rejected for path, seen in looks.items() if seen.rejected and not seen.pixels}
             self.tally.ignored += sum(not seen.pixels and not seen.rejected for seen in looks.values())
             self.tally.seen += len(rejected) + len(changing)
             yield from (Line(path, "skip", detail=BEING_WRITTEN) for path in changing)
@@ -277,13 +306,48 @@ class Planner:
         settings, roots = self._settings, self._roots
         with self._ledger.transaction(self._run_id) as tx:
             names = name_outputs(tx, roots, listing, sendable, settings, self._saved)
+        if self._rehearsal and settings.portable_names:
+            names = self._rename_refused(names, listing, sendable)
         for some in chunks(sendable, AT_ONCE):
             self._end_if_left()
+            tried = self._rehearse(names, some)  # before the transaction, which others wait for
             with self._ledger.transaction(self._run_id) as tx:
                 looks = catalog.looks_of(tx.connection, self.photo_root, some)
-                lines = FolderPlan(tx, roots, names, looks, chooser, settings).lines()
+                results = self._saved_results(tx.connection)
+                refused = tried if self._rehearsal else {path: seen.rejected for path, seen in looks.items()}
+                lines = FolderPlan(tx, roots, names, looks, chooser, settings, refused, results).lines()
+                rejected = {line.path: line.detail for line in lines if line.action == "reject"}
+                news = {path: rejected.get(path, "") for path, seen in looks.items()}
+                catalog.refuse(
+                    tx, self.photo_root, {path: why for path, why in news.items() if why != looks[path].rejected}
+                )
+                self.tally.newly_rejected += catalog.newly_rejected(tx, self.photo_root, list(rejected))
+            self.tally.rejected += len(rejected)
             self.tally.seen += len(lines)
             yield from lines
+
+    def _rehearse(self, names: Mapping[str, str], photos: Sequence[str]) -> dict[str, str]:
+        """Return, by photo, why its result could not be saved, of those where it is so."""
+        if self._rehearsal is None:
+            return {}
+        tried = ((path, self._rehearsal.refuses(self.output, names[path])) for path in photos)
+        return {path: f"{UNSAVABLE}{why}" for path, why in tried if why}
+
+    def _rename_refused(self, names: dict[str, str], listing: Listing, photos: Sequence[str]) -> dict[str, str]:
+        """Return the names, with others for those that the disk does not take and under which nothing was ever saved."""
+        refused = [
+            path for path in photos if portable_path(names[path]) != names[path] and self._rehearse(names, [path])
+        ]
+        if not refused:
+            return names
+        with self._ledger.transaction(self._run_id) as tx:
+            return rename_unsaved(tx, self._roots, listing, names, refused, self._settings)
+
+    def _saved_results(self, connection: Connection) -> frozenset[str]:
+        """Return the content of every result that was ever saved; read once, for there may be many small folders."""
+        if self._results is None:
+            self._results = catalog.saved_contents(connection)
+        return self._results
 
     def _reject(self, rejected: dict[str, str]) -> Iterator[Line]:
         self.tally.rejected += len(rejected)
@@ -292,15 +356,16 @@ class Planner:
                 self.tally.newly_rejected += catalog.newly_rejected(tx, self.photo_root, list(rejected))
         yield from (Line(path, "reject", detail=reason) for path, reason in rejected.items())
 
-    def _reject_folder(self, listing: Listing) -> Iterator[Line]:
-        """Count a folder that cannot be read as one rejected photo: nobody knows what is in it."""
-        path = f"{listing.folder}/"  # no photo is called so
-        refused = Look(Stamp(0, 0, 0), "", None, "", "", f"the folder {UNREADABLE}: {listing.trouble}")
+    def _reject_unreadable(self, unreadable: dict[str, str]) -> Iterator[Line]:
+        """Count files of which the disk tells nothing; a folder, whose path ends with "/", counts as one photo."""
+        refused = {path: Look(Stamp(0, 0, 0), "", None, "", "", why) for path, why in unreadable.items()}
         with self._ledger.transaction(self._run_id) as tx:
-            if catalog.looks_of(tx.connection, self.photo_root, [path]) != {path: refused}:
-                catalog.remember(tx, self.photo_root, {path: refused})
-        self.tally.seen += 1
-        yield from self._reject({path: refused.rejected})
+            known = catalog.looks_of(tx.connection, self.photo_root, list(refused))
+            catalog.remember(
+                tx, self.photo_root, {path: new for path, new in refused.items() if known.get(path) != new}
+            )
+        self.tally.seen += len(refused)
+        yield from self._reject({path: seen.rejected for path, seen in refused.items()})
 
     def _pass_over_settled(
         self, connection: Connection, listing: Listing, chooser: Chooser
@@ -326,7 +391,8 @@ class Planner:
             name, output = row[0][start:], row[4]
             stamp = left.get(name)
             if stamp is None:
-                gone.append(row[0])
+                if name not in listing.unreadable:
+                    gone.append(row[0])
             elif output is not None and stamp == row[1:4] and not force and output not in awaited:
                 del left[name]
                 if output not in here and not os.path.lexists(self.output / output):
@@ -408,9 +474,15 @@ class Planner:
     def _forget(self, unlisted: Iterable[str]) -> None:
         """Drop what is known of photos that are gone, and of folders that can be read again.
 
-        Photos that are merely filtered out stay.
+        Photos that are merely filtered out stay. Nothing is dropped before a photo was seen: a disk that is not
+        mounted is an empty folder.
         """
         gone = [path for path in unlisted if path.endswith("/") or not os.path.lexists(self._photos / path)]
+        if self._gone is not None and not self._present:
+            self._gone += gone
+            return
+        gone += self._gone or []
+        self._gone = None
         if gone:
             with self._ledger.transaction(self._run_id) as tx:
                 catalog.forget(tx, self.photo_root, gone)
@@ -440,23 +512,28 @@ def chunks(values: Sequence[T], size: int) -> Iterator[Sequence[T]]:
 
 
 def _check_folders(photos: Path, output: Path, backgrounds: Path | None) -> None:
-    if output == photos:
-        raise ConfigError(f"output: {output} is the photo folder; results need a folder of their own")
-    if photos.is_relative_to(output):
+    """Refuse folders that contradict each other, by whatever names they are given: mounts, links, letter case."""
+    if lies_in(photos, output) and lies_in(output, photos):
+        raise ConfigError(f"output: {output} is the photo folder{_too(output, photos)}; results need one of their own")
+    if lies_in(photos, output):
         raise ConfigError(f"output: the photos lie inside {output}, so that they would pass for results")
     if output.exists() and not output.is_dir():
         raise ConfigError(f"output: {output} is a file")
     if backgrounds is not None:
-        if photos.is_relative_to(backgrounds):
+        if lies_in(photos, backgrounds):
             raise ConfigError(f"backgrounds: the photos lie inside {backgrounds}; name a folder of its own")
-        if output.is_relative_to(backgrounds):
+        if lies_in(output, backgrounds):
             raise ConfigError(f"output: {output} lies inside the background folder, to which nothing is written")
+
+
+def _too(output: Path, photos: Path) -> str:
+    return "" if output == photos else f", {photos}, by another name"
 
 
 def _names_from(source: str, *, null: bool) -> Iterable[str]:
     """Return the names in a file or, for "-", on stdin; as bytes of the file system, so that any name can be given."""
     try:
-        data = sys.stdin.buffer.read() if source == "-" else Path(source).read_bytes()
+        data = sys.stdin.buffer.read() if source == "-" else read_bytes(source)
     except OSError as error:
         raise ConfigError(f"files_from: {source}: {error.strerror or error}") from error
     if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):  # as some editors save a list

@@ -16,7 +16,7 @@ import ssl
 import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import IO, Any, Final, Self
 from urllib.parse import quote, urljoin, urlsplit
 
 import httpx
@@ -221,8 +221,13 @@ class MagicHour:
         if not response.is_success:
             _raise_storage("upload to", target.upload_url, response)
 
-    async def download(self, url: str, part: Path) -> None:
+    async def download(self, url: str, part: Path, create: Callable[[], IO[bytes]] | None = None) -> None:
         """GET a signed address into a file, following redirects.
+
+        Args:
+            url: the address.
+            part: the file.
+            create: makes it, in the place of an older one; a plain new file where that is not given.
 
         Raises:
             ApiUnreachable: it did not arrive whole.
@@ -232,7 +237,7 @@ class MagicHour:
         try:
             async with asyncio.timeout(STALLED_S):
                 for _ in range(MAX_REDIRECTS):
-                    onward = await self._fetch(url, part)
+                    onward = await self._fetch(url, create or (lambda: part.open("wb")))
                     if onward is None:
                         return
                     url = onward
@@ -244,8 +249,8 @@ class MagicHour:
 
     # -- the wire --------------------------------------------------------------------------------------------------
 
-    async def _fetch(self, url: str, part: Path) -> str | None:
-        """Write one answer's body to ``part``; return where a redirect leads instead."""
+    async def _fetch(self, url: str, create: Callable[[], IO[bytes]]) -> str | None:
+        """Write one answer's body to a new file; return where a redirect leads instead."""
         self._check_address(url)
         request = httpx.Request("GET", url, headers=AGENT, extensions={"timeout": TIMEOUT.as_dict()})
         async with self._storage.send(request) as response:
@@ -254,7 +259,7 @@ class MagicHour:
             if not response.is_success:
                 _raise_storage("download from", url, response)
             size = 0
-            with part.open("wb") as file:
+            with create() as file:
                 unpack = Unpacking(response.headers.get("content-encoding", ""))
                 async for chunk in response.aiter_raw(1 << 18):
                     for piece in unpack.feed(chunk):

@@ -16,6 +16,7 @@ from batchbg.cli.logs import say
 from batchbg.cli.options import COMMON, with_settings
 from batchbg.core import zone as core_zone
 from batchbg.core.text import as_json, cell
+from batchbg.disk.files import whole
 from batchbg.errors import DiskError, ExitCode
 from batchbg.ledger import audit, export, identity
 from batchbg.ledger.engine import HEAD, held, open_ledger, open_to_read
@@ -163,7 +164,7 @@ def export_command(settings: Settings, form: str, table: str, target: Path | Non
                 _write(sys.stdout, form, columns, rows)
             else:
                 try:
-                    with target.open("w", encoding="utf-8", newline="") as file:
+                    with whole(target, "utf-8", newline="") as file:
                         _write(file, form, columns, rows)
                 except OSError as error:
                     raise DiskError(f"{target}: {error.strerror or error}") from error

@@ -12,6 +12,7 @@ from tqdm import tqdm
 from batchbg.cli import output
 from batchbg.cli.options import COMMON, RESULTS, SCAN, Sectioned, settings_keys, with_settings
 from batchbg.cli.progress import Progress
+from batchbg.disk.files import whole
 from batchbg.errors import ConfigError, ExitCode
 from batchbg.folder_plan import Line
 from batchbg.ledger import identity
@@ -101,7 +102,7 @@ def _outlook(ledger: Ledger, settings: Settings) -> Outlook:
 
 def _open(stack: contextlib.ExitStack, path: Path) -> IO[str]:
     try:
-        return stack.enter_context(path.open("w", encoding="utf-8"))
+        return stack.enter_context(whole(path, "utf-8"))
     except OSError as error:
         raise ConfigError(f"--save {path}: {error.strerror or error}") from error
 

@@ -86,6 +86,10 @@ DONE_BEFORE: Final = "done before"
 FAILED_BEFORE: Final = "failed before; `batchbg retry` tries again"
 UNRESOLVED: Final = "may be paid for already; `batchbg resolve` settles it"
 UNKNOWN_FILE: Final = "output exists, not in this ledger"
+ORIGINAL: Final = "the photo itself lies where its result belongs, and is not replaced; name another --output"
+UNSAVABLE: Final = "cannot be saved: "
+"""Begins why a photo is rejected whose result's path the disk does not take."""
+A_RESULT: Final = "a result of this ledger, not a photo"
 
 _UNDER_WAY: Final = frozenset({JobState.SUBMITTING, JobState.RENDERING, JobState.DOWNLOADING})
 

@@ -16,6 +16,7 @@ from batchbg.core.model import MAX_UPLOAD_BYTES, Look, Size, Stamp
 from batchbg.disk import damage, room, talk, tiffs
 from batchbg.disk.formats import EXTENSIONS, MAX_PIXELS, Watched, forget_xmp, open_picture
 from batchbg.disk.identity import MOST_BYTES, picture_key
+from batchbg.disk.scan import UNREADABLE as UNREADABLE
 from batchbg.disk.scan import stamp_of
 from batchbg.errors import PhotoChanged
 
@@ -28,8 +29,6 @@ _SEVERAL: Final = "; save the one you want by itself"
 _FIRST: Final = "first of "
 """Begins why a copy goes up where a file holds several pictures."""
 
-UNREADABLE: Final = "cannot be read"
-"""Begins the reason where the disk refused: such a file is tried again by every run, though its stamp is the same."""
 
 _VECTOR: Final = (".svg", ".svgz", ".eps", ".ai")
 _CAMERA_RAW: Final = (

@@ -1,6 +1,7 @@
 """Copies that go up in place of a file: upright sRGB ones, and cover crops of backgrounds. Originals stay untouched."""
 
 import contextlib
+import hashlib
 import io
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +12,7 @@ from PIL import Image, ImageChops, ImageCms, ImageMath, ImageOps
 
 from batchbg.core.model import Size
 from batchbg.disk import room
+from batchbg.disk.files import open_file
 from batchbg.disk.formats import open_picture
 from batchbg.disk.look import orientation_of
 from batchbg.errors import PhotoChanged
@@ -34,14 +36,22 @@ _TURNS: Final = {
 """By EXIF orientation. Source: Exif 2.32, tag 0x0112."""
 
 
-def upright_copy(path: Path) -> tuple[bytes, str]:
-    """Return (bytes, extension) of an upright, 8-bit sRGB copy: PNG if it has alpha, else JPEG without subsampling."""
-    return _encode(_read(path))
+def upright_copy(path: Path, sha256: str = "") -> tuple[bytes, str]:
+    """Return (bytes, extension) of an upright, 8-bit sRGB copy: PNG if it has alpha, else JPEG without subsampling.
+
+    Raises:
+        PhotoChanged: it can no longer be read, or its content, which is read once, has another digest than ``sha256``.
+    """
+    return _encode(_read(path, sha256))
 
 
-def cover_crop(path: Path, size: Size) -> tuple[bytes, str]:
-    """Return (bytes, extension) of a background scaled to cover ``size`` pixels and cropped to it, centred."""
-    return _encode(ImageOps.fit(_read(path), size, Image.Resampling.LANCZOS))
+def cover_crop(path: Path, size: Size, sha256: str = "") -> tuple[bytes, str]:
+    """Return (bytes, extension) of a background scaled to cover ``size`` pixels and cropped to it, centred.
+
+    Raises:
+        PhotoChanged: as of ``upright_copy``.
+    """
+    return _encode(ImageOps.fit(_read(path, sha256), size, Image.Resampling.LANCZOS))
 
 
 def miniature(path: Path) -> Image.Image:
@@ -74,31 +84,32 @@ def thumbnail(path: Path, side: int, quality: int) -> bytes:
         return buffer.getvalue()
 
 
-def _read(path: Path) -> Image.Image:
+def _read(path: Path, sha256: str) -> Image.Image:
     """Return the picture, upright, in sRGB, as RGB or RGBA with 8 bits a channel.
 
     Raises:
         PhotoChanged: it can no longer be read.
     """
-    with _opened(path) as opened:
+    with _opened(path, sha256) as opened:
         turn = _TURNS.get(orientation_of(opened))
         picture = to_srgb(opened)
         return picture.transpose(turn) if turn is not None else picture
 
 
 @contextlib.contextmanager
-def _opened(path: Path, *, small: bool = False) -> Iterator[Image.Image]:
+def _opened(path: Path, sha256: str = "", *, small: bool = False) -> Iterator[Image.Image]:
     """Open a picture that could be decoded before; whatever happens to it now is a change.
 
     Args:
         path: the file.
+        sha256: of its content; "" for any.
         small: it is shrunk at once, so that no copies of it are made.
 
     Raises:
         PhotoChanged: it can no longer be read.
     """
     try:
-        with path.open("rb") as file, open_picture(file) as opened:
+        with _content(path, sha256) as file, open_picture(file) as opened:
             turned = orientation_of(opened) != 1
             need = room.decoding(opened) if small else room.copying(opened, turned=turned)
             if small and need > room.MOST_BYTES and opened.format == "HEIF":
@@ -136,6 +147,22 @@ def _by_rows(file: IO[bytes], opened: Image.Image) -> Image.Image:
         strip = Image.frombuffer(heif.mode, (width, some), part, "raw", heif.mode, stride, 1)
         small.paste(strip.reduce(_SMALLER), (0, top // _SMALLER))
     return small
+
+
+def _content(path: Path, sha256: str) -> IO[bytes]:
+    """Open a file; where its content has to be a certain one, its bytes are read once, and those are what is seen.
+
+    Raises:
+        PhotoChanged: its content is another.
+    """
+    file = open_file(path)
+    if not sha256:
+        return file
+    with file:
+        content = file.read()
+    if hashlib.sha256(content).hexdigest() != sha256:
+        raise PhotoChanged(f"{path.name} has changed since it was looked at")
+    return io.BytesIO(content)
 
 
 def to_srgb(picture: Image.Image) -> Image.Image:

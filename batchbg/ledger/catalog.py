@@ -138,6 +138,20 @@ def forget(tx: Tx, root_id: int, paths: Sequence[str]) -> None:
         tx.connection.execute(sa.delete(photos).where(photos.c.folder_id == root_id, photos.c.path.in_(chunk)))
 
 
+def refuse(tx: Tx, root_id: int, reasons: Mapping[str, str]) -> None:
+    """Say why the results of photos that could be sent cannot be saved; "" where they can again."""
+    rows = [{"root": root_id, "photo": path, "why": why} for path, why in reasons.items()]
+    if rows:
+        tx.connection.execute(_REFUSE, rows)
+
+
+_REFUSE: Final = (
+    sa.update(photos)
+    .where(photos.c.folder_id == sa.bindparam("root"), photos.c.path == sa.bindparam("photo"))
+    .values(rejected=sa.bindparam("why"), rejected_run_id=None)
+)
+
+
 def newly_rejected(tx: Tx, root_id: int, paths: Sequence[str]) -> int:
     """Mark these rejections as told, and return how many no earlier run has told of.
 
@@ -237,6 +251,16 @@ def slots_holding(connection: sa.Connection, job_id: str | None = None) -> Itera
     query = _SLOT.where(outputs.c.saved_job_id.is_not(None) if job_id is None else outputs.c.saved_job_id == job_id)
     for row in connection.execution_options(yield_per=500).execute(query.order_by(outputs.c.id)):
         yield _as_slot(row)
+
+
+def saved_contents(connection: sa.Connection) -> frozenset[str]:
+    """Return the digests of all results, in whichever output folder they are."""
+    return frozenset(connection.scalars(sa.select(outputs.c.saved_sha256).where(outputs.c.saved_sha256.is_not(None))))
+
+
+def rename(tx: Tx, slot: Slot, path: str) -> None:
+    """Give a slot under whose path nothing was ever saved another one."""
+    tx.connection.execute(_UPDATE_SLOT, {"slot": slot.id, "path": path})
 
 
 def undelivered(connection: sa.Connection) -> list[str]:

@@ -17,10 +17,11 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
+from batchbg.disk.files import create, read_text
 from batchbg.errors import ConfigError, DiskError, LedgerBusy, LedgerError
 from batchbg.ledger import marks
 from batchbg.ledger.lock import NoLock, locked
-from batchbg.ledger.place import refuse_network
+from batchbg.ledger.place import refuse_network, refuse_odd
 from batchbg.ledger.presence import Presence, refuse_links
 from batchbg.ledger.tables import events
 
@@ -272,6 +273,7 @@ def open_ledger(url: str, *, create: bool = True) -> Ledger:
             raise ConfigError(f"there is no ledger at {path}; `batchbg run` makes one, --ledger names another")
         _check_folder(path)
     refuse_network(path)
+    refuse_odd(path)
     presence = Presence(path)
     ledger = Ledger(_engine(path, presence), path, presence)
     try:
@@ -340,8 +342,7 @@ def upgrade(ledger: Ledger, version: str | None) -> None:
         if not is_known(version):
             raise ConfigError(f"{ledger.path} was written by a newer batchbg (schema {version}); update batchbg")
         backup = ledger.path.with_name(f"{ledger.path.name}.before-{HEAD}")
-        if backup.is_symlink():
-            raise ConfigError(f"{backup} is a link, and the ledger's copy is not written through it; remove it")
+        create(backup).close()  # anew: it may be a link, through which nothing is written
         with (
             _explained(ledger.path),
             contextlib.closing(sqlite3.connect(ledger.path)) as source,
@@ -447,6 +448,7 @@ def held(url: str, command: str, retry_s: float = 0.0) -> Iterator[None]:
     """
     path = sqlite_path(url)
     _check_folder(path)
+    refuse_odd(path)
     now = datetime.datetime.now().astimezone().isoformat(timespec="seconds")
     note = json.dumps(dataclasses.asdict(Holder(os.getpid(), socket.gethostname(), now, command)))
     lock_path = path.with_name(path.name + ".lock")
@@ -469,7 +471,7 @@ def _holder(lock_path: Path) -> str:
     """Say who holds a lock; the note may be about to be written."""
     for _ in range(3):
         try:
-            return str(Holder(**json.loads(lock_path.read_text(encoding="utf-8"))))
+            return str(Holder(**json.loads(read_text(lock_path))))
         except (OSError, ValueError, TypeError):
             time.sleep(0.05)
     return "its holder left no note"

@@ -1,8 +1,10 @@
 """Where a ledger may lie: on a disk of this machine."""
 
+import stat
 from pathlib import Path
 from typing import Final
 
+from batchbg.disk.files import kind_of
 from batchbg.errors import ConfigError
 
 NETWORK_TYPES: Final = frozenset(
@@ -100,6 +102,28 @@ def is_shared(kind: str) -> bool:
     """Tell whether a type of file system is one that other machines share."""
     head, _, program = kind.partition(".")
     return kind in NETWORK_TYPES or (head in ("fuse", "fuseblk") and program in NETWORK_PROGRAMS | NETWORK_TYPES)
+
+
+BESIDE: Final = ("", "-wal", "-shm", "-journal", ".lock", ".ballast")
+"""Endings of the names of a ledger's own files."""
+
+
+def refuse_odd(path: Path) -> None:
+    """Refuse a ledger where one of its files is something else: what it leads to would be written over, or hang.
+
+    Raises:
+        ConfigError: names what stands there.
+    """
+    for ending in BESIDE:
+        own = path.with_name(path.name + ending)
+        try:
+            mode = own.lstat().st_mode
+        except OSError:
+            continue  # not there, or told by whoever opens it
+        if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):  # a folder neither hangs nor is written over
+            raise ConfigError(
+                f"ledger: {own} is {kind_of(mode)}, not a file; take it away, or name another with --ledger"
+            )
 
 
 def file_system(path: Path) -> str:

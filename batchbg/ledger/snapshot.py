@@ -8,6 +8,7 @@ from pathlib import Path
 
 from batchbg.errors import LedgerError
 from batchbg.ledger.engine import Ledger, open_ledger, sqlite_path
+from batchbg.ledger.place import refuse_odd
 
 
 def open_snapshot(url: str, folder: Path) -> Ledger:
@@ -16,9 +17,11 @@ def open_snapshot(url: str, folder: Path) -> Ledger:
     Paths in it mean the same folders as in the ledger itself.
 
     Raises:
+        ConfigError: one of its files is none.
         LedgerError: the ledger cannot be read.
     """
     source, target = sqlite_path(url), folder / "ledger.db"
+    refuse_odd(source)
     if source.exists():
         copy_to(source, target)
     ledger = open_ledger(f"sqlite:///{target}")

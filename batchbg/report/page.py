@@ -28,7 +28,8 @@ from batchbg.core.budget import Caps, Credits, Scope
 from batchbg.core.lifecycle import JobState
 from batchbg.core.model import Treatment
 from batchbg.core.text import cell
-from batchbg.disk.results import PART_PREFIX, PART_SUFFIX, make_folder
+from batchbg.disk.files import open_file, whole
+from batchbg.disk.results import make_folder
 from batchbg.errors import ConfigError, DiskError
 from batchbg.ledger import catalog, credits, identity, runs
 from batchbg.ledger.engine import Connection, Ledger, open_to_read
@@ -218,8 +219,8 @@ def _place(ledger: Ledger, connection: Connection, target: Path | None, output: 
 def _refuse_foreign(table: Path) -> None:
     """Refuse to replace somebody's own table: nobody named it, it just bears the report's name."""
     try:
-        with table.open(encoding="utf-8-sig", errors="replace") as file:
-            first = file.readline(1000).strip()
+        with open_file(table) as file:
+            first = file.readline(4000).decode("utf-8-sig", "replace").strip()
     except FileNotFoundError:
         return
     except OSError as error:
@@ -235,18 +236,11 @@ def _whole(path: Path, encoding: str) -> Iterator[IO[str]]:
     Raises:
         DiskError: the disk refuses.
     """
-    part = path.with_name(f"{PART_PREFIX}{os.getpid()}-{path.suffix[1:]}{PART_SUFFIX}")
     try:
-        with part.open("w", encoding=encoding, errors="replace", newline="\n") as file:
+        with whole(path, encoding) as file:
             yield file
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
     except OSError as error:
         raise DiskError(f"{path}: {error.strerror or error}; the report is not written") from error
-    finally:
-        with contextlib.suppress(OSError):
-            part.unlink()
 
 
 # -- reading ---------------------------------------------------------------------------------------------------------

@@ -150,7 +150,10 @@ class Shop:
     def batchbg(self, *arguments: str) -> Result:
         """Run a command in this process, as the entry point does."""
         out, err = self.stream(), self.stream()
-        handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1)}
+        handlers = {
+            number: signal.getsignal(number)
+            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1)
+        }
         code: Any = 0
         with (
             contextlib.chdir(self.folder),
