@@ -53,7 +53,7 @@ def miniature(path: Path) -> Image.Image:
     with _opened(path, small=True) as opened:
         turn = _TURNS.get(orientation_of(opened))
         opened.draft("RGB", (8 * MINIATURE[0], 8 * MINIATURE[1]))
-        small = opened.convert("RGBA").resize(MINIATURE, reducing_gap=1.0)
+        small = _few_bits(opened).convert("RGBA").resize(MINIATURE, reducing_gap=1.0)
         return small.transpose(turn) if turn is not None else small
 
 
@@ -66,12 +66,18 @@ def thumbnail(path: Path, side: int, quality: int) -> bytes:
     with _opened(path, small=True) as opened:
         turn = _TURNS.get(orientation_of(opened))
         # JPEG is decoded at reduced size; the rest is shrunk in two steps, the first of them cheap.
-        opened.thumbnail((side, side), Image.Resampling.LANCZOS, reducing_gap=2.0)
-        picture = to_srgb(opened)
+        picture = _few_bits(opened)
+        picture.thumbnail((side, side), Image.Resampling.LANCZOS, reducing_gap=2.0)
+        picture = to_srgb(picture)
         picture = picture.transpose(turn) if turn is not None else picture
         buffer = io.BytesIO()
         picture.save(buffer, "WEBP", quality=quality, method=2)
         return buffer.getvalue()
+
+
+def _few_bits(picture: Image.Image) -> Image.Image:
+    """Return a picture that can be shrunk: one of 16 bits is made one of 8."""
+    return to_srgb(picture) if picture.mode.startswith(("I", "F")) else picture
 
 
 def _read(path: Path) -> Image.Image:

@@ -141,8 +141,9 @@ def test_half_of_a_file_lost_is_damage(put: Put, kind: str):
 @pytest.mark.parametrize("kind", ["HEIF", "AVIF", "WEBP", "JPEG2000", "PNG"])
 @pytest.mark.parametrize("colour", ["white", "black"])
 def test_a_picture_of_one_colour_is_no_damage(put: Put, kind: str, colour: str):
-    """However little there is to write."""
-    assert see(put("a", encoded(Image.new("RGB", (2000, 1500), colour), kind))).rejected == ""
+    """However little there is to write; WebP does it with zeros in a row, more of them for more pixels."""
+    size = (4000, 3000) if kind == "WEBP" else (2000, 1500)
+    assert see(put("a", encoded(Image.new("RGB", size, colour), kind))).rejected == ""
 
 
 @pytest.mark.parametrize("which", [b"IHDR", b"IDAT", b"PLTE", b"tRNS", b"IEND"])
@@ -575,6 +576,22 @@ def test_a_heic_of_200_megapixels_stays_within_its_memory(tmp_path: Path):
     thumb = decoding.thumbnail(path, 400, 80)
     with Image.open(io.BytesIO(thumb)) as small:
         assert small.size == (400, 300)
+
+
+def test_a_large_webp_is_read_where_it_is_decoded(put: Put):
+    """Its decoder takes memory as soon as it is opened: that has been asked for by then."""
+    for options in ({"lossless": True, "method": 0}, {"method": 0}):
+        path = put("a.webp", encoded(Image.new("RGB", (7000, 5000), "white"), "WEBP", **options))
+        assert decoded(path).pixels == Size(7000, 5000)
+    vast = riff_of(16_383, 16_383)
+    assert "268 megapixels as WEBP; at most 76" in decoded(put("b.webp", vast)).rejected
+
+
+def riff_of(width: int, height: int) -> bytes:
+    """A WebP of a few bytes that claims a canvas."""
+    canvas = struct.pack("<I", width - 1)[:3] + struct.pack("<I", height - 1)[:3]
+    body = b"WEBPVP8X" + struct.pack("<I", 10) + bytes(4) + canvas + b"VP8 " + struct.pack("<I", 10) + bytes(10)
+    return b"RIFF" + struct.pack("<I", len(body)) + body
 
 
 @pytest.mark.parametrize(("kind", "limit"), [("WEBP", 75), ("JPEG2000", 62), ("AVIF", 131)])
