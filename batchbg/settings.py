@@ -14,12 +14,12 @@ import os
 import re
 import shlex
 import tomllib
-import zoneinfo
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from batchbg.core import zone
 from batchbg.core.budget import Caps
 from batchbg.core.model import MAX_UPLOAD_BYTES
 from batchbg.core.naming import SUFFIXES
@@ -481,7 +481,7 @@ class Settings:
     @property
     def zone(self) -> datetime.tzinfo | None:
         """Zone in which days and months begin; None is the system's."""
-        return zoneinfo.ZoneInfo(self.timezone) if self.timezone else None
+        return zone.named(self.timezone) if self.timezone else None
 
 
 class Origin(enum.Enum):
@@ -818,11 +818,8 @@ def _check(settings: Settings) -> None:
     if settings.ping_url is not None and not re.match(r"https?://[^/?#\s]+[^\s]*$", settings.ping_url):
         # It may hold a secret, so that it is not shown.
         raise ConfigError("ping_url: it is not an address such as https://hc-ping.com/your-check")
-    if settings.timezone:
-        try:
-            zoneinfo.ZoneInfo(settings.timezone)
-        except (zoneinfo.ZoneInfoNotFoundError, ValueError) as error:
-            raise ConfigError(f"timezone: {settings.timezone!r} is not known; try one like 'Europe/Berlin'") from error
+    if settings.timezone and not zone.is_known(settings.timezone):
+        raise ConfigError(f"timezone: {settings.timezone!r} is not known; try one like 'Europe/Berlin'")
 
 
 def is_loopback(host: str) -> bool:

@@ -14,6 +14,7 @@ from batchbg.cli.options import COMMON, RESULTS, SCAN, Sectioned, settings_keys,
 from batchbg.cli.progress import Progress
 from batchbg.errors import ConfigError, ExitCode
 from batchbg.folder_plan import Line
+from batchbg.ledger import identity
 from batchbg.ledger.engine import Ledger
 from batchbg.ledger.outlook import Outlook, outlook
 from batchbg.ledger.snapshot import open_snapshot
@@ -92,7 +93,8 @@ def _plan(settings: Settings, save: Path | None) -> tuple[Tally, Outlook]:
 
 def _outlook(ledger: Ledger, settings: Settings) -> Outlook:
     with ledger.reading() as connection:
-        return outlook(connection, "plan", settings.caps, settings.base_url, settings.zone)
+        zone = identity.zone_in(connection, settings.zone)
+        return outlook(connection, "plan", settings.caps, settings.base_url, zone)
 
 
 def _open(stack: contextlib.ExitStack, path: Path) -> IO[str]:

@@ -358,11 +358,6 @@ def kind(connection: sa.Connection) -> str | None:
     return found
 
 
-def settle_kind(tx: Tx, value: str) -> None:
-    """Bind the ledger to "api" or "sandbox" for good."""
-    tx.connection.execute(sa.insert(meta).values(key="kind", value=value))
-
-
 def chunks(values: Sequence[T]) -> Iterator[Sequence[T]]:
     """Yield ``values`` in pieces that fit an IN list."""
     for start in range(0, len(values), CHUNK):

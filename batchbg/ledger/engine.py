@@ -16,7 +16,8 @@ from typing import Any, Final
 import filelock
 import sqlalchemy as sa
 
-from batchbg.errors import ConfigError, LedgerBusy, LedgerError
+from batchbg.errors import ConfigError, DiskError, LedgerBusy, LedgerError
+from batchbg.ledger import marks
 from batchbg.ledger.place import refuse_network
 from batchbg.ledger.presence import Presence, refuse_links
 from batchbg.ledger.tables import events
@@ -31,6 +32,9 @@ BUSY_TIMEOUT_MS: Final = 30_000
 
 CACHE_KIB: Final = 32_768
 """Pages kept in memory: a ledger of 100,000 photos is asked for all of them every night."""
+
+KEPT: Final = 5
+"""Connections that a ledger keeps for who spends: the planning, the pool and its writer use three at once."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -66,15 +70,23 @@ class Ledger:
     Attributes:
         engine: SQLAlchemy's; a transaction on it begins with BEGIN IMMEDIATE.
         path: the file, symbolic links resolved.
+        id: its own name, which stands beside its results; "" where that is not looked at.
+        made: whether it was made just now.
+        projects: those that this process was told of, by job, should the file be taken away.
     """
 
-    def __init__(self, engine: sa.Engine, path: Path) -> None:
+    def __init__(self, engine: sa.Engine, path: Path, presence: Presence) -> None:
+        self.id = ""
+        self.made = False
+        self.projects: dict[str, str] = {}
         self.engine = engine
         self.path = path
         self._reader = engine.execution_options(reading=True)
         self._turn = threading.Lock()
-        self._presence = Presence(path)
+        self._presence = presence
         self._anchor: sa.Connection | None = None
+        self._marks: dict[str, marks.Held] = {}
+        self._due: set[str] = set()
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[sa.Connection]:
@@ -97,10 +109,13 @@ class Ledger:
             LedgerError: the database refused, with its reason.
         """
         with self._turn, _explained(self.path):
+            self._due.clear()
             with self.engine.begin() as connection:
                 self._presence.look()
                 yield connection
-            self._presence.settle()
+                event = marks.last_event(connection) if self._due else None
+            if event is not None:
+                self._mark(event)
 
     @contextlib.contextmanager
     def transaction(self, run_id: str = "") -> Iterator[Tx]:
@@ -128,24 +143,60 @@ class Ledger:
             return
         refuse_links(self.path)
         with _explained(self.path):
-            # One connection stays open, so that neither the files' numbers nor the log are given up meanwhile.
-            self._anchor = self._reader.connect()
+            # One connection stays open, so that neither the files' numbers nor the log are given up meanwhile. Some
+            # more are there for what is still to be collected should the files be taken away.
+            self._anchor, *others = [self._reader.connect() for _ in range(KEPT)]
+            for one in others:
+                one.close()
             with self._anchor.begin():
                 self._anchor.execute(_LAST_EVENT_AT)
         self._presence.begin()
 
-    def check_still_there(self) -> None:
+    def check_still_there(self, output: str | None = None) -> None:
         """Refuse to go on where the files at the ledger's path are no longer the ones that are open.
 
         To be called inside the transaction of every reservation: no create may leave for a reservation that nobody
-        will find again. It costs some stats.
+        will find again. It costs some stats. When the transaction is committed, the mark in the output folder tells
+        of it, before ``begin`` returns.
+
+        Args:
+            output: the folder of the result, by the name it has in the ledger.
 
         Raises:
             LedgerError: deleted, replaced, overwritten or hard-linked meanwhile.
+            DiskError: the mark cannot be written.
+            ConfigError: the folder holds another ledger's results.
         """
         self.watch()
         self._presence.look()
         self._presence.refuse()
+        if output is not None and self.id:
+            held = self._marks.get(output)
+            if held is None or not held.is_there():
+                if held is not None:
+                    self._marks.pop(output).close()
+                held = self._marks[output] = self._open_mark(self.absolute(output))
+            held.put_again()
+            self._due.add(output)
+
+    def _open_mark(self, folder: Path) -> marks.Held:
+        with self.reading() as connection:
+            event, mark = marks.last_reservation(connection), marks.read(folder)
+            if mark is not None and mark.ledger != self.id:
+                raise marks.foreign(folder, mark)
+            if mark is not None:
+                marks.refuse_behind(connection, folder, mark, self.path)
+        if mark is None:
+            marks.write(folder, marks.Mark(self.id, event, str(self.path)))
+        return marks.Held(folder, event)
+
+    def _mark(self, event: marks.Event) -> None:
+        """Tell of what was just committed beside the results it is for."""
+        try:
+            for output in self._due:
+                self._marks[output].put(event)
+        except DiskError as error:
+            raise LedgerError(str(error)) from error
 
     @property
     def is_lost(self) -> bool:
@@ -155,6 +206,9 @@ class Ledger:
 
     def close(self) -> None:
         """Close every connection."""
+        for held in self._marks.values():
+            held.close()
+        self._marks.clear()
         if self._anchor is not None:
             self._anchor.close()
             self._anchor = None
@@ -206,12 +260,14 @@ def open_ledger(url: str, *, create: bool = True) -> Ledger:
             raise ConfigError(f"there is no ledger at {path}; `batchbg run` makes one, --ledger names another")
         _check_folder(path)
     refuse_network(path)
-    ledger = Ledger(_engine(path), path)
+    presence = Presence(path)
+    ledger = Ledger(_engine(path, presence), path, presence)
     try:
         with ledger.reading() as connection:
             version = schema_version(connection)
             if version is None and sa.inspect(connection).get_table_names():
                 raise ConfigError(f"{path} is some other program's database; name another file with --ledger")
+        ledger.made = version is None
         if version != HEAD:
             upgrade(ledger, version)
     except BaseException:
@@ -259,11 +315,17 @@ def upgrade(ledger: Ledger, version: str | None) -> None:
         run_migrations(connection)
 
 
-def _engine(path: Path) -> sa.Engine:
+def _engine(path: Path, presence: Presence) -> sa.Engine:
     engine = sa.create_engine(
         sa.URL.create("sqlite", database=str(path)),
+        pool_size=KEPT,
         connect_args={"timeout": BUSY_TIMEOUT_MS / 1000, "check_same_thread": False, "isolation_level": None},
     )
+
+    @sa.event.listens_for(engine, "do_connect")
+    def _refuse_another(*_: Any) -> None:
+        if not presence.is_at_its_path():
+            raise sqlite3.OperationalError("the file is not the one that is open")
 
     @sa.event.listens_for(engine, "connect")
     def _configure(connection: sqlite3.Connection, _record: Any) -> None:

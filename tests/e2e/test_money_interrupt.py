@@ -163,7 +163,7 @@ def test_retry_lock_waits_for_the_other_run(shop: Shop):
     shop.sandbox.configure(render_s=1.0)
     first = shop.spawn("run", "--max-credits", "5")
     shop.wait_for(lambda: len(shop.creates()) >= 1)
-    second = shop.run("--retry-lock", "200s")
+    second = shop.run("--retry-lock", "200s", "--max-credits", "100")
     assert second.code == 0, second
     assert finish(first)[0] == 8
     assert len(shop.creates()) == 2
