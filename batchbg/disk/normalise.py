@@ -1,7 +1,9 @@
 """Copies that go up in place of a file: upright sRGB ones, and cover crops of backgrounds. Originals stay untouched."""
 
 import contextlib
+import hashlib
 import io
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any, Final
@@ -12,7 +14,8 @@ from PIL import Image, ImageChops, ImageCms, ImageMath, ImageOps
 from batchbg.core.model import Size
 from batchbg.disk import room
 from batchbg.disk.formats import open_picture
-from batchbg.disk.look import orientation_of
+from batchbg.disk.look import open_waiting_for_nobody, orientation_of
+from batchbg.disk.scan import stamp_of
 from batchbg.errors import PhotoChanged
 
 JPEG_QUALITY: Final = 95
@@ -34,14 +37,25 @@ _TURNS: Final = {
 """By EXIF orientation. Source: Exif 2.32, tag 0x0112."""
 
 
-def upright_copy(path: Path) -> tuple[bytes, str]:
-    """Return (bytes, extension) of an upright, 8-bit sRGB copy: PNG if it has alpha, else JPEG without subsampling."""
-    return _encode(_read(path))
+def upright_copy(path: Path, sha256: str = "") -> tuple[bytes, str]:
+    """Return (bytes, extension) of an upright, 8-bit sRGB copy: PNG if it has alpha, else JPEG without subsampling.
+
+    Args:
+        path: the file.
+        sha256: hex digest that the very bytes must have of which the copy is made, "" for any.
+
+    Raises:
+        PhotoChanged: it has another one, or can no longer be read.
+    """
+    return _encode(_read(path, sha256))
 
 
-def cover_crop(path: Path, size: Size) -> tuple[bytes, str]:
-    """Return (bytes, extension) of a background scaled to cover ``size`` pixels and cropped to it, centred."""
-    return _encode(ImageOps.fit(_read(path), size, Image.Resampling.LANCZOS))
+def cover_crop(path: Path, size: Size, sha256: str = "") -> tuple[bytes, str]:
+    """Return (bytes, extension) of a background scaled to cover ``size`` pixels and cropped to it, centred.
+
+    See ``upright_copy`` for the rest.
+    """
+    return _encode(ImageOps.fit(_read(path, sha256), size, Image.Resampling.LANCZOS))
 
 
 def miniature(path: Path) -> Image.Image:
@@ -80,31 +94,32 @@ def _few_bits(picture: Image.Image) -> Image.Image:
     return to_srgb(picture) if picture.mode.startswith(("I", "F")) else picture
 
 
-def _read(path: Path) -> Image.Image:
+def _read(path: Path, sha256: str = "") -> Image.Image:
     """Return the picture, upright, in sRGB, as RGB or RGBA with 8 bits a channel.
 
     Raises:
         PhotoChanged: it can no longer be read.
     """
-    with _opened(path) as opened:
+    with _opened(path, sha256) as opened:
         turn = _TURNS.get(orientation_of(opened))
         picture = to_srgb(opened)
         return picture.transpose(turn) if turn is not None else picture
 
 
 @contextlib.contextmanager
-def _opened(path: Path, *, small: bool = False) -> Iterator[Image.Image]:
+def _opened(path: Path, sha256: str = "", *, small: bool = False) -> Iterator[Image.Image]:
     """Open a picture that could be decoded before; whatever happens to it now is a change.
 
     Args:
         path: the file.
+        sha256: hex digest of the bytes that are meant, "" for any.
         small: it is shrunk at once, so that no copies of it are made.
 
     Raises:
         PhotoChanged: it can no longer be read.
     """
     try:
-        with path.open("rb") as file, open_picture(file) as opened:
+        with _bytes_of(path, sha256) as file, open_picture(file) as opened:
             turned = orientation_of(opened) != 1
             need = room.decoding(opened) if small else room.copying(opened, turned=turned)
             if small and need > room.MOST_BYTES and opened.format == "HEIF":
@@ -121,6 +136,21 @@ def _opened(path: Path, *, small: bool = False) -> Iterator[Image.Image]:
         raise
     except Exception as error:  # decoders raise anything on spoilt bytes
         raise PhotoChanged(f"{path.name} can no longer be read: {error}") from error
+
+
+def _bytes_of(path: Path, sha256: str) -> IO[bytes]:
+    """Open a file; where its digest matters it is read once, so that what is compared is what is decoded."""
+    file = open(path, "rb", opener=open_waiting_for_nobody)  # noqa: SIM115 - whoever asked for it closes it
+    if stamp_of(os.fstat(file.fileno())) is None:
+        file.close()
+        raise PhotoChanged(f"{path.name} is no file any more")
+    if not sha256:
+        return file
+    with file:
+        content = file.read()
+    if hashlib.sha256(content).hexdigest() != sha256:
+        raise PhotoChanged(f"{path.name} has changed since it was looked at")
+    return io.BytesIO(content)
 
 
 _SMALLER: Final = 8

@@ -237,10 +237,10 @@ async def _arrived(asset: Asset | asyncio.Task[Asset]) -> Asset:
 
 
 def _copy(source: Source) -> tuple[bytes, str]:
-    with source.path.open("rb") as file:
-        if hashlib.file_digest(file, "sha256").hexdigest() != source.look.sha256:
-            raise PhotoChanged(f"{source.path.name} has changed since it was looked at")
-    return cover_crop(source.path, source.fit) if source.fit else upright_copy(source.path)
+    """Return (bytes, extension) of the copy that goes up, made of the very bytes that were paired."""
+    if source.fit:
+        return cover_crop(source.path, source.fit, source.look.sha256)
+    return upright_copy(source.path, source.look.sha256)
 
 
 class _FileBody:

@@ -1,5 +1,6 @@
 """Files as they come from the field, each of a kind of which others exist: what is made of them, what is said."""
 
+import hashlib
 import io
 import os
 import random
@@ -16,6 +17,7 @@ from batchbg.core.model import Look, Size
 from batchbg.disk import decoding, guard, isobmff, normalise, room
 from batchbg.disk.look import PICTURE_NAMES, Terms
 from batchbg.disk.scan import Rules, stamp_of, walk
+from batchbg.errors import PhotoChanged
 from tests.disk import odd
 from tests.photos.conftest import Save, chunk, png, see
 from tests.photos.made import SIZE, Tiff, colours, encoded, raw, tiff, with_hole, with_nclx
@@ -418,6 +420,24 @@ def test_exif_of_a_turned_tiff_with_xmp_counts_once(put: Put):
     path = put("a.tif", tiff((8,) * 3, colours().tobytes(), tag_700=("B", tuple(XMP)), tag_274=("H", (6,))))
     assert (see(path).pixels, see(path).normalise) == (Size(SIZE[1], SIZE[0]), "EXIF orientation 6")
     assert apart(sent(path), colours().transpose(Image.Transpose.ROTATE_270)) < 40
+
+
+def test_a_copy_is_made_of_the_bytes_that_were_paired(put: Put):
+    """They are read once: compared and decoded."""
+    data = encoded(colours(), "PNG")
+    path = put("a.png", data)
+    digest = hashlib.sha256(data).hexdigest()
+    assert decoding.upright_copy(path, digest) == normalise.upright_copy(path)
+    put("a.png", encoded(colours().rotate(180), "PNG"))
+    told = r"a\.png has changed since it was looked at"
+    with pytest.raises(PhotoChanged, match=told):
+        decoding.upright_copy(path, digest)
+    with pytest.raises(PhotoChanged, match=told):
+        decoding.cover_crop(path, Size(9, 9), digest)
+    path.unlink()
+    os.mkfifo(path)
+    with pytest.raises(PhotoChanged):
+        decoding.thumbnail(path, 40, 80)
 
 
 # Several pictures in a HEIC
