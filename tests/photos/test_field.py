@@ -203,6 +203,22 @@ def test_a_tiff_that_cannot_be_read_is_called_by_its_kind(put: Put, data: bytes,
     assert told == f"a TIFF of a kind that cannot be read here ({kind}); save it as 8- or 16-bit RGB"
 
 
+@pytest.mark.parametrize("bits", [8, 16])
+@pytest.mark.parametrize(("channels", "photometric"), [(1, 1), (3, 2), (4, 2), (4, 5)])
+def test_a_usual_tiff_that_is_cut_off_is_damaged(put: Put, bits: int, channels: int, photometric: int):
+    """It is of a kind that can be read."""
+    more: dict[str, Any] = {"tag_338": ("H", (2,))} if (channels, photometric) == (4, 2) else {}
+    whole = tiff(
+        (bits,) * channels, bytes(range(256)) * (COUNT * channels * bits // 8 // 256), photometric=photometric, **more
+    )
+    assert see(put("whole.tif", whole)).rejected == ""
+    at = struct.unpack_from("<I", whole, 4)[0]
+    cut = bytearray(whole)
+    entry = whole.index(struct.pack("<HHI", 273, 4, 1), at)
+    struct.pack_into("<I", cut, entry + 8, len(whole) - 100)  # as if the pixels went on behind the end
+    assert "corrupt" in see(put("a.tif", bytes(cut))).rejected
+
+
 def test_a_reason_never_quotes_a_library(put: Put):
     """Whatever it said."""
     picture = Image.effect_noise((200, 150), 90).convert("RGB")
