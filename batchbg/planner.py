@@ -218,7 +218,7 @@ class Planner:
                     self._refuse(path, BEING_WRITTEN)
                 for path, seen in looks.items():
                     if seen.pixels:
-                        found.append(Background(path, seen.sha256, seen.pixels))
+                        found.append(Background(path, seen.contents[0], seen.pixels))
                     elif seen.rejected:
                         self._refuse(path, seen.rejected)
         return found
@@ -352,10 +352,14 @@ class Planner:
             todo = [one for one in stamps.items() if self._is_news(known.get(one[0]), one[1])]
             seen = dict(zip(todo, lookers.map(lambda one: self._look_at(root, *one), todo), strict=True))
             # What is as bad as it was is not told again.
-            fresh = {path: now for (path, _), now in seen.items() if now is not None and now != known.get(path)}
+            fresh = {
+                path: now
+                for (path, _), now in seen.items()
+                if now is not None and not _is_as_before(now, known.get(path))
+            }
             if fresh:
                 with self._ledger.transaction(self._run_id) as tx:
-                    catalog.remember(tx, root_id, fresh)
+                    fresh = catalog.remember(tx, root_id, fresh)
             changing = {path for (path, _), now in seen.items() if now is None}
             self._looked(len(todo))
             known |= fresh
@@ -364,6 +368,8 @@ class Planner:
     def _is_news(self, known: Look | None, stamp: Stamp) -> bool:
         if known is None or known.stamp != stamp:
             return True
+        if known.pixels and not known.picture:
+            return True  # an older version looked at it
         return known.rejected.startswith(UNREADABLE) or self._terms.may_change(known)
 
     def _end_if_left(self) -> None:
@@ -391,6 +397,10 @@ class Planner:
         if gone:
             with self._ledger.transaction(self._run_id) as tx:
                 catalog.forget(tx, self.photo_root, gone)
+
+
+def _is_as_before(now: Look, before: Look | None) -> bool:
+    return before is not None and now == dataclasses.replace(before, key=now.key)
 
 
 def _request(settings: Settings) -> str:

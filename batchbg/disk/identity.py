@@ -24,8 +24,8 @@ VERSION: Final = b"batchbg picture 1\0"
 Part = tuple[bytes, bytes]
 """A name and its content."""
 
-MOST_BYTES: Final = 1_000_000_000
-"""Of files that are walked."""
+MOST_BYTES: Final = 200_000_000
+"""Of files that are walked: they are held in memory whole."""
 
 
 def picture_key(content: bytes | Path) -> str:

@@ -15,6 +15,7 @@ from PIL import ExifTags, Image, ImageChops, ImageCms, TiffImagePlugin, Unidenti
 from batchbg.core.model import MAX_UPLOAD_BYTES, Look, Size, Stamp
 from batchbg.disk import damage, room, talk, tiffs
 from batchbg.disk.formats import EXTENSIONS, MAX_PIXELS, TooManyPixels, Watched, forget_xmp, open_picture
+from batchbg.disk.identity import MOST_BYTES, picture_key
 from batchbg.disk.scan import stamp_of
 from batchbg.errors import PhotoChanged
 
@@ -153,6 +154,10 @@ def look(path: Path, stamp: Stamp, terms: Terms = USUAL) -> Look:
         with io.BufferedReader(Watched(path, "rb", opener=open_waiting_for_nobody)) as file:
             _expect(file, stamp, path)
             found = _judge(file, path, stamp, name_claims, terms)
+            if found.pixels:
+                file.seek(0)
+                picture = picture_key(file.read()) if stamp.size <= MOST_BYTES else found.sha256
+                found = dataclasses.replace(found, picture=picture)
             _expect(file, stamp, path)
             return found
     except FileNotFoundError as error:
