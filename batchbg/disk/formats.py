@@ -7,6 +7,7 @@ from typing import IO, Any, Final
 import pillow_heif
 from PIL import Image, ImageFile, PngImagePlugin
 
+from batchbg.disk import room
 from batchbg.disk.colour import Said, said
 
 EXTENSIONS: Final = {
@@ -85,8 +86,10 @@ def open_picture(file: IO[bytes]) -> Image.Image:
 
     Raises:
         UnidentifiedImageError: it is in none of the formats.
+        TooManyPixels: opening alone would take too much memory.
         Exception: whatever a decoder makes of spoilt bytes.
     """
+    _make_room_for_webp(file)
     picture = Image.open(file, formats=FORMATS)
     forget_xmp(picture)
     found = said(picture, file)
@@ -99,6 +102,39 @@ def open_picture(file: IO[bytes]) -> Image.Image:
     if picture.format == "PNG" and found.transparent is not None:
         _scale_transparency(picture, found)
     return picture
+
+
+class TooManyPixels(Exception):
+    """A WebP whose opening takes too much memory.
+
+    Attributes:
+        pixels: how many it claims.
+    """
+
+    def __init__(self, pixels: int) -> None:
+        super().__init__(f"{pixels} pixels")
+        self.pixels = pixels
+
+
+def _make_room_for_webp(file: IO[bytes]) -> None:
+    """Ask for the memory of a WebP by its header: its decoder takes the canvas as soon as it is opened."""
+    file.seek(0)
+    head = file.read(30).ljust(30, b"\0")
+    if head[:4] != b"RIFF" or head[8:12] != b"WEBP":
+        return
+    width = height = 0
+    match head[12:16]:
+        case b"VP8X":
+            width, height = (int.from_bytes(head[at : at + 3], "little") + 1 for at in (24, 27))
+        case b"VP8L":
+            bits = int.from_bytes(head[21:25], "little")
+            width, height = (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1
+        case b"VP8 ":
+            width, height = (int.from_bytes(head[at : at + 2], "little") & 0x3FFF for at in (26, 28))
+    need = room.PIXEL_BYTES["WEBP"] * width * height
+    if need > room.MOST_BYTES:
+        raise TooManyPixels(width * height)
+    room.ask(need)
 
 
 _PHOTOMETRIC: Final = 262

@@ -14,7 +14,7 @@ from PIL import ExifTags, Image, ImageChops, ImageCms, TiffImagePlugin, Unidenti
 
 from batchbg.core.model import MAX_UPLOAD_BYTES, Look, Size, Stamp
 from batchbg.disk import damage, room, talk, tiffs
-from batchbg.disk.formats import EXTENSIONS, MAX_PIXELS, Watched, forget_xmp, open_picture
+from batchbg.disk.formats import EXTENSIONS, MAX_PIXELS, TooManyPixels, Watched, forget_xmp, open_picture
 from batchbg.disk.identity import MOST_BYTES, picture_key
 from batchbg.disk.scan import UNREADABLE as UNREADABLE
 from batchbg.disk.scan import stamp_of
@@ -215,6 +215,9 @@ def _judge(file: IO[bytes], path: Path, stamp: Stamp, name_claims: bool, terms: 
         picture = open_picture(file)
     except UnidentifiedImageError:
         return _no(stamp, _what_else(file, path) if name_claims else "")
+    except TooManyPixels as many:
+        most = room.MOST_BYTES / room.PIXEL_BYTES["WEBP"] / 1e6
+        return _no(stamp, f"{many.pixels / 1e6:.0f} megapixels as WEBP; at most {most:.0f}: save it smaller")
     except Exception as error:  # decoders raise anything on spoilt bytes
         return _no(stamp, _spoilt(error, file) if name_claims else "")
     with picture:
@@ -241,7 +244,8 @@ def _judge_picture(picture: Image.Image, file: IO[bytes], stamp: Stamp, several:
         is_shown = _decode(picture, file)
     except Exception as error:  # decoders raise anything on spoilt bytes
         return _no(stamp, _spoilt(error, file))
-    if talk.heard() or damage.proof(picture.format or "", file, stamp.size):
+    said = picture.format == "TIFF" and talk.heard()  # libtiff complains, and goes on
+    if said or damage.proof(picture.format or "", file, stamp.size):
         return _no(stamp, _DAMAGED)
     if not terms.allow_blank and (max(upright) <= _SPECK or not is_shown):
         return _no(stamp, f"{_BLANK}; take it away, or give --allow-blank")

@@ -39,8 +39,12 @@ _TURNS: Final = {
 def upright_copy(path: Path, sha256: str = "") -> tuple[bytes, str]:
     """Return (bytes, extension) of an upright, 8-bit sRGB copy: PNG if it has alpha, else JPEG without subsampling.
 
+    Args:
+        path: the file.
+        sha256: hex digest that the very bytes must have of which the copy is made, "" for any.
+
     Raises:
-        PhotoChanged: it can no longer be read, or its content, which is read once, has another digest than ``sha256``.
+        PhotoChanged: it has another one, or can no longer be read.
     """
     return _encode(_read(path, sha256))
 
@@ -48,8 +52,7 @@ def upright_copy(path: Path, sha256: str = "") -> tuple[bytes, str]:
 def cover_crop(path: Path, size: Size, sha256: str = "") -> tuple[bytes, str]:
     """Return (bytes, extension) of a background scaled to cover ``size`` pixels and cropped to it, centred.
 
-    Raises:
-        PhotoChanged: as of ``upright_copy``.
+    See ``upright_copy`` for the rest.
     """
     return _encode(ImageOps.fit(_read(path, sha256), size, Image.Resampling.LANCZOS))
 
@@ -63,7 +66,7 @@ def miniature(path: Path) -> Image.Image:
     with _opened(path, small=True) as opened:
         turn = _TURNS.get(orientation_of(opened))
         opened.draft("RGB", (8 * MINIATURE[0], 8 * MINIATURE[1]))
-        small = opened.convert("RGBA").resize(MINIATURE, reducing_gap=1.0)
+        small = _few_bits(opened).convert("RGBA").resize(MINIATURE, reducing_gap=1.0)
         return small.transpose(turn) if turn is not None else small
 
 
@@ -76,15 +79,21 @@ def thumbnail(path: Path, side: int, quality: int) -> bytes:
     with _opened(path, small=True) as opened:
         turn = _TURNS.get(orientation_of(opened))
         # JPEG is decoded at reduced size; the rest is shrunk in two steps, the first of them cheap.
-        opened.thumbnail((side, side), Image.Resampling.LANCZOS, reducing_gap=2.0)
-        picture = to_srgb(opened)
+        picture = _few_bits(opened)
+        picture.thumbnail((side, side), Image.Resampling.LANCZOS, reducing_gap=2.0)
+        picture = to_srgb(picture)
         picture = picture.transpose(turn) if turn is not None else picture
         buffer = io.BytesIO()
         picture.save(buffer, "WEBP", quality=quality, method=2)
         return buffer.getvalue()
 
 
-def _read(path: Path, sha256: str) -> Image.Image:
+def _few_bits(picture: Image.Image) -> Image.Image:
+    """Return a picture that can be shrunk: one of 16 bits is made one of 8."""
+    return to_srgb(picture) if picture.mode.startswith(("I", "F")) else picture
+
+
+def _read(path: Path, sha256: str = "") -> Image.Image:
     """Return the picture, upright, in sRGB, as RGB or RGBA with 8 bits a channel.
 
     Raises:
@@ -102,7 +111,7 @@ def _opened(path: Path, sha256: str = "", *, small: bool = False) -> Iterator[Im
 
     Args:
         path: the file.
-        sha256: of its content; "" for any.
+        sha256: hex digest of the bytes that are meant, "" for any.
         small: it is shrunk at once, so that no copies of it are made.
 
     Raises:

@@ -37,7 +37,7 @@ _COMPRESSIONS: Final = {
     50002: "JPEG XL inside",
     52546: "JPEG XL inside",
 }
-_COLOURS: Final = {5: "CMYK", 8: "Lab", 9: "ICC Lab", 10: "ITU Lab", 32844: "LogL", 32845: "LogLuv"}
+_COLOURS: Final = {8: "Lab", 9: "ICC Lab", 10: "ITU Lab", 32844: "LogL", 32845: "LogLuv"}
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -130,7 +130,7 @@ def kind_of(found: list[Directory]) -> str:
     bits, form, samples = first.one(_BITS, 1), first.one(_FORMAT, 1), first.one(_SAMPLES, 1)
     if first.one(_COMPRESSION) in _COMPRESSIONS:
         return _COMPRESSIONS[first.one(_COMPRESSION)]
-    if first.one(_PHOTOMETRIC) in (8, 9, 10, 32844, 32845):
+    if first.one(_PHOTOMETRIC) in _COLOURS:
         return _COLOURS[first.one(_PHOTOMETRIC)]
     if form == 3:
         return f"{bits}-bit float"
@@ -143,10 +143,9 @@ def kind_of(found: list[Directory]) -> str:
     if len(set(first.tags.get(_BITS, ()))) > 1:
         return "channels of different depth"
     extra = len(first.tags.get(_EXTRA, ()))
-    colour = _COLOURS.get(first.one(_PHOTOMETRIC), "grey" if samples - extra < 3 else "colour")
-    if bits == 16:
-        return f"16-bit {colour}" + (" with transparency" if extra else "")
-    return f"{samples} channels" if samples > 4 else ""
+    if bits == 16 and extra and samples - extra < 3:
+        return "16-bit grey with transparency"
+    return f"{samples} channels" if samples > 5 else ""
 
 
 def is_negative(found: list[Directory]) -> bool:

@@ -1,5 +1,6 @@
 """Files as they come from the field, each of a kind of which others exist: what is made of them, what is said."""
 
+import hashlib
 import io
 import os
 import random
@@ -16,6 +17,7 @@ from batchbg.core.model import Look, Size
 from batchbg.disk import decoding, guard, isobmff, normalise, room
 from batchbg.disk.look import PICTURE_NAMES, Terms
 from batchbg.disk.scan import Rules, stamp_of, walk
+from batchbg.errors import PhotoChanged
 from tests.disk import odd
 from tests.photos.conftest import Save, chunk, png, see
 from tests.photos.made import SIZE, Tiff, colours, encoded, raw, tiff, with_hole, with_nclx
@@ -141,8 +143,9 @@ def test_half_of_a_file_lost_is_damage(put: Put, kind: str):
 @pytest.mark.parametrize("kind", ["HEIF", "AVIF", "WEBP", "JPEG2000", "PNG"])
 @pytest.mark.parametrize("colour", ["white", "black"])
 def test_a_picture_of_one_colour_is_no_damage(put: Put, kind: str, colour: str):
-    """However little there is to write."""
-    assert see(put("a", encoded(Image.new("RGB", (2000, 1500), colour), kind))).rejected == ""
+    """However little there is to write; WebP does it with zeros in a row, more of them for more pixels."""
+    size = (4000, 3000) if kind == "WEBP" else (2000, 1500)
+    assert see(put("a", encoded(Image.new("RGB", size, colour), kind))).rejected == ""
 
 
 @pytest.mark.parametrize("which", [b"IHDR", b"IDAT", b"PLTE", b"tRNS", b"IEND"])
@@ -198,6 +201,22 @@ def test_a_tiff_that_cannot_be_read_is_called_by_its_kind(put: Put, data: bytes,
     """In a shop's words, with what to do: it is no damage, and copying it again would not help."""
     told = see(put(name, data)).rejected
     assert told == f"a TIFF of a kind that cannot be read here ({kind}); save it as 8- or 16-bit RGB"
+
+
+@pytest.mark.parametrize("bits", [8, 16])
+@pytest.mark.parametrize(("channels", "photometric"), [(1, 1), (3, 2), (4, 2), (4, 5)])
+def test_a_usual_tiff_that_is_cut_off_is_damaged(put: Put, bits: int, channels: int, photometric: int):
+    """It is of a kind that can be read."""
+    more: dict[str, Any] = {"tag_338": ("H", (2,))} if (channels, photometric) == (4, 2) else {}
+    whole = tiff(
+        (bits,) * channels, bytes(range(256)) * (COUNT * channels * bits // 8 // 256), photometric=photometric, **more
+    )
+    assert see(put("whole.tif", whole)).rejected == ""
+    at = struct.unpack_from("<I", whole, 4)[0]
+    cut = bytearray(whole)
+    entry = whole.index(struct.pack("<HHI", 273, 4, 1), at)
+    struct.pack_into("<I", cut, entry + 8, len(whole) - 100)  # as if the pixels went on behind the end
+    assert "corrupt" in see(put("a.tif", bytes(cut))).rejected
 
 
 def test_a_reason_never_quotes_a_library(put: Put):
@@ -419,6 +438,24 @@ def test_exif_of_a_turned_tiff_with_xmp_counts_once(put: Put):
     assert apart(sent(path), colours().transpose(Image.Transpose.ROTATE_270)) < 40
 
 
+def test_a_copy_is_made_of_the_bytes_that_were_paired(put: Put):
+    """They are read once: compared and decoded."""
+    data = encoded(colours(), "PNG")
+    path = put("a.png", data)
+    digest = hashlib.sha256(data).hexdigest()
+    assert decoding.upright_copy(path, digest) == normalise.upright_copy(path)
+    put("a.png", encoded(colours().rotate(180), "PNG"))
+    told = r"a\.png has changed since it was looked at"
+    with pytest.raises(PhotoChanged, match=told):
+        decoding.upright_copy(path, digest)
+    with pytest.raises(PhotoChanged, match=told):
+        decoding.cover_crop(path, Size(9, 9), digest)
+    path.unlink()
+    os.mkfifo(path)
+    with pytest.raises(PhotoChanged):
+        decoding.thumbnail(path, 40, 80)
+
+
 # Several pictures in a HEIC
 
 
@@ -575,6 +612,22 @@ def test_a_heic_of_200_megapixels_stays_within_its_memory(tmp_path: Path):
     thumb = decoding.thumbnail(path, 400, 80)
     with Image.open(io.BytesIO(thumb)) as small:
         assert small.size == (400, 300)
+
+
+def test_a_large_webp_is_read_where_it_is_decoded(put: Put):
+    """Its decoder takes memory as soon as it is opened: that has been asked for by then."""
+    for options in ({"lossless": True, "method": 0}, {"method": 0}):
+        path = put("a.webp", encoded(Image.new("RGB", (7000, 5000), "white"), "WEBP", **options))
+        assert decoded(path).pixels == Size(7000, 5000)
+    vast = riff_of(16_383, 16_383)
+    assert "268 megapixels as WEBP; at most 76" in decoded(put("b.webp", vast)).rejected
+
+
+def riff_of(width: int, height: int) -> bytes:
+    """A WebP of a few bytes that claims a canvas."""
+    canvas = struct.pack("<I", width - 1)[:3] + struct.pack("<I", height - 1)[:3]
+    body = b"WEBPVP8X" + struct.pack("<I", 10) + bytes(4) + canvas + b"VP8 " + struct.pack("<I", 10) + bytes(10)
+    return b"RIFF" + struct.pack("<I", len(body)) + body
 
 
 @pytest.mark.parametrize(("kind", "limit"), [("WEBP", 75), ("JPEG2000", 62), ("AVIF", 131)])
