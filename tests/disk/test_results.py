@@ -243,7 +243,7 @@ def test_a_full_disk_while_re_encoding_is_the_disk_s_fault(part, monkeypatch):
     def refuse(*_args, **_options):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(Path, "write_bytes", refuse)
+    monkeypatch.setattr("batchbg.disk.files.replace", refuse)
     with pytest.raises(DiskError, match="No space left"):
         check(part, USUAL)
 
