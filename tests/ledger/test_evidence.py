@@ -35,7 +35,8 @@ def missing(ledger: Ledger, job: Job) -> int | None:
 
 def move(ledger: Ledger, function, *args, run_id: str = "run") -> Job:
     with ledger.transaction(run_id) as tx:
-        return function(tx, *args)
+        moved: Job = function(tx, *args)
+        return moved
 
 
 # The balance
@@ -282,3 +283,21 @@ def test_a_cap_that_is_given_later_takes_the_place_of_the_earlier_run_s(ledger):
     assert move(ledger, jobs.reserve, fresh, budget("later"), run_id="later").budget_run_id == "later"
     sent = move(ledger, jobs.reserve, second, budget("later", run=10), run_id="later")
     assert sent.budget_run_id == "later"
+
+
+def test_the_budgets_of_earlier_runs_are_those_of_this_run_s_jobs(ledger):
+    """With the cap that was last given; what others took up, and what was sent before this run, tells nothing."""
+    with ledger.transaction() as tx:
+        begun = runs.begin(tx, "run", "https://api.example", 50)
+    waiting, sent, _ = planned(ledger, "a.jpg", "b.jpg", "c.jpg", run_id=begun.id)
+    move(ledger, jobs.reserve, sent, budget(begun.id, run=50), run_id=begun.id)
+    with ledger.transaction(begun.id) as tx:
+        runs.end(tx, 0)
+        now = runs.begin(tx, "resume", "https://api.example", None)
+    own = budget(now.id)
+    with ledger.transaction(now.id) as tx:
+        assert jobs.earlier_budgets(tx.connection, now.id, own) == []
+        jobs.take_up(tx, sent.id)
+        assert jobs.earlier_budgets(tx.connection, now.id, own) == []
+        jobs.take_up(tx, waiting.id)
+        assert jobs.earlier_budgets(tx.connection, now.id, own) == [budget(begun.id, run=50)]

@@ -3,6 +3,7 @@
 import sqlalchemy as sa
 
 from batchbg.core.lifecycle import JobState
+from batchbg.core.model import Job
 from batchbg.core.price import Price
 from batchbg.ledger import jobs, orders, plans
 from batchbg.ledger.engine import Ledger
@@ -21,7 +22,7 @@ def end(ledger: Ledger, order_id: str) -> bool:
         return orders.end(tx, order_id)
 
 
-def ordered(ledger: Ledger, order_id: str, name: str) -> jobs.Job:
+def ordered(ledger: Ledger, order_id: str, name: str) -> Job:
     (job,) = planned(ledger, name)
     with ledger.transaction("run") as tx:
         plans.take_up(tx, [job.id], order_id)
