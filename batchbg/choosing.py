@@ -37,6 +37,11 @@ class Chooser(Protocol):
 
     by_size: bool
 
+    @property
+    def unused(self) -> list[str]:
+        """A sentence for each rule that no photo has gone by."""
+        ...
+
     def choose(self, path: str, pixels: Size, sha256: str) -> Chosen | str:
         """Return what is chosen for the photo at ``path``, or the reason why it is left out."""
         ...
@@ -46,6 +51,7 @@ class Transparent:
     """Without backgrounds every result is transparent."""
 
     by_size = True
+    unused: Final[list[str]] = []
 
     def choose(self, path: str, pixels: Size, sha256: str) -> Chosen | str:
         """Return no background."""
@@ -58,6 +64,7 @@ class MapRule:
 
     pattern: str
     background: str
+    line: int = dataclasses.field(default=0, compare=False)
 
 
 class BackgroundMap:
@@ -72,6 +79,7 @@ class BackgroundMap:
         self._by_path: dict[str, int] = {}
         self._by_name: dict[str, int] = {}
         self._patterns: list[tuple[int, bool, Callable[[str], object]]] = []
+        self._unused = set(range(len(rules)))
         for number, rule in enumerate(rules):
             pattern, is_path = rule.pattern.removeprefix("/"), "/" in rule.pattern
             if _WILD.isdisjoint(pattern):
@@ -93,7 +101,13 @@ class BackgroundMap:
             if matches(path if is_path else name):
                 first = number
                 break
+        self._unused.discard(first)
         return self._rules[first] if first < none else None
+
+    @property
+    def unused(self) -> list[MapRule]:
+        """Rules that hold for no photo asked about so far."""
+        return [self._rules[number] for number in sorted(self._unused)]
 
 
 _WILD: Final = frozenset("*?[")
@@ -107,6 +121,14 @@ class ByPairing:
         self._on_mismatch = on_mismatch
         self._map = BackgroundMap(rules)
         self.by_size = pairing.by_size and not rules
+
+    @property
+    def unused(self) -> list[str]:
+        """A sentence for each line of the map that no photo has gone by."""
+        return [
+            f"background_map, line {rule.line}: {rule.pattern!r} matches no photo, or only such that an earlier line has"
+            for rule in self._map.unused
+        ]
 
     def choose(self, path: str, pixels: Size, sha256: str) -> Chosen | str:
         """Return the choice, made to fit where it is not similar enough."""
@@ -144,7 +166,8 @@ def read_map(file: Path, backgrounds: Mapping[str, object]) -> list[MapRule]:
                 cells = [cell.strip() for cell in row]
                 if not any(cells) or cells[0].startswith("#") or cells[:2] == ["photo", "background"]:
                     continue
-                rules.append(_rule(cells, f"{file}, line {reader.line_num}", backgrounds))
+                rule = _rule(cells, f"{file}, line {reader.line_num}", backgrounds)
+                rules.append(dataclasses.replace(rule, line=reader.line_num))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise ConfigError(f"background_map: {file}: {getattr(error, 'strerror', None) or error}") from error
     return rules

@@ -130,7 +130,7 @@ class FolderPlan:
         self._looks = looks
         self._chooser = chooser
         self._force = settings.force
-        contents = {seen.sha256 for seen in looks.values()}
+        contents = {content for seen in looks.values() for content in seen.contents}
         self._here = catalog.slots_by_content(tx.connection, roots.output_root, contents)
         self._jobs = catalog.jobs_by_content(tx.connection, contents)
         self._owned = catalog.slots_of(tx.connection, roots.output_root, roots.photo_root, list(looks))
@@ -180,13 +180,13 @@ class FolderPlan:
         chosen = self._chooser.choose(path, seen.pixels, seen.sha256)
         slot = self._owned.get(path)
         output = self._names[path]
-        known = self._jobs.get(seen.sha256, [])
+        known = self._known(seen)
         decision = decide(
             Facts(
-                sha256=seen.sha256,
+                contents=seen.contents,
                 background_sha256=background_of(chosen),
                 slot=slot,
-                here=self._here.get(seen.sha256, ()),
+                here=[slot for content in seen.contents for slot in self._here.get(content, ())],
                 jobs=known,
                 planned_for_slot=self._planned.get(slot.id, "") if slot else "",
                 taken=(slot is None or slot.saved_job is None) and self._is_there(output),
@@ -213,6 +213,11 @@ class FolderPlan:
                 assert isinstance(chosen, Chosen)
                 return self._plan_new(path, seen, output, slot, decision, chosen)
 
+    def _known(self, seen: Look) -> list[KnownJob]:
+        """Return all jobs for a photo's picture, newest generation first."""
+        found = [job for content in seen.contents for job in self._jobs.get(content, ())]
+        return found if len(seen.contents) == 1 else sorted(found, key=lambda job: -job.generation)
+
     def _drop(self, job_id: str) -> None:
         job = jobs.get(self._tx.connection, job_id)
         if job is not None and job.state is JobState.PLANNED:
@@ -222,7 +227,7 @@ class FolderPlan:
         line = Line(path, "skip", output=output, detail=decision.reason, pixels=seen.pixels)
         if decision.reason != DONE_BEFORE or slot is None:
             return line
-        saved = next((job for job in self._jobs.get(seen.sha256, ()) if job.id == slot.saved_job), None)
+        saved = next((job for job in self._known(seen) if job.id == slot.saved_job), None)
         return dataclasses.replace(
             line,
             other_background=saved is not None and saved.background_sha256 != today,
@@ -268,7 +273,7 @@ class FolderPlan:
         choice = chosen.choice
         found = choice.misfit if choice else Misfit(0, 0, 0)
         new = NewJob(
-            photo_sha256=seen.sha256,
+            photo_sha256=seen.contents[0],
             background_sha256=choice.background.sha256 if choice else NO_BACKGROUND,
             output_id=slot.id if slot else 0,
             background_folder_id=self._roots.background_root if choice else None,
@@ -288,7 +293,7 @@ class FolderPlan:
         self._new.append((path, job_id, new))
         self._remember(path, job_id, new)
         entry = _entry(path, seen, chosen, output)
-        changed = slot is not None and slot.saved_job is not None and slot.saved_photo_sha256 != seen.sha256
+        changed = slot is not None and slot.saved_job is not None and slot.saved_photo_sha256 not in seen.contents
         enlarged = _enlargement(chosen, seen.pixels)
         detail = _explain(chosen, enlarged)
         return Line(path, "new", new.background_path, output, detail, seen.pixels, enlarged, entry, changed)

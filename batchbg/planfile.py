@@ -85,6 +85,11 @@ class BySavedPlan:
         self._entries = entries
         self._backgrounds = backgrounds
 
+    @property
+    def unused(self) -> list[str]:
+        """Photos of a saved plan that are gone have lines of their own."""
+        return []
+
     def choose(self, path: str, pixels: Size, sha256: str) -> Chosen | str:
         """Return the plan's choice for a photo, or why it is refused."""
         entry = self._entries[path]

@@ -1,6 +1,8 @@
 """From a folder of photos to jobs in the ledger: scan, look, pair, decide, a folder at a time."""
 
+import codecs
 import concurrent.futures
+import contextlib
 import dataclasses
 import itertools
 import json
@@ -57,6 +59,7 @@ class Tally:
         backgrounds: new jobs by background path, "" for transparent ones.
         bad_backgrounds: why a background cannot be used, by its path.
         enlarged: new jobs whose cover crop enlarges its background.
+        unmatched: a sentence for each pattern, line of a map or name in a list that matches nothing.
     """
 
     seen: int = 0
@@ -73,6 +76,7 @@ class Tally:
     backgrounds: Counter[str] = dataclasses.field(default_factory=Counter)
     bad_backgrounds: dict[str, str] = dataclasses.field(default_factory=dict)
     enlarged: int = 0
+    unmatched: list[str] = dataclasses.field(default_factory=list)
 
     def count(self, line: Line) -> None:
         """Take in what was decided for one photo."""
@@ -147,7 +151,7 @@ class Planner:
         self._roots = Roots(
             self._photos, self.photo_root, self.output, self.output_root, self._background_root, awaited, self.order_id
         )
-        self._terms = Terms(settings.first_page, settings.max_upload_bytes)
+        self._terms = Terms(settings.first_page, settings.max_upload_bytes, settings.allow_blank)
         self._looked = looked
         self._tells_all = tells_all
         self._left = left
@@ -155,6 +159,7 @@ class Planner:
         # Read here and not where the plan is made, which may be a thread: a signal ends the wait for stdin.
         self._named = _names_from(settings.files_from, null=settings.null) if settings.files_from else None
         self._saved: dict[str, Entry] = {}
+        self._rules = Rules(settings.include, settings.exclude, settings.max_depth)
         self.tally = Tally()
 
     def plan(self) -> Iterator[Line]:
@@ -173,10 +178,11 @@ class Planner:
                 for line in self._plan_folder(listing, chooser, lookers):
                     self.tally.count(line)
                     yield line
+            if saved is None:
+                self.tally.unmatched += [*self._rules.unused, *chooser.unused]
 
     def _listings(self, saved: dict[str, Entry] | None) -> Iterator[Listing]:
-        settings = self._settings
-        rules = Rules(settings.include, settings.exclude, settings.max_depth)
+        rules = self._rules
         shut = [self.output, *self._former_outputs, *([self._backgrounds] if self._backgrounds else [])]
         shut = [folder for folder in shut if folder != self._photos]
         if saved is not None:
@@ -218,7 +224,7 @@ class Planner:
                     self._refuse(path, BEING_WRITTEN)
                 for path, seen in looks.items():
                     if seen.pixels:
-                        found.append(Background(path, seen.sha256, seen.pixels))
+                        found.append(Background(path, seen.contents[0], seen.pixels))
                     elif seen.rejected:
                         self._refuse(path, seen.rejected)
         return found
@@ -232,6 +238,7 @@ class Planner:
     def _plan_folder(self, listing: Listing, chooser: Chooser, lookers: concurrent.futures.Executor) -> Iterator[Line]:
         self.tally.ignored += listing.ignored
         self.tally.seen += len(listing.missing)
+        self.tally.unmatched += [self._not_there(_join(listing.folder, name)) for name in listing.missing]
         yield from (Line(_join(listing.folder, name), "skip", detail=NOT_THERE) for name in listing.missing)
         if listing.trouble:
             yield from self._reject_folder(listing)
@@ -254,6 +261,16 @@ class Planner:
             yield from self._reject(rejected)
         if sendable:
             yield from self._decide(listing, sendable, chooser)
+
+    def _not_there(self, path: str) -> str:
+        """Say that a file which was named is not there, and what may have been meant."""
+        other = path.replace("\\", "/")
+        parent, name = (self._photos / other).parent, other.rpartition("/")[2]
+        with contextlib.suppress(OSError):
+            for one in os.listdir(parent):  # noqa: PTH208 - names alone
+                if one.casefold() == name.casefold():
+                    return f"{path!r} is named, but not there; is {other[: -len(name)] + one!r} meant?"
+        return f"{path!r} is named, but not there"
 
     def _decide(self, listing: Listing, sendable: list[str], chooser: Chooser) -> Iterator[Line]:
         """Name the results of all photos together, then decide some at a time: memory stays flat."""
@@ -352,10 +369,14 @@ class Planner:
             todo = [one for one in stamps.items() if self._is_news(known.get(one[0]), one[1])]
             seen = dict(zip(todo, lookers.map(lambda one: self._look_at(root, *one), todo), strict=True))
             # What is as bad as it was is not told again.
-            fresh = {path: now for (path, _), now in seen.items() if now is not None and now != known.get(path)}
+            fresh = {
+                path: now
+                for (path, _), now in seen.items()
+                if now is not None and not _is_as_before(now, known.get(path))
+            }
             if fresh:
                 with self._ledger.transaction(self._run_id) as tx:
-                    catalog.remember(tx, root_id, fresh)
+                    fresh = catalog.remember(tx, root_id, fresh)
             changing = {path for (path, _), now in seen.items() if now is None}
             self._looked(len(todo))
             known |= fresh
@@ -364,6 +385,8 @@ class Planner:
     def _is_news(self, known: Look | None, stamp: Stamp) -> bool:
         if known is None or known.stamp != stamp:
             return True
+        if known.pixels and not known.picture:
+            return True  # an older version looked at it
         return known.rejected.startswith(UNREADABLE) or self._terms.may_change(known)
 
     def _end_if_left(self) -> None:
@@ -393,12 +416,22 @@ class Planner:
                 catalog.forget(tx, self.photo_root, gone)
 
 
+def _is_as_before(now: Look, before: Look | None) -> bool:
+    return before is not None and now == dataclasses.replace(before, key=now.key)
+
+
 def _request(settings: Settings) -> str:
     """Return what an order to pay again is about: which photos, on what. How many at once or for how much is not it."""
     named = ("photos", "output", "backgrounds", "background_map", "plan")
     told = ("include", "exclude", "files_from", "max_depth", "background_policy", "on_mismatch")
     paths = {name: os.path.realpath(path) if (path := getattr(settings, name)) else None for name in named}
     return json.dumps(paths | {name: getattr(settings, name) for name in told}, sort_keys=True)
+
+
+def some_of(texts: Sequence[str], most: int = 5) -> list[str]:
+    """Return the first of many sentences, and how many more there are."""
+    more = len(texts) - most
+    return [*texts[:most], *([f"... and {more} more"] if more > 0 else [])]
 
 
 def chunks(values: Sequence[T], size: int) -> Iterator[Sequence[T]]:
@@ -426,7 +459,9 @@ def _names_from(source: str, *, null: bool) -> Iterable[str]:
         data = sys.stdin.buffer.read() if source == "-" else Path(source).read_bytes()
     except OSError as error:
         raise ConfigError(f"files_from: {source}: {error.strerror or error}") from error
-    data = data if null else data.removeprefix(b"\xef\xbb\xbf")
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):  # as some editors save a list
+        data = os.fsencode(data.decode("utf-16", "replace"))
+    data = data if null else data.removeprefix(codecs.BOM_UTF8)
     ending = b"\0" if null else b"\n"
     return [os.fsdecode(name.removesuffix(b"\r")) for name in data.split(ending) if name.strip()]
 

@@ -44,6 +44,7 @@ SCAN: Final = (
     "background_map",
     "on_mismatch",
     "first_page",
+    "allow_blank",
     "portable_names",
     "force",
     "again",

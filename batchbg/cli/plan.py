@@ -14,11 +14,12 @@ from batchbg.cli.options import COMMON, RESULTS, SCAN, Sectioned, settings_keys,
 from batchbg.cli.progress import Progress
 from batchbg.errors import ConfigError, ExitCode
 from batchbg.folder_plan import Line
+from batchbg.ledger import identity
 from batchbg.ledger.engine import Ledger
 from batchbg.ledger.outlook import Outlook, outlook
 from batchbg.ledger.snapshot import open_snapshot
 from batchbg.planfile import write_entry
-from batchbg.planner import Planner, Tally
+from batchbg.planner import Planner, Tally, some_of
 from batchbg.settings import Settings
 
 
@@ -49,7 +50,7 @@ def command(ctx: click.Context, settings: Settings, save: Path | None) -> None:
 
 
 def show_plan(settings: Settings, save: Path | None = None) -> ExitCode:
-    """Print the plan; 3 where a photo is rejected that no run has told of yet.
+    """Print the plan; 3 where a photo is rejected that no run has told of yet, or where something matches nothing.
 
     Raises:
         ConfigError: no folder of photos is named.
@@ -63,7 +64,7 @@ def show_plan(settings: Settings, save: Path | None = None) -> ExitCode:
         for text in _lines(tally, found, settings):
             output.tell(text)
     rejects = tally.rejected if settings.strict else tally.newly_rejected
-    return ExitCode.INCOMPLETE if rejects else ExitCode.OK
+    return ExitCode.INCOMPLETE if rejects or tally.unmatched else ExitCode.OK
 
 
 def _plan(settings: Settings, save: Path | None) -> tuple[Tally, Outlook]:
@@ -87,12 +88,15 @@ def _plan(settings: Settings, save: Path | None) -> tuple[Tally, Outlook]:
                 output.note(text, settings) if settings.json else output.tell_above_bar(text)
             if file and line.entry:
                 write_entry(file, line.entry)
+        for text in some_of(planner.tally.unmatched):
+            output.note(text, settings)
         return planner.tally, _outlook(ledger, settings)
 
 
 def _outlook(ledger: Ledger, settings: Settings) -> Outlook:
     with ledger.reading() as connection:
-        return outlook(connection, "plan", settings.caps, settings.base_url, settings.zone)
+        zone = identity.zone_in(connection, settings.zone)
+        return outlook(connection, "plan", settings.caps, settings.base_url, zone)
 
 
 def _open(stack: contextlib.ExitStack, path: Path) -> IO[str]:

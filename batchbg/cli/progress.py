@@ -51,8 +51,8 @@ class Progress(Reporter):
             note("  ".join(part for part in parts if part), self._settings)
 
     def ledger_made(self, path: str) -> None:
-        """Say that a ledger was made, and where: the next run has to find it."""
-        note(f"new ledger: {path}", self._settings)
+        """Say that a ledger was made, and where, with -q too: one made by mistake knows of nothing that is paid."""
+        say(f"new ledger: {path}")
 
     def looked(self, number: int) -> None:
         """Show how the scan goes, on a terminal."""

@@ -4,9 +4,10 @@ import contextlib
 import io
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
+from typing import IO, Any, Final
 
-from PIL import Image, ImageCms, ImageOps
+import pillow_heif
+from PIL import Image, ImageChops, ImageCms, ImageMath, ImageOps
 
 from batchbg.core.model import Size
 from batchbg.disk import room
@@ -97,8 +98,13 @@ def _opened(path: Path, *, small: bool = False) -> Iterator[Image.Image]:
         PhotoChanged: it can no longer be read.
     """
     try:
-        with open_picture(path) as opened:
-            need = room.decoding(opened) + 2 * 4 * opened.width * opened.height * (not small)
+        with path.open("rb") as file, open_picture(file) as opened:
+            turned = orientation_of(opened) != 1
+            need = room.decoding(opened) if small else room.copying(opened, turned=turned)
+            if small and need > room.MOST_BYTES and opened.format == "HEIF":
+                room.ask(room.decoding(opened, reduced=True))
+                yield _by_rows(file, opened)
+                return
             if need > room.MOST_BYTES:
                 raise PhotoChanged(f"{path.name} takes too much memory to decode; save it smaller")
             room.ask(need)
@@ -111,16 +117,41 @@ def _opened(path: Path, *, small: bool = False) -> Iterator[Image.Image]:
         raise PhotoChanged(f"{path.name} can no longer be read: {error}") from error
 
 
+_SMALLER: Final = 8
+"""How many times smaller a large HEIC is made, row by row, before it is copied."""
+
+
+def _by_rows(file: IO[bytes], opened: Image.Image) -> Image.Image:
+    """Return an eighth of a HEIC of which a copy at full size would not fit."""
+    heif: Any = pillow_heif.open_heif(file, convert_hdr_to_8bit=True, remove_stride=False)
+    rows = memoryview(heif.data)
+    (width, height), stride = heif.size, int(heif.stride)
+    small = Image.new(heif.mode, (-(-width // _SMALLER), -(-height // _SMALLER)))
+    small.format = opened.format
+    small.info = opened.info
+    band = 16 * _SMALLER
+    for top in range(0, height, band):
+        some = min(band, height - top)
+        part = bytes(rows[top * stride : (top + some) * stride])
+        strip = Image.frombuffer(heif.mode, (width, some), part, "raw", heif.mode, stride, 1)
+        small.paste(strip.reduce(_SMALLER), (0, top // _SMALLER))
+    return small
+
+
 def to_srgb(picture: Image.Image) -> Image.Image:
-    """Return a picture as sRGB with 8 bits a channel, RGB or with its alpha RGBA."""
+    """Return a picture as sRGB with 8 bits a channel, RGB or with its alpha RGBA; it may be the picture itself."""
     profile = picture.info.get("icc_profile")
+    described = bool(picture.info.get("described"))
     picture.load()
+    alpha = None
     if picture.mode.startswith(("I", "F")):
+        alpha = _level_alpha(picture)
         picture = _to_8_bit(picture)
-    shown = picture.convert("RGBA") if picture.has_transparency_data else None
-    alpha = shown.getchannel("A") if shown else None
-    if picture.mode not in ("RGB", "CMYK", "L", "LAB"):
-        picture = (shown or picture).convert("RGB")
+    shown = picture.convert("RGBA") if picture.mode != "RGBA" and picture.has_transparency_data else picture
+    if shown.mode == "RGBA":
+        alpha = shown.getchannel("A")
+    if picture.mode not in ("RGB", "CMYK", "L", "LAB") or (described and picture.mode == "L"):
+        picture = shown.convert("RGB")
     picture = _through_profile(picture, profile)
     if alpha is not None:
         picture.putalpha(alpha)
@@ -132,12 +163,23 @@ def _through_profile(picture: Image.Image, profile: bytes | None) -> Image.Image
     if profile:
         try:
             source = ImageCms.getOpenProfile(io.BytesIO(profile))
-            converted = ImageCms.profileToProfile(picture, source, _SRGB, outputMode="RGB")
+            in_place = picture.mode == "RGB"  # a large picture is not held twice
+            converted = ImageCms.profileToProfile(picture, source, _SRGB, outputMode="RGB", inPlace=in_place)
         except (ImageCms.PyCMSError, OSError, ValueError):
-            converted = None
-        if converted is not None:
-            return converted
-    return picture.convert("RGB")
+            pass
+        else:
+            return converted or picture
+    return picture if picture.mode == "RGB" else picture.convert("RGB")
+
+
+def _level_alpha(picture: Image.Image) -> Image.Image | None:
+    """Return the alpha of a 16-bit grey picture of which one level is transparent, or None."""
+    level = picture.info.get("transparency")
+    if not isinstance(level, int) or not picture.mode.startswith("I"):
+        return None
+    exact = picture.convert("I")
+    alpha: Image.Image = ImageMath.lambda_eval(lambda on: on["convert"]((on["exact"] != level) * 255, "L"), exact=exact)
+    return alpha
 
 
 def _to_8_bit(picture: Image.Image) -> Image.Image:
@@ -148,7 +190,7 @@ def _to_8_bit(picture: Image.Image) -> Image.Image:
     white = 65535.0 if picture.mode.startswith("I;16") else next((top for top in _WHITES if high <= top), high)
     grey = exact.point(lambda value: value * (255 / white) + 0.5).convert("L")
     grey.info.pop("transparency", None)  # a level of the old scale
-    return grey
+    return ImageChops.invert(grey) if picture.info.get("white_is_zero") else grey
 
 
 _WHITES: Final = (1.0, 255.0, 65535.0)

@@ -1,15 +1,16 @@
 """Walking a folder of photos: which files are there, which are junk. No file is opened here."""
 
 import dataclasses
-import fnmatch
 import functools
 import os
+import re
 import stat
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
 from batchbg.core.model import Stamp
+from batchbg.disk.patterns import Patterns
 from batchbg.errors import ConfigError
 
 JUNK: Final = frozenset(
@@ -22,29 +23,68 @@ JUNK: Final = frozenset(
         "$recycle.bin",
         "system volume information",
         "lost+found",
+        "#recycle",
+        "@recycle",
+        "recycler",
+        "recycled",
+        "trash",
+        "network trash folder",
+        "temporary items",
+        "#snapshot",
+        "~snapshot",
+        "@recently-snapshot",
+        "lost.dir",
     }
 )
 """What systems leave in folders, casefolded; everything that begins with a dot is skipped as well."""
 
+LEFTOVER: Final = re.compile(
+    r"(~|_original|\.(bak|thm|part|partial|crdownload|download|opdownload|filepart|aria2|tmp|lrdata))$", re.IGNORECASE
+)
+"""Ends names of older versions, thumbnails and downloads that are not whole yet, and of folders of previews."""
 
-@dataclasses.dataclass(frozen=True, slots=True)
+LIBRARIES: Final = (".photoslibrary", ".photolibrary", ".migratedphotolibrary", ".aplibrary")
+ORIGINALS: Final = frozenset({"originals", "masters"})
+"""Folders in a library of photos that hold them; in the others are copies that its program made."""
+
+
 class Rules:
-    """Which files of a folder count; patterns match the path below the root, with "/" between folders."""
+    """Which files of a folder count, by patterns as gitignore has them.
 
-    include: tuple[str, ...] = ()
-    exclude: tuple[str, ...] = ()
-    max_depth: int | None = None
+    Attributes:
+        max_depth: folders to descend, None for all.
+    """
+
+    def __init__(self, include: Sequence[str] = (), exclude: Sequence[str] = (), max_depth: int | None = None) -> None:
+        """Take only what ``include`` matches, where it is not empty, and nothing that ``exclude`` matches.
+
+        Raises:
+            ConfigError: one of them is no pattern.
+        """
+        self._include = _patterns("include", include)
+        self._exclude = _patterns("exclude", exclude)
+        self.max_depth = max_depth
+
+    def __bool__(self) -> bool:
+        return bool(self._include or self._exclude)
 
     def wants(self, path: str) -> bool:
-        """Tell whether a file passes the patterns; one without "/" matches the bare file name in any folder."""
-        if self.include and not any(_matches(path, pattern) for pattern in self.include):
-            return False
-        return not any(_matches(path, pattern) for pattern in self.exclude)
+        """Return whether a file passes the patterns."""
+        is_excluded = self._exclude.match(path)
+        return (not self._include or self._include.match(path)) and not is_excluded
+
+    @property
+    def unused(self) -> list[str]:
+        """A sentence for each pattern that has matched no file."""
+        named = (("include", self._include), ("exclude", self._exclude))
+        return [f"{name}: {pattern!r} matches no file" for name, these in named for pattern in these.unused]
 
 
-def _matches(path: str, pattern: str) -> bool:
-    name = path if "/" in pattern else path.rpartition("/")[2]
-    return fnmatch.fnmatchcase(name, pattern.removeprefix("/"))
+def _patterns(name: str, texts: Sequence[str]) -> Patterns:
+    try:
+        return Patterns(texts)
+    except ValueError as error:
+        raise ConfigError(f"{name}: {error}") from error
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -166,16 +206,18 @@ class _Tree:
         files: dict[str, Stamp] = {}
         subfolders: list[str] = []
         ignored = 0
-        is_filtered = bool(self._rules.include or self._rules.exclude)
+        is_filtered = bool(self._rules)
+        is_library = (folder or self.root).casefold().endswith(LIBRARIES)
         try:
             # Entries are not kept for sorting: each holds on to all that the system told of it.
             with os.scandir(os.path.join(self.root, folder)) as entries:  # noqa: PTH118
                 for entry in entries:
                     name = entry.name
-                    if (name[0] == "." or name.casefold() in JUNK) and name not in named:
+                    if (name[0] == "." or name.casefold() in JUNK or LEFTOVER.search(name)) and name not in named:
                         ignored += 1
                     elif entry.is_dir(follow_symlinks=False):
-                        if is_deepest or entry.path in self._shut:
+                        is_copies = is_library and name.casefold() not in ORIGINALS
+                        if is_deepest or is_copies or entry.path in self._shut:
                             ignored += 1
                         else:
                             subfolders.append(name)
@@ -187,7 +229,7 @@ class _Tree:
                         except FileNotFoundError:  # gone since it was listed
                             found = None
                         if found is not None and stat.S_ISREG(found.st_mode):
-                            files[name] = _stamp((found.st_size, found.st_mtime_ns, found.st_ino))
+                            files[name] = _stamp((found.st_size, found.st_mtime_ns & FITS, found.st_ino & FITS))
                         else:
                             ignored += 1
         except OSError as error:
@@ -206,6 +248,9 @@ class _Tree:
             return None
 
 
+FITS: Final = 2**63 - 1
+"""What databases hold of a number: some disks number files past it, and times past the year 2262 are past it too."""
+
 _stamp: Final = functools.partial(tuple.__new__, Stamp)  # what Stamp() does, in a third of the time
 
 
@@ -213,4 +258,4 @@ def stamp_of(found: os.stat_result) -> Stamp | None:
     """Return the stamp of a regular file, or None for anything else."""
     if not stat.S_ISREG(found.st_mode):
         return None
-    return _stamp((found.st_size, found.st_mtime_ns, found.st_ino))
+    return _stamp((found.st_size, found.st_mtime_ns & FITS, found.st_ino & FITS))

@@ -207,7 +207,7 @@ class Submitter:
 
     def _intend(self, tx: Tx, job: Job) -> Job:
         """Reserve in a ledger that is still the one at its path."""
-        self._ledger.check_still_there()
+        self._ledger.check_still_there(job.output_folder)
         return jobs.reserve(tx, job, self._budget)
 
     async def _create(self, job: Job, photo: Asset, background: Asset | None, exchange: Exchange) -> Outcome:
@@ -253,6 +253,7 @@ class Submitter:
 
     async def _keep_id(self, job: Job, project_id: str, price: Price) -> Job:
         """Commit a project id, also onto a disk that is full for a moment: it is worth more than anything else."""
+        self._ledger.projects[job.id] = project_id
         deadline = asyncio.get_running_loop().time() + KEEP_TRYING_S
         while True:
             try:

@@ -142,7 +142,7 @@ class Uploads:
 
     def _source(self, connection: Connection, folder: str, path: str, sha256: str) -> Source:
         look = catalog.look_at(connection, folder, path)
-        if look is None or look.sha256 != sha256 or look.pixels is None:
+        if look is None or sha256 not in look.contents or look.pixels is None:
             raise PhotoChanged(f"{path} has changed since it was paired")
         return Source(self._ledger.absolute(folder) / path, look)
 

@@ -30,8 +30,8 @@ from batchbg.core.model import Treatment
 from batchbg.core.text import cell
 from batchbg.disk.results import PART_PREFIX, PART_SUFFIX, make_folder
 from batchbg.errors import ConfigError, DiskError
-from batchbg.ledger import catalog, credits, runs
-from batchbg.ledger.engine import Connection, Ledger, open_ledger
+from batchbg.ledger import catalog, credits, identity, runs
+from batchbg.ledger.engine import Connection, Ledger, open_to_read
 from batchbg.report import page_thumbs, rows
 from batchbg.report.rows import Picture, Row
 from batchbg.report.summary import Summary, of_ledger
@@ -143,7 +143,7 @@ def write_report(
         target: the page, ending in .html; a folder takes ``report.html``. None: the last run's output folder.
         output: the output folder to use where no run has had one.
         caps: to show what is left.
-        zone: for times; None is the system's.
+        zone: for times, where the ledger is not bound to one; None is the system's.
         price_per_credit: to show money.
         typed: returns the line to type for a command such as "resume", so that it finds this ledger.
 
@@ -151,10 +151,11 @@ def write_report(
         ConfigError: there is no such ledger, or the page may not stand where it was asked for.
         DiskError: it cannot be written.
     """
-    ledger = open_ledger(ledger_url, create=False)
+    ledger = open_to_read(ledger_url)
     try:
         with ledger.reading() as connection:
             page = _place(ledger, connection, target, output)
+            zone = identity.zone_in(connection, zone)
             table = page.with_suffix(".csv")
             _refuse_foreign(table)
             make_folder(page.parent)

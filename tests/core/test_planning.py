@@ -48,7 +48,7 @@ def slot(wanted: str | None = None, saved: str | None = None, content: str | Non
 
 def facts(*jobs: KnownJob, **more: Any) -> Facts:
     values: dict[str, Any] = {
-        "sha256": "photo",
+        "contents": ("photo",),
         "background_sha256": "bg",
         "slot": None,
         "here": (),
@@ -333,7 +333,7 @@ def test_no_decision_pays_for_a_key_that_is_not_settled(known):
         unsettled = [one for one in same_key if one.state in (*UNDER_WAY, S.UNRESOLVED)]
         assert not unsettled
         assert all(one.generation != found.generation for one in same_key if one.id not in found.drop)
-        assert known.force or known.slot is None or known.slot.saved_photo_sha256 != known.sha256
+        assert known.force or known.slot is None or known.slot.saved_photo_sha256 not in known.contents
         assert known.force or not known.taken or found.drop
         assert found.replace is known.force
 
