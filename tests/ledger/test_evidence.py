@@ -1,5 +1,6 @@
 """What the balance proves of a create that a gateway answered for, and what odd prices leave behind."""
 
+import dataclasses
 import itertools
 import time
 
@@ -8,12 +9,12 @@ import pytest
 from batchbg.core.lifecycle import JobState
 from batchbg.core.model import Job
 from batchbg.core.price import Price, Verdict
-from batchbg.errors import ConfigError, EarlierCapReached
+from batchbg.errors import ConfigError, EarlierCapReached, StaleJobError
 from batchbg.ledger import credits, jobs, prices, runs
 from batchbg.ledger.engine import Ledger
 from batchbg.mend import retry
 
-from .support import ACCOUNT, budget, disagreements, job_of, planned, rendering, submitting, total
+from .support import ACCOUNT, budget, disagreements, job_of, plan_one, planned, rendering, submitting, total
 
 
 @pytest.fixture(autouse=True)
@@ -301,3 +302,41 @@ def test_the_budgets_of_earlier_runs_are_those_of_this_run_s_jobs(ledger):
         assert jobs.earlier_budgets(tx.connection, now.id, own) == []
         jobs.take_up(tx, waiting.id)
         assert jobs.earlier_budgets(tx.connection, now.id, own) == [budget(begun.id, run=50)]
+
+
+# One job among others
+
+
+def test_only_the_job_that_is_meant_is_dropped_and_only_as_it_was_seen(ledger):
+    """Another planned one stays; one that has come back since is not the one that was judged."""
+    first, second = planned(ledger, "a.jpg", "b.jpg")
+    with ledger.transaction("run") as tx:
+        jobs.drop(tx, first, "gone")
+    assert stored(ledger, second) == second
+    back = move(ledger, jobs.not_created, move(ledger, jobs.reserve, second, budget()), "429")
+    with pytest.raises(StaleJobError), ledger.transaction("run") as tx:
+        jobs.drop(tx, second, "gone")
+    assert stored(ledger, back) == back
+
+
+def test_the_same_photo_on_another_background_is_another_key(ledger):
+    """One in doubt bars its own key alone."""
+    move(ledger, jobs.lost, submitting(ledger, "a.jpg"), "timeout")
+    with ledger.transaction("run") as tx:
+        other = job_of(tx.connection, plan_one(tx, "b.jpg", content="a.jpg", background="ab" * 32))
+    assert move(ledger, jobs.reserve, other, budget()).state is JobState.SUBMITTING
+
+
+def test_projects_are_told_apart_by_account(ledger):
+    """Two accounts may number theirs alike."""
+    rendering(ledger, "a.jpg")
+    (job,) = planned(ledger, "b.jpg")
+    theirs = move(ledger, jobs.reserve, job, dataclasses.replace(budget(), account="another"))
+    assert move(ledger, jobs.created, theirs, "project-a.jpg", Price(5)).state is JobState.RENDERING
+
+
+def test_what_was_given_back_in_full_is_not_asked_after(ledger):
+    """There is nothing to come."""
+    move(ledger, jobs.ended, rendering(ledger), JobState.FAILED, "x", Price(0))
+    with ledger.reading() as connection:
+        assert not list(jobs.charged_in_vain(connection, 0.0))
