@@ -65,6 +65,8 @@ def retry(tx: Tx, ids: Sequence[str], *, pay_again: bool) -> Retried:
     """
     planned, asked, left = [], [], []
     for job in pick(tx.connection, ids, ENDED_BADLY):
+        if pay_again and job.credits != job.charged:
+            raise ConfigError(f"job {job.id} has told an odd price; say first what it is: {prices.HOW_TO_JUDGE}")
         if pay_again or not may_be_had(job):
             jobs.reopen(tx, job, JobState.PLANNED, "retry, paid again" if job.credits else "retry")
             planned.append(job.id)

@@ -245,10 +245,11 @@ class Submitter:
         log.warning(
             "%s: %s; no create leaves for %.0f s, then the balance is looked at", job.photo_path, reason, pause_s
         )
-        against = await self._evidence.against(job, pause_s)
-        if against:
-            return await self._writer.do(jobs.lost, job, f"{reason}, and {against}")
-        return await self._writer.do(jobs.not_created, job, f"{reason}; the balance is as it was")
+        async with self._gate.shut():
+            against = await self._evidence.against(job, pause_s)
+            if against:
+                return await self._writer.do(jobs.lost, job, f"{reason}, and {against}")
+            return await self._writer.do(jobs.not_created, job, f"{reason}; the balance is as it was")
 
     async def _keep_id(self, job: Job, project_id: str, price: Price) -> Job:
         """Commit a project id, also onto a disk that is full for a moment: it is worth more than anything else."""
