@@ -25,6 +25,7 @@ from batchbg.core.budget import Caps
 from batchbg.core.model import MAX_UPLOAD_BYTES
 from batchbg.core.naming import SUFFIXES
 from batchbg.core.pairing import Tolerance
+from batchbg.disk.files import read_bytes
 from batchbg.errors import ConfigError
 from batchbg.key_file import read_key
 from batchbg.trust import is_own, own_folder, read_regular, trusts, was_trusted
@@ -632,8 +633,8 @@ def _content(path: Path, *, is_named: bool) -> bytes | None:
         ConfigError: it cannot be read.
     """
     try:
-        # What somebody names may be a pipe; what just lies there is not waited for.
-        return path.read_bytes() if is_named else read_regular(path, CONFIG_BYTES)[0]
+        # Neither waits for a pipe, into which nobody may ever write.
+        return read_bytes(path) if is_named else read_regular(path, CONFIG_BYTES)[0]
     except FileNotFoundError:
         if is_named:
             raise ConfigError(f"{path}: no such file; `batchbg init` writes one") from None

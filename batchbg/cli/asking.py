@@ -25,9 +25,9 @@ async def confirmed(question: str) -> bool:
 async def _line() -> str:
     """Return the next line of the terminal, "" at its end."""
     loop = asyncio.get_running_loop()
-    descriptor = sys.stdin.fileno()
     ready = asyncio.Event()
     try:
+        descriptor = sys.stdin.fileno()
         loop.add_reader(descriptor, ready.set)
     except (NotImplementedError, OSError):  # Windows, or a stdin that cannot be waited for
         return await asyncio.to_thread(sys.stdin.readline)

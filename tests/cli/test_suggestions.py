@@ -213,7 +213,11 @@ def answers(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         asked.append(text)
         return False
 
+    async def not_now(text: str) -> bool:
+        return no(text)
+
     monkeypatch.setattr(click, "confirm", no)
+    monkeypatch.setattr("batchbg.cli.asking.confirmed", not_now)
     return asked
 
 

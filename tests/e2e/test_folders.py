@@ -229,7 +229,7 @@ def test_missing_results_are_told_by_a_run(shop: Shop):
         (shop.output / name).unlink()
     result = shop.run()
     assert result.code == 0
-    assert "2 results are no longer on disk: `batchbg rescue`" in result.err
+    assert "2 results are no longer on disk: `batchbg rescue " in result.err
     assert shop.do("rescue").code == 0
     assert "rescue" not in shop.run().err
     assert len(shop.creates()) == 3
