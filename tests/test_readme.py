@@ -34,6 +34,7 @@ EXECUTED: Final[dict[str, tuple[tuple[str, int], ...]]] = {
     "batchbg init shop": (("batchbg init shop", 0),),
     "batchbg init shop --cron": (("batchbg init shop --cron", 0),),
     "batchbg init shop --systemd": (("batchbg init shop --systemd", 0),),
+    "batchbg trust": (("batchbg trust shop/config.toml", 0),),
     "batchbg plan": (("batchbg plan photos", 0),),
     "batchbg plan photos -b backgrounds -v": (("batchbg plan photos -b backgrounds -v", 0),),
     "batchbg plan photos -b backgrounds --save plan.jsonl": (
