@@ -3,6 +3,7 @@
 import csv
 import dataclasses
 import fnmatch
+import io
 import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Final, Protocol
 
 from batchbg.core.model import NO_BACKGROUND, Size, Treatment
 from batchbg.core.pairing import Choice, Pairing
+from batchbg.disk.files import read_text
 from batchbg.errors import ConfigError
 from batchbg.settings import suggestion
 
@@ -37,6 +39,11 @@ class Chooser(Protocol):
 
     by_size: bool
 
+    @property
+    def unused(self) -> list[str]:
+        """A sentence for each rule that no photo has gone by."""
+        ...
+
     def choose(self, path: str, pixels: Size, sha256: str) -> Chosen | str:
         """Return what is chosen for the photo at ``path``, or the reason why it is left out."""
         ...
@@ -46,6 +53,7 @@ class Transparent:
     """Without backgrounds every result is transparent."""
 
     by_size = True
+    unused: Final[list[str]] = []
 
     def choose(self, path: str, pixels: Size, sha256: str) -> Chosen | str:
         """Return no background."""
@@ -58,6 +66,7 @@ class MapRule:
 
     pattern: str
     background: str
+    line: int = dataclasses.field(default=0, compare=False)
 
 
 class BackgroundMap:
@@ -72,6 +81,7 @@ class BackgroundMap:
         self._by_path: dict[str, int] = {}
         self._by_name: dict[str, int] = {}
         self._patterns: list[tuple[int, bool, Callable[[str], object]]] = []
+        self._unused = set(range(len(rules)))
         for number, rule in enumerate(rules):
             pattern, is_path = rule.pattern.removeprefix("/"), "/" in rule.pattern
             if _WILD.isdisjoint(pattern):
@@ -93,7 +103,13 @@ class BackgroundMap:
             if matches(path if is_path else name):
                 first = number
                 break
+        self._unused.discard(first)
         return self._rules[first] if first < none else None
+
+    @property
+    def unused(self) -> list[MapRule]:
+        """Rules that hold for no photo asked about so far."""
+        return [self._rules[number] for number in sorted(self._unused)]
 
 
 _WILD: Final = frozenset("*?[")
@@ -107,6 +123,14 @@ class ByPairing:
         self._on_mismatch = on_mismatch
         self._map = BackgroundMap(rules)
         self.by_size = pairing.by_size and not rules
+
+    @property
+    def unused(self) -> list[str]:
+        """A sentence for each line of the map that no photo has gone by."""
+        return [
+            f"background_map, line {rule.line}: {rule.pattern!r} matches no photo, or only such that an earlier line has"
+            for rule in self._map.unused
+        ]
 
     def choose(self, path: str, pixels: Size, sha256: str) -> Chosen | str:
         """Return the choice, made to fit where it is not similar enough."""
@@ -138,13 +162,13 @@ def read_map(file: Path, backgrounds: Mapping[str, object]) -> list[MapRule]:
     """
     rules = []
     try:
-        with file.open(encoding="utf-8-sig", newline="") as lines:
-            reader = csv.reader(lines, strict=True)
-            for row in reader:
-                cells = [cell.strip() for cell in row]
-                if not any(cells) or cells[0].startswith("#") or cells[:2] == ["photo", "background"]:
-                    continue
-                rules.append(_rule(cells, f"{file}, line {reader.line_num}", backgrounds))
+        reader = csv.reader(io.StringIO(read_text(file, "utf-8-sig"), newline=""), strict=True)
+        for row in reader:
+            cells = [cell.strip() for cell in row]
+            if not any(cells) or cells[0].startswith("#") or cells[:2] == ["photo", "background"]:
+                continue
+            rule = _rule(cells, f"{file}, line {reader.line_num}", backgrounds)
+            rules.append(dataclasses.replace(rule, line=reader.line_num))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise ConfigError(f"background_map: {file}: {getattr(error, 'strerror', None) or error}") from error
     return rules

@@ -21,8 +21,8 @@ from batchbg.core.lifecycle import FINAL, JobState
 from batchbg.core.model import PRICE_CREDITS
 from batchbg.disk.results import try_out
 from batchbg.errors import ApiError, BatchbgError, ConfigError, ExitCode, LedgerBusy
-from batchbg.ledger import integrity
-from batchbg.ledger.engine import HEAD, exists, held, open_ledger, sqlite_path
+from batchbg.ledger import identity, integrity
+from batchbg.ledger.engine import HEAD, exists, held, open_to_read, sqlite_path
 from batchbg.ledger.place import file_system
 from batchbg.settings import Settings, api_key, own_config_file
 
@@ -138,7 +138,7 @@ def _needed(settings: Settings) -> int:
     if not exists(settings.ledger):
         return RESULT_BYTES_PER_BYTE * _bytes_below(settings.photos) if settings.photos else 0
     try:
-        ledger = open_ledger(settings.ledger, create=False)
+        ledger = open_to_read(settings.ledger)
     except BatchbgError:
         return 0  # which the ledger's own check tells
     with ledger.reading() as connection:
@@ -162,13 +162,15 @@ def _ledger(settings: Settings) -> Iterator[Finding]:
         if not exists(settings.ledger):
             yield Finding("ledger", "ok", f"{path} will be made by the first run{_on(path)}")
             return
-        ledger = open_ledger(settings.ledger, create=False)
+        ledger = open_to_read(settings.ledger)
     except BatchbgError as error:
         yield Finding("ledger", "fail", str(error), "name another with --ledger, or see the message")
         return
+    late, zone = "", None
     try:
         with ledger.reading() as connection:
             wrong = integrity.damage(connection)
+            late, zone = identity.told_if_ahead(connection), identity.zone_of(connection)
     except BatchbgError as error:
         wrong = [str(error)]
     finally:
@@ -177,6 +179,13 @@ def _ledger(settings: Settings) -> Iterator[Finding]:
         yield Finding("ledger", "fail", line, "keep a copy of it; `batchbg ledger check` shows what does not add up")
     if not wrong:
         yield Finding("ledger", "ok", f"{path}, schema {HEAD}{_on(path)}: whole, and adds up")
+    if late:
+        yield Finding("clock", "warn", late, "timedatectl set-ntp true, then `batchbg ledger clock --reset`")
+    if zone and settings.timezone and zone != settings.timezone:
+        text = f"it says {settings.timezone}, and the ledger's days are those of {zone} since it was made"
+        yield Finding(
+            "timezone", "fail", text, f"take the setting back, or `batchbg ledger timezone {settings.timezone}`"
+        )
     try:
         with held(settings.ledger, "doctor"):
             pass

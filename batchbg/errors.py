@@ -6,6 +6,7 @@
         LedgerBusy           11   another run holds it
         StaleJobError             another worker moved this job first
       DiskError               5   an output or photo folder cannot be used now (full, read-only, gone)
+      OutputRefused         3   one result's path cannot be written: its job only
       ApiError                    the API's answer, or the want of one; each says what the caller may do
         AccountRefused        7   key rejected, no credits, plan refuses: no further create
         AccountUnreadable     7   the key may not ask for the account, whatever else it may
@@ -76,6 +77,12 @@ class DiskError(BatchbgError):
     """A folder of ours cannot be used now: full, read-only, no longer there."""
 
     exit_code = ExitCode.TEMPORARY
+
+
+class OutputRefused(BatchbgError):
+    """One result's path cannot be written: the disk does not take its name, its folder is read-only or none."""
+
+    exit_code = ExitCode.INCOMPLETE
 
 
 class ApiError(BatchbgError):

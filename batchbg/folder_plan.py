@@ -5,6 +5,7 @@ import functools
 import os
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 
 import pathvalidate
 
@@ -13,7 +14,7 @@ from batchbg.core.lifecycle import JobState
 from batchbg.core.model import NO_BACKGROUND, KnownJob, Look, Size, Slot, Treatment, new_id
 from batchbg.core.naming import SUFFIXES, output_names, promised_names
 from batchbg.core.pairing import Misfit
-from batchbg.core.planning import DONE_BEFORE, Action, Decision, Facts, decide
+from batchbg.core.planning import A_RESULT, DONE_BEFORE, UNSAVABLE, Action, Decision, Facts, decide
 from batchbg.disk.convert import too_large
 from batchbg.disk.scan import Listing
 from batchbg.ledger import catalog, jobs, plans
@@ -86,7 +87,7 @@ def name_outputs(
     A name that a saved plan gives stands where it is still free.
     """
     make_valid = _portable if settings.portable_names else str
-    folder = "/".join(make_valid(part) for part in listing.folder.split("/")) if listing.folder else ""
+    folder = portable_path(listing.folder) if settings.portable_names else listing.folder
     plans.adopt_moved(tx, roots.output_root, roots.photo_root, listing.folder)
     mine = plans.names_of(tx.connection, roots.output_root, roots.photo_root, listing.folder)
     if all(path in mine for path in photos):
@@ -103,6 +104,43 @@ def name_outputs(
     return {path: mine.get(path) or _join(folder, names[_name_of(path)]) for path in photos}
 
 
+def rename_unsaved(
+    tx: Tx, roots: Roots, listing: Listing, names: Mapping[str, str], photos: Sequence[str], settings: Settings
+) -> dict[str, str]:
+    """Give portable names to results of these photos that have none yet; return all names.
+
+    What is paid for and could not be saved under the old name is asked for again, what was never created is planned.
+    """
+    slots = catalog.slots_of(tx.connection, roots.output_root, roots.photo_root, photos)
+    unsaved = [path for path in photos if path not in slots or slots[path].saved_sha256 is None]
+    kept = {path: name for path, name in names.items() if path not in unsaved}
+    folder = portable_path(listing.folder)
+    own = set(names.values())
+    taken = [_name_of(path) for path in plans.paths_in(tx.connection, roots.output_root, folder) if path not in own]
+    taken += [*listing.subfolders, *(_name_of(name) for name in kept.values())]
+    new = output_names(
+        listing.folder, [_name_of(path) for path in unsaved], {}, taken, _portable, SUFFIXES[settings.format]
+    )
+    renamed = {path: _join(folder, new[_name_of(path)]) for path in unsaved}
+    for path, slot in slots.items():
+        if path in renamed:
+            catalog.rename(tx, slot, renamed[path])
+            _reopen(tx, slot)
+    return kept | renamed
+
+
+def _reopen(tx: Tx, slot: Slot) -> None:
+    job = jobs.get(tx.connection, slot.wanted_job) if slot.wanted_job else None
+    if job is None or job.state is not JobState.FAILED or not job.error.startswith(UNSAVABLE):
+        return
+    jobs.reopen(tx, job, JobState.RENDERING if job.project_id else JobState.PLANNED, "its result has another name now")
+
+
+def portable_path(path: str) -> str:
+    """Return a path below the output folder as Windows takes it."""
+    return "/".join(_portable(part) for part in path.split("/")) if path else ""
+
+
 class FolderPlan:
     """The plan of some photos of one folder, decided and written in one transaction."""
 
@@ -114,6 +152,8 @@ class FolderPlan:
         looks: dict[str, Look],
         chooser: Chooser,
         settings: Settings,
+        refused: Mapping[str, str] = MappingProxyType({}),
+        results: Collection[str] = (),
     ) -> None:
         """Read everything that is known of the photos.
 
@@ -124,18 +164,22 @@ class FolderPlan:
             looks: what was seen in the photos, all of which can be sent.
             chooser: of backgrounds.
             settings: of the run.
+            refused: why results could not be saved, by photo path; "" where they could.
+            results: contents of results, which are no photos wherever they lie.
         """
         self._tx = tx
         self._roots = roots
         self._looks = looks
         self._chooser = chooser
         self._force = settings.force
-        contents = {seen.sha256 for seen in looks.values()}
+        contents = {content for seen in looks.values() for content in seen.contents}
         self._here = catalog.slots_by_content(tx.connection, roots.output_root, contents)
         self._jobs = catalog.jobs_by_content(tx.connection, contents)
         self._owned = catalog.slots_of(tx.connection, roots.output_root, roots.photo_root, list(looks))
         self._planned = catalog.planned_for_slots(tx.connection, [slot.id for slot in self._owned.values()])
         self._names = names
+        self._refused = refused
+        self._results = results
         # What is to be written: photos whose slots are to be opened, jobs, and whose results belong where.
         self._to_open: dict[str, str] = {}
         self._new: list[tuple[str, str, NewJob]] = []
@@ -180,13 +224,15 @@ class FolderPlan:
         chosen = self._chooser.choose(path, seen.pixels, seen.sha256)
         slot = self._owned.get(path)
         output = self._names[path]
-        known = self._jobs.get(seen.sha256, [])
+        known = self._known(seen)
+        if not known and seen.sha256 in self._results:
+            return Line(path, "skip", detail=A_RESULT, pixels=seen.pixels)
         decision = decide(
             Facts(
-                sha256=seen.sha256,
+                contents=seen.contents,
                 background_sha256=background_of(chosen),
                 slot=slot,
-                here=self._here.get(seen.sha256, ()),
+                here=[slot for content in seen.contents for slot in self._here.get(content, ())],
                 jobs=known,
                 planned_for_slot=self._planned.get(slot.id, "") if slot else "",
                 taken=(slot is None or slot.saved_job is None) and self._is_there(output),
@@ -202,6 +248,9 @@ class FolderPlan:
             decision = dataclasses.replace(decision, action=Action.SKIP, reason=why_not)
         for job_id in decision.drop:
             self._drop(job_id)
+        unsavable = self._refused.get(path)
+        if unsavable and self._is_to_be_saved(decision, known):
+            return self._reject(path, seen, output, decision, known, unsavable)
         match decision.action:
             case Action.SKIP:
                 return self._skip(path, seen, output, slot, decision, background_of(chosen))
@@ -213,6 +262,27 @@ class FolderPlan:
                 assert isinstance(chosen, Chosen)
                 return self._plan_new(path, seen, output, slot, decision, chosen)
 
+    def _known(self, seen: Look) -> list[KnownJob]:
+        """Return all jobs for a photo's picture, newest generation first."""
+        found = [job for content in seen.contents for job in self._jobs.get(content, ())]
+        return found if len(seen.contents) == 1 else sorted(found, key=lambda job: -job.generation)
+
+    @staticmethod
+    def _is_to_be_saved(decision: Decision, known: Sequence[KnownJob]) -> bool:
+        """Tell whether a result is still to be paid for, or copied; what is paid for is asked for all the same."""
+        if decision.action is Action.TAKE_UP:
+            return any(job.id == decision.job_id and job.state is JobState.PLANNED for job in known)
+        return decision.action in (Action.NEW, Action.COPY)
+
+    def _reject(
+        self, path: str, seen: Look, output: str, decision: Decision, known: list[KnownJob], why_not: str
+    ) -> Line:
+        """Leave out a photo whose result could not be saved; another path of the same content may take over."""
+        if decision.action is Action.TAKE_UP:
+            self._drop(decision.job_id)
+            known[:] = [job for job in known if job.id != decision.job_id]
+        return Line(path, "reject", output=output, detail=why_not, pixels=seen.pixels)
+
     def _drop(self, job_id: str) -> None:
         job = jobs.get(self._tx.connection, job_id)
         if job is not None and job.state is JobState.PLANNED:
@@ -222,7 +292,7 @@ class FolderPlan:
         line = Line(path, "skip", output=output, detail=decision.reason, pixels=seen.pixels)
         if decision.reason != DONE_BEFORE or slot is None:
             return line
-        saved = next((job for job in self._jobs.get(seen.sha256, ()) if job.id == slot.saved_job), None)
+        saved = next((job for job in self._known(seen) if job.id == slot.saved_job), None)
         return dataclasses.replace(
             line,
             other_background=saved is not None and saved.background_sha256 != today,
@@ -268,7 +338,7 @@ class FolderPlan:
         choice = chosen.choice
         found = choice.misfit if choice else Misfit(0, 0, 0)
         new = NewJob(
-            photo_sha256=seen.sha256,
+            photo_sha256=seen.contents[0],
             background_sha256=choice.background.sha256 if choice else NO_BACKGROUND,
             output_id=slot.id if slot else 0,
             background_folder_id=self._roots.background_root if choice else None,
@@ -288,7 +358,7 @@ class FolderPlan:
         self._new.append((path, job_id, new))
         self._remember(path, job_id, new)
         entry = _entry(path, seen, chosen, output)
-        changed = slot is not None and slot.saved_job is not None and slot.saved_photo_sha256 != seen.sha256
+        changed = slot is not None and slot.saved_job is not None and slot.saved_photo_sha256 not in seen.contents
         enlarged = _enlargement(chosen, seen.pixels)
         detail = _explain(chosen, enlarged)
         return Line(path, "new", new.background_path, output, detail, seen.pixels, enlarged, entry, changed)

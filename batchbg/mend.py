@@ -65,6 +65,8 @@ def retry(tx: Tx, ids: Sequence[str], *, pay_again: bool) -> Retried:
     """
     planned, asked, left = [], [], []
     for job in pick(tx.connection, ids, ENDED_BADLY):
+        if pay_again and job.credits != job.charged:
+            raise ConfigError(f"job {job.id} has told an odd price; say first what it is: {prices.HOW_TO_JUDGE}")
         if pay_again or not may_be_had(job):
             jobs.reopen(tx, job, JobState.PLANNED, "retry, paid again" if job.credits else "retry")
             planned.append(job.id)
@@ -147,9 +149,8 @@ def resolve(
             if project_id is not None:
                 if len(picked) != 1:
                     raise ConfigError("--project-id settles one job; name it")
-                project, rehearsal = asyncio.run(_look_up(settings, key, project_id))
-                with ledger.transaction("resolve") as tx:
-                    bind_kind(tx, "sandbox" if rehearsal else "api")
+                bind_kind(ledger, settings)
+                project = asyncio.run(_look_up(settings, key, project_id))
                 _check_project(ledger, picked[0], project_id, project, unnamed=unnamed)
             with ledger.transaction("resolve") as tx:
                 return [_settle(tx, job, project_id, project, charged=charged) for job in picked]
@@ -182,15 +183,14 @@ def _judge(tx: Tx, account: str, verdict: Verdict) -> list[str]:
     return lines
 
 
-async def _look_up(settings: Settings, key: str, project_id: str) -> tuple[Project, bool]:
-    """Return the project, and whether it is the sandbox's."""
+async def _look_up(settings: Settings, key: str, project_id: str) -> Project:
+    """Return the project."""
     limiter = RateLimiter(settings.requests_per_second)
     async with MagicHour(settings.base_url, key, limiter, width=4) as api:
         try:
-            project = await ask_again(lambda: api.project(project_id))
+            return await ask_again(lambda: api.project(project_id))
         except RequestRefused as error:
             raise ConfigError(f"project {project_id} is not to be found: {error}") from error
-        return project, bool(api.rehearsal)
 
 
 def _check_project(ledger: Ledger, job: Job, project_id: str, project: Project, *, unnamed: bool) -> None:
@@ -206,8 +206,8 @@ def _check_project(ledger: Ledger, job: Job, project_id: str, project: Project, 
         )
     if project.name and not job.owns(project.name):
         raise ConfigError(
-            f"project {project_id} is called {project.name!r}, not {job.name!r}: it is another job's, or that of an"
-            " earlier attempt, and is not attached"
+            f"project {project_id} is called {project.name!r}: it is not job {job.id}'s, or that of an earlier attempt,"
+            f" and is not attached; its last create is called {job.name!r}"
         )
     with ledger.reading() as connection:
         other = jobs.by_project(connection, project_id)

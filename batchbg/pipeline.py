@@ -11,8 +11,10 @@ import contextlib
 import dataclasses
 import functools
 import logging
+import os
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from batchbg import log_context
@@ -25,7 +27,9 @@ from batchbg.core.lifecycle import FINAL, PAID, JobState
 from batchbg.core.planning import FAILED_BEFORE
 from batchbg.core.price import Price
 from batchbg.core.standing import Standing
+from batchbg.disk.rehearsal import Rehearsal
 from batchbg.disk.results import try_out
+from batchbg.disk.sweep import sweep
 from batchbg.errors import (
     AccountRefused,
     AccountUnreadable,
@@ -37,15 +41,15 @@ from batchbg.errors import (
     LedgerError,
     PlanLeft,
 )
-from batchbg.ledger import catalog, credits, jobs, orders, plans, runs
-from batchbg.ledger.engine import Ledger, Tx, enter, exists, held, open_ledger
+from batchbg.ledger import catalog, credits, identity, jobs, orders, plans, runs
+from batchbg.ledger.engine import Connection, Ledger, Tx, enter, exists, held, open_ledger, sqlite_path
 from batchbg.ledger.jobs import Budget
 from batchbg.ledger.outlook import Outlook, outlook
 from batchbg.ledger.writer import Writer
-from batchbg.planner import Planner, Tally
+from batchbg.planner import Planner, Tally, some_of
 from batchbg.pool.account import read_account
 from batchbg.pool.coming import Coming
-from batchbg.pool.deliver import Saving, sweep
+from batchbg.pool.deliver import Saving
 from batchbg.pool.drain import Limits, Pool
 from batchbg.pool.refunds import ASKED_FOR_S
 from batchbg.pool.stop import Stop
@@ -59,6 +63,9 @@ log = logging.getLogger(__name__)
 
 ACCOUNT_PATIENCE_S = 5.0
 """Seconds for which the account is asked for at the start; a service without that operation works all the same."""
+
+OFF_S = 3600.0
+"""Seconds by which this machine's clock may differ from the service's before a run says so: days are counted by it."""
 
 TICK_S = 0.5
 """Seconds between two looks of somebody who watches."""
@@ -83,15 +90,17 @@ def run(settings: Settings, key: str, command: str, reporter: Reporter, prepare:
         ConfigError, LedgerError, DiskError: nothing could be begun.
     """
     with held(settings.ledger, command, settings.retry_lock):
-        if not exists(settings.ledger) and not settings.photos:
-            raise ConfigError("there is no ledger yet, so there is nothing to resume; `batchbg run` makes one")
-        made = not exists(settings.ledger)
+        output = Path(os.path.realpath(settings.output)) if settings.photos else None
+        if not exists(settings.ledger):
+            if output is None:
+                raise ConfigError("there is no ledger yet, so there is nothing to resume; `batchbg run` makes one")
+            identity.refuse_new(sqlite_path(settings.ledger), output)
         ledger = open_ledger(settings.ledger)
         try:
-            if made:
+            if ledger.made:
                 reporter.ledger_made(str(ledger.path))
-            ledger.watch()
-            _check_kind(ledger, settings)
+            settings = _in_its_zone(ledger, settings, output)
+            bind_kind(ledger, settings)
             return _Run(settings, key, command, ledger, reporter, prepare).go()
         finally:
             if ledger.is_lost:
@@ -99,50 +108,62 @@ def run(settings: Settings, key: str, command: str, reporter: Reporter, prepare:
             ledger.close()
 
 
-def _tell_projects(ledger: Ledger) -> None:
-    """Print every project of a ledger that was taken away: nobody else knows of them."""
-    log.error("the ledger %s is not the one that this run wrote to; these are its projects:", ledger.path)
-    with contextlib.suppress(LedgerError), ledger.reading() as connection:
-        for job in jobs.in_states(connection, frozenset(JobState)):
-            if job.project_id is not None:
-                log.error("%s: job %s, %s, project id %s", job.photo_path, job.id, job.state, job.project_id)
-
-
-def _check_kind(ledger: Ledger, settings: Settings) -> None:
-    """Refuse a rehearsal on a real ledger before anything else is done, and the reverse.
-
-    A loopback address may be a sandbox that somebody started by hand: which it is, its first answer tells.
-    """
-    with ledger.transaction() as tx:
-        if settings.sandbox:
-            bind_kind(tx, "sandbox")
-        elif catalog.kind(tx.connection) == "sandbox" and not is_loopback(urlsplit(settings.base_url).hostname or ""):
-            bind_kind(tx, "api")
-
-
-def bind_kind(tx: Tx, kind: str) -> None:
-    """Bind a new ledger to "sandbox" or "api" for good.
+def _in_its_zone(ledger: Ledger, settings: Settings, output: Path | None) -> Settings:
+    """Make sure that this is the one ledger of its results; return the settings with the zone of its days.
 
     Raises:
-        ConfigError: it is bound to the other.
+        ConfigError: a copy, an older one, or another's results.
     """
-    known = catalog.kind(tx.connection)
-    if known is None:
-        catalog.settle_kind(tx, kind)
-    elif known != kind:
-        other = {"sandbox": "the sandbox", "api": "the real API"}
-        raise ConfigError(
-            f"this ledger was used with {other[known]} and is refused for {other[kind]}; name another with --ledger"
-        )
+    ledger.watch()
+    for remark in identity.settle(ledger, output, settings.timezone):
+        log.warning("%s", remark)
+    with ledger.reading() as connection:
+        return dataclasses.replace(settings, timezone=identity.zone_of(connection))
+
+
+def _tell_projects(ledger: Ledger) -> None:
+    """Print every project of a ledger that was taken away: nobody else knows of them."""
+    known = dict(ledger.projects)
+    with contextlib.suppress(LedgerError), ledger.reading() as connection:
+        known |= {job.id: job.project_id for job in jobs.in_states(connection, frozenset(JobState)) if job.project_id}
+    log.error("the ledger %s is not the one that this run wrote to; these are its projects:", ledger.path)
+    for job_id, project_id in known.items():
+        log.error("job %s: project id %s", job_id, project_id)
+
+
+def bind_kind(ledger: Ledger, settings: Settings) -> None:
+    """Refuse a rehearsal on a real ledger before anything is sent, and the reverse.
+
+    What a ledger is for is told by the address alone: an answer may say anything.
+
+    Raises:
+        ConfigError: it was used with something else.
+    """
+    if settings.sandbox:
+        identity.bind_kind(ledger, identity.SANDBOX)
+    else:
+        is_here = is_loopback(urlsplit(settings.base_url).hostname or "")
+        identity.bind_kind(ledger, identity.LOCAL if is_here else identity.API)
 
 
 def _replan_rehearsed(tx: Tx) -> None:
-    """Plan again what was rendering in a sandbox that ended with its process: it took the renders and the books."""
+    """Plan again what was rendering in a sandbox that ended with its process: it took the renders and the books.
+
+    Only what went to a sandbox of this tool's own: anything else may be paid for.
+    """
+    since = identity.rehearsed_since(tx.connection)
     for job in list(jobs.in_states(tx.connection, PAID)):
+        if since is None or job.submitted_at is None or job.submitted_at < since:
+            continue
         if job.state is JobState.DOWNLOADING:
             job = jobs.reopen(tx, job, JobState.RENDERING, "its sandbox has ended")
         ended = jobs.ended(tx, job, JobState.FAILED, "its sandbox has ended", Price(0))
         jobs.reopen(tx, ended, JobState.PLANNED, "planned again")
+
+
+def _is_ours(connection: Connection, owner: str) -> bool:
+    """Tell whether this ledger has a job or a run of that id."""
+    return jobs.get(connection, owner) is not None or runs.is_one(connection, owner)
 
 
 class _Run:
@@ -175,6 +196,7 @@ class _Run:
         self._loop: asyncio.AbstractEventLoop | None = None
         with ledger.transaction() as tx:
             self._run = runs.begin(tx, command, settings.base_url, settings.max_credits, spends=not prepare)
+        self._rehearsal = Rehearsal(self._run.id)
         if self._run.continued:
             log.info("continuing the run that was killed, under its cap")
         caps = dataclasses.replace(settings.caps, run=self._run.cap_credits)
@@ -225,7 +247,13 @@ class _Run:
     def _plan_then_work(self) -> None:
         """Plan everything, ask where a person has to be asked, and only then begin."""
         if self._settings.photos:
-            self._plan(self._new_planner())
+            try:
+                planner = self._new_planner()
+                self._plan(planner)
+                for text in some_of(planner.tally.unmatched):
+                    log.warning("%s", text)
+            except DiskError as error:  # nothing new can be done; what is paid for is collected all the same
+                self._stop.creates(error.exit_code, str(error))
         with self._ledger.transaction(self._run.id) as tx:
             self._take_up(tx)
         if not self._may_start():
@@ -276,9 +304,11 @@ class _Run:
             self._run.id,
             self._reporter.looked,
             left=lambda: self._stop.leaving or self._is_given_up,
+            rehearsal=self._rehearsal,
         )
-        try_out(planner.output)
-        sweep(planner.output)
+        try_out(planner.output, self._run.id)
+        with self._ledger.reading() as connection:
+            sweep(planner.output, functools.partial(_is_ours, connection), planner.originals)
         return planner
 
     def _plan(self, planner: Planner, coming: Coming | None = None) -> None:
@@ -291,6 +321,8 @@ class _Run:
         except PlanLeft:
             return
         tally = planner.tally
+        if tally.missing:
+            log.warning("%d results are no longer on disk: `batchbg rescue` fetches them again, free", tally.missing)
         self._is_planned = True
         with self._ledger.transaction(self._run.id) as tx:
             runs.describe(
@@ -328,7 +360,9 @@ class _Run:
         """Tell whether a batch of any size may start, so that it need not be known how large it is."""
         settings = self._settings
         unasked = settings.sandbox or settings.yes or settings.confirm_batch_over < 0 or self._reporter.never_asks
-        return unasked and settings.pilot is None
+        # What matches nothing may be a slip of the hand, which is to be said before anything is paid for.
+        is_picked = settings.include or settings.exclude or settings.files_from or settings.background_map
+        return unasked and settings.pilot is None and not is_picked
 
     def _may_start(self) -> bool:
         """Ask where a person has to be asked.
@@ -351,7 +385,7 @@ class _Run:
             folders = jobs.planned_outputs(connection, self._run.id)
         for folder in folders:
             try:
-                try_out(self._ledger.absolute(folder))
+                try_out(self._ledger.absolute(folder), self._run.id)
             except DiskError as error:
                 self._stop.creates(ExitCode.TEMPORARY, str(error))
 
@@ -386,7 +420,7 @@ class _Run:
                     accounts,
                     self._run.id,
                     watch,
-                    Saving(settings.quality, settings.flatten, settings.keep_received, settings.force),
+                    Saving(settings.quality, settings.flatten, settings.keep_received, settings.force, self._rehearsal),
                 )
                 with contextlib.suppress(asyncio.CancelledError), self._watched(watch):
                     first = self._pick_pilot()
@@ -412,7 +446,10 @@ class _Run:
     async def _after_pilot(self, pool: Pool, number: int) -> None:
         """Show what the pilot made, and go on with the rest where a person says so."""
         left = self._planned()
-        if await asyncio.to_thread(self._reporter.pilot_done, number, self._outlook()):
+        goes_on = await self._stop.before_leaving(self._reporter.pilot_done(number, self._outlook()))
+        if self._stop.leaving:
+            return
+        if goes_on:
             if self._watch is not None:
                 self._watch.total += left
             await pool.drain()
@@ -492,9 +529,6 @@ class _Run:
         """Return the account's name, then the base URL, which is its name where the service has no account operation.
 
         None where the key is refused. What cannot be asked for now is taken from the last run.
-
-        Raises:
-            ConfigError: a sandbox answers, and the ledger is one of the real API.
         """
         base_url = self._settings.base_url
         found = None
@@ -517,8 +551,9 @@ class _Run:
         with self._ledger.reading() as connection:
             if self._budget.caps.keep_balance is not None and not credits.was_read(connection, self._run.id):
                 self._stop.creates(code, f"budget.keep_balance: the account's balance is not known: {why}")
-        if api.rehearsal is not None:
-            await writer.do(bind_kind, "sandbox" if api.rehearsal else "api")
+        if api.skew_s is not None and abs(api.skew_s) > OFF_S:
+            off = f"{abs(api.skew_s) / 3600:.0f} hours {'ahead of' if api.skew_s > 0 else 'behind'}"
+            log.warning("this machine's clock is %s the service's: credits count for the days of this machine", off)
         with self._ledger.reading() as connection:
             name = (found.id if found else None) or runs.account_behind(connection, base_url) or base_url
         await writer.do(runs.describe, account=name)

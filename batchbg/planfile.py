@@ -5,13 +5,14 @@ One JSON object a line: photo, sha256, background (null for none), background_sh
 
 import dataclasses
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any, Final
 
 from batchbg.choosing import Chosen
 from batchbg.core.model import PRICE_CREDITS, Size, Treatment
 from batchbg.core.pairing import Background, Choice, misfit
+from batchbg.disk.files import read_text
 from batchbg.errors import ConfigError
 
 CHANGED: Final = "changed since the plan was saved"
@@ -47,13 +48,13 @@ def read_plan(file: Path) -> dict[str, Entry]:
         ConfigError: names the line that cannot be read.
     """
     try:
-        with file.open(encoding="utf-8") as lines:
-            return {entry.photo: entry for entry in _entries(file, lines)}
+        lines = read_text(file).split("\n")
+        return {entry.photo: entry for entry in _entries(file, lines)}
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"plan: {file}: {getattr(error, 'strerror', None) or error}") from error
 
 
-def _entries(file: Path, lines: IO[str]) -> Iterator[Entry]:
+def _entries(file: Path, lines: Sequence[str]) -> Iterator[Entry]:
     for number, line in enumerate(lines, 1):
         if line.strip():
             try:
@@ -84,6 +85,11 @@ class BySavedPlan:
     def __init__(self, entries: Mapping[str, Entry], backgrounds: Mapping[str, Background]) -> None:
         self._entries = entries
         self._backgrounds = backgrounds
+
+    @property
+    def unused(self) -> list[str]:
+        """Photos of a saved plan that are gone have lines of their own."""
+        return []
 
     def choose(self, path: str, pixels: Size, sha256: str) -> Chosen | str:
         """Return the plan's choice for a photo, or why it is refused."""

@@ -1,6 +1,8 @@
 """From a folder of photos to jobs in the ledger: scan, look, pair, decide, a folder at a time."""
 
+import codecs
 import concurrent.futures
+import contextlib
 import dataclasses
 import itertools
 import json
@@ -8,19 +10,21 @@ import logging
 import os
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final, TypeVar
 
 from batchbg.choosing import ByPairing, Chooser, Transparent, background_of, read_map
 from batchbg.core.model import Look, Size, Stamp
 from batchbg.core.pairing import Background, Pairing
-from batchbg.core.planning import DONE_BEFORE
+from batchbg.core.planning import DONE_BEFORE, UNSAVABLE
 from batchbg.disk.decoding import look
-from batchbg.disk.look import UNREADABLE, Terms
-from batchbg.disk.scan import Listing, Rules, listed, walk
-from batchbg.errors import ConfigError, PhotoChanged, PlanLeft
-from batchbg.folder_plan import FolderPlan, Line, Roots, name_outputs
+from batchbg.disk.files import Identity, identity_of, lies_in, read_bytes
+from batchbg.disk.look import Terms
+from batchbg.disk.rehearsal import Rehearsal
+from batchbg.disk.scan import UNREADABLE, Listing, Rules, listed, walk
+from batchbg.errors import ConfigError, DiskError, PhotoChanged, PlanLeft
+from batchbg.folder_plan import FolderPlan, Line, Roots, name_outputs, portable_path, rename_unsaved
 from batchbg.ledger import catalog, orders, plans
 from batchbg.ledger.engine import Connection, Ledger
 from batchbg.planfile import BySavedPlan, Entry, read_plan
@@ -57,6 +61,7 @@ class Tally:
         backgrounds: new jobs by background path, "" for transparent ones.
         bad_backgrounds: why a background cannot be used, by its path.
         enlarged: new jobs whose cover crop enlarges its background.
+        unmatched: a sentence for each pattern, line of a map or name in a list that matches nothing.
     """
 
     seen: int = 0
@@ -73,6 +78,7 @@ class Tally:
     backgrounds: Counter[str] = dataclasses.field(default_factory=Counter)
     bad_backgrounds: dict[str, str] = dataclasses.field(default_factory=dict)
     enlarged: int = 0
+    unmatched: list[str] = dataclasses.field(default_factory=list)
 
     def count(self, line: Line) -> None:
         """Take in what was decided for one photo."""
@@ -99,6 +105,7 @@ class Planner:
         photo_root, output_root: numbers of the two folders in the ledger.
         output: the output folder.
         tally: what became of the files so far.
+        originals: the folders of photos and backgrounds that are known so far.
     """
 
     def __init__(
@@ -110,6 +117,7 @@ class Planner:
         *,
         tells_all: bool = False,
         left: Callable[[], bool] = bool,
+        rehearsal: Rehearsal | None = None,
     ) -> None:
         """Prepare a plan.
 
@@ -120,6 +128,7 @@ class Planner:
             looked: told how many files were opened, each time that some more were.
             tells_all: photos that are done and unchanged have their lines, too.
             left: whether nobody waits for the plan any more; it ends soon after.
+            rehearsal: tries out where results belong; without it the last run's word is taken.
 
         Raises:
             ConfigError: the folders contradict each other, or the list of files cannot be read.
@@ -147,14 +156,21 @@ class Planner:
         self._roots = Roots(
             self._photos, self.photo_root, self.output, self.output_root, self._background_root, awaited, self.order_id
         )
-        self._terms = Terms(settings.first_page, settings.max_upload_bytes)
+        self._terms = Terms(settings.first_page, settings.max_upload_bytes, settings.allow_blank)
         self._looked = looked
         self._tells_all = tells_all
         self._left = left
+        self._rehearsal = rehearsal
+        self.originals: set[Identity] = rehearsal.originals if rehearsal else set()
+        self.originals |= {found for root in (self._photos, self._backgrounds) if root and (found := identity_of(root))}
+        self._results: frozenset[str] | None = None
+        self._present = 0
+        self._gone: list[str] | None = []
         self._paired: bool | None = None
         # Read here and not where the plan is made, which may be a thread: a signal ends the wait for stdin.
         self._named = _names_from(settings.files_from, null=settings.null) if settings.files_from else None
         self._saved: dict[str, Entry] = {}
+        self._rules = Rules(settings.include, settings.exclude, settings.max_depth)
         self.tally = Tally()
 
     def plan(self) -> Iterator[Line]:
@@ -162,6 +178,7 @@ class Planner:
 
         Raises:
             ConfigError: a folder is missing, or no background can be used.
+            DiskError: there are no photos where there were some.
             PlanLeft: nobody waits for it any more.
         """
         saved = read_plan(self._settings.plan) if self._settings.plan else None
@@ -170,15 +187,24 @@ class Planner:
             chooser = self._chooser(lookers, saved)
             for listing in self._listings(saved):
                 self._end_if_left()
+                if listing.identity:
+                    self.originals.add(listing.identity)
                 for line in self._plan_folder(listing, chooser, lookers):
                     self.tally.count(line)
                     yield line
+            if saved is None:
+                self.tally.unmatched += [*self._rules.unused, *chooser.unused]
+        if self._gone:
+            raise DiskError(
+                f"{self._photos} holds none of the {len(self._gone)} photos that were in it; is its disk mounted?"
+                " Nothing was changed"
+            )
 
     def _listings(self, saved: dict[str, Entry] | None) -> Iterator[Listing]:
-        settings = self._settings
-        rules = Rules(settings.include, settings.exclude, settings.max_depth)
+        rules = self._rules
         shut = [self.output, *self._former_outputs, *([self._backgrounds] if self._backgrounds else [])]
-        shut = [folder for folder in shut if folder != self._photos]
+        own = identity_of(self._photos)
+        shut = [folder for folder in shut if folder != self._photos and identity_of(folder) != own]
         if saved is not None:
             return listed(self._photos, saved, shut, Rules())
         if self._named is not None:
@@ -211,14 +237,18 @@ class Planner:
         assert self._background_root is not None
         found = []
         for listing in walk(self._backgrounds, [], Rules()):
+            if listing.identity:
+                self.originals.add(listing.identity)
             if listing.trouble:
                 self._refuse(f"{listing.folder}/", f"{UNREADABLE}: {listing.trouble}")
+            for name, why in listing.unreadable.items():
+                self._refuse(_join(listing.folder, name), why)
             for looks, changing in self._look(self._backgrounds, self._background_root, listing, lookers):
                 for path in changing:
                     self._refuse(path, BEING_WRITTEN)
                 for path, seen in looks.items():
                     if seen.pixels:
-                        found.append(Background(path, seen.sha256, seen.pixels))
+                        found.append(Background(path, seen.contents[0], seen.pixels))
                     elif seen.rejected:
                         self._refuse(path, seen.rejected)
         return found
@@ -232,14 +262,19 @@ class Planner:
     def _plan_folder(self, listing: Listing, chooser: Chooser, lookers: concurrent.futures.Executor) -> Iterator[Line]:
         self.tally.ignored += listing.ignored
         self.tally.seen += len(listing.missing)
+        self.tally.unmatched += [self._not_there(_join(listing.folder, name)) for name in listing.missing]
         yield from (Line(_join(listing.folder, name), "skip", detail=NOT_THERE) for name in listing.missing)
         if listing.trouble:
-            yield from self._reject_folder(listing)
+            yield from self._reject_unreadable({f"{listing.folder}/": f"the folder {UNREADABLE}: {listing.trouble}"})
             return
         with self._ledger.reading() as connection:
             rest, gone, lines = self._pass_over_settled(connection, listing, chooser)
         yield from lines
+        self._present += len(listing.files) + len(listing.unreadable)
         self._forget(gone)
+        if listing.unreadable:
+            unreadable = {_join(listing.folder, name): why for name, why in listing.unreadable.items()}
+            yield from self._reject_unreadable(unreadable)
         if not rest:
             return
         sendable: list[str] = []
@@ -247,7 +282,8 @@ class Planner:
             self._photos, self.photo_root, dataclasses.replace(listing, files=rest), lookers
         ):
             sendable += [path for path, seen in looks.items() if seen.pixels]
-            rejected = {path: seen.rejected for path, seen in looks.items() if seen.rejected}
+            # One that could be sent, and whose result could not be saved, is tried anew.
+            rejected = {path: seen.rejected for path, seen in looks.items() if seen.rejected and not seen.pixels}
             self.tally.ignored += sum(not seen.pixels and not seen.rejected for seen in looks.values())
             self.tally.seen += len(rejected) + len(changing)
             yield from (Line(path, "skip", detail=BEING_WRITTEN) for path in changing)
@@ -255,18 +291,63 @@ class Planner:
         if sendable:
             yield from self._decide(listing, sendable, chooser)
 
+    def _not_there(self, path: str) -> str:
+        """Say that a file which was named is not there, and what may have been meant."""
+        other = path.replace("\\", "/")
+        parent, name = (self._photos / other).parent, other.rpartition("/")[2]
+        with contextlib.suppress(OSError):
+            for one in os.listdir(parent):  # noqa: PTH208 - names alone
+                if one.casefold() == name.casefold():
+                    return f"{path!r} is named, but not there; is {other[: -len(name)] + one!r} meant?"
+        return f"{path!r} is named, but not there"
+
     def _decide(self, listing: Listing, sendable: list[str], chooser: Chooser) -> Iterator[Line]:
         """Name the results of all photos together, then decide some at a time: memory stays flat."""
         settings, roots = self._settings, self._roots
         with self._ledger.transaction(self._run_id) as tx:
             names = name_outputs(tx, roots, listing, sendable, settings, self._saved)
+        if self._rehearsal and settings.portable_names:
+            names = self._rename_refused(names, listing, sendable)
         for some in chunks(sendable, AT_ONCE):
             self._end_if_left()
+            tried = self._rehearse(names, some)  # before the transaction, which others wait for
             with self._ledger.transaction(self._run_id) as tx:
                 looks = catalog.looks_of(tx.connection, self.photo_root, some)
-                lines = FolderPlan(tx, roots, names, looks, chooser, settings).lines()
+                results = self._saved_results(tx.connection)
+                refused = tried if self._rehearsal else {path: seen.rejected for path, seen in looks.items()}
+                lines = FolderPlan(tx, roots, names, looks, chooser, settings, refused, results).lines()
+                rejected = {line.path: line.detail for line in lines if line.action == "reject"}
+                news = {path: rejected.get(path, "") for path, seen in looks.items()}
+                catalog.refuse(
+                    tx, self.photo_root, {path: why for path, why in news.items() if why != looks[path].rejected}
+                )
+                self.tally.newly_rejected += catalog.newly_rejected(tx, self.photo_root, list(rejected))
+            self.tally.rejected += len(rejected)
             self.tally.seen += len(lines)
             yield from lines
+
+    def _rehearse(self, names: Mapping[str, str], photos: Sequence[str]) -> dict[str, str]:
+        """Return, by photo, why its result could not be saved, of those where it is so."""
+        if self._rehearsal is None:
+            return {}
+        tried = ((path, self._rehearsal.refuses(self.output, names[path])) for path in photos)
+        return {path: f"{UNSAVABLE}{why}" for path, why in tried if why}
+
+    def _rename_refused(self, names: dict[str, str], listing: Listing, photos: Sequence[str]) -> dict[str, str]:
+        """Return the names, with others for those that the disk does not take and under which nothing was ever saved."""
+        refused = [
+            path for path in photos if portable_path(names[path]) != names[path] and self._rehearse(names, [path])
+        ]
+        if not refused:
+            return names
+        with self._ledger.transaction(self._run_id) as tx:
+            return rename_unsaved(tx, self._roots, listing, names, refused, self._settings)
+
+    def _saved_results(self, connection: Connection) -> frozenset[str]:
+        """Return the content of every result that was ever saved; read once, for there may be many small folders."""
+        if self._results is None:
+            self._results = catalog.saved_contents(connection)
+        return self._results
 
     def _reject(self, rejected: dict[str, str]) -> Iterator[Line]:
         self.tally.rejected += len(rejected)
@@ -275,15 +356,16 @@ class Planner:
                 self.tally.newly_rejected += catalog.newly_rejected(tx, self.photo_root, list(rejected))
         yield from (Line(path, "reject", detail=reason) for path, reason in rejected.items())
 
-    def _reject_folder(self, listing: Listing) -> Iterator[Line]:
-        """Count a folder that cannot be read as one rejected photo: nobody knows what is in it."""
-        path = f"{listing.folder}/"  # no photo is called so
-        refused = Look(Stamp(0, 0, 0), "", None, "", "", f"the folder {UNREADABLE}: {listing.trouble}")
+    def _reject_unreadable(self, unreadable: dict[str, str]) -> Iterator[Line]:
+        """Count files of which the disk tells nothing; a folder, whose path ends with "/", counts as one photo."""
+        refused = {path: Look(Stamp(0, 0, 0), "", None, "", "", why) for path, why in unreadable.items()}
         with self._ledger.transaction(self._run_id) as tx:
-            if catalog.looks_of(tx.connection, self.photo_root, [path]) != {path: refused}:
-                catalog.remember(tx, self.photo_root, {path: refused})
-        self.tally.seen += 1
-        yield from self._reject({path: refused.rejected})
+            known = catalog.looks_of(tx.connection, self.photo_root, list(refused))
+            catalog.remember(
+                tx, self.photo_root, {path: new for path, new in refused.items() if known.get(path) != new}
+            )
+        self.tally.seen += len(refused)
+        yield from self._reject({path: seen.rejected for path, seen in refused.items()})
 
     def _pass_over_settled(
         self, connection: Connection, listing: Listing, chooser: Chooser
@@ -309,7 +391,8 @@ class Planner:
             name, output = row[0][start:], row[4]
             stamp = left.get(name)
             if stamp is None:
-                gone.append(row[0])
+                if name not in listing.unreadable:
+                    gone.append(row[0])
             elif output is not None and stamp == row[1:4] and not force and output not in awaited:
                 del left[name]
                 if output not in here and not os.path.lexists(self.output / output):
@@ -352,10 +435,14 @@ class Planner:
             todo = [one for one in stamps.items() if self._is_news(known.get(one[0]), one[1])]
             seen = dict(zip(todo, lookers.map(lambda one: self._look_at(root, *one), todo), strict=True))
             # What is as bad as it was is not told again.
-            fresh = {path: now for (path, _), now in seen.items() if now is not None and now != known.get(path)}
+            fresh = {
+                path: now
+                for (path, _), now in seen.items()
+                if now is not None and not _is_as_before(now, known.get(path))
+            }
             if fresh:
                 with self._ledger.transaction(self._run_id) as tx:
-                    catalog.remember(tx, root_id, fresh)
+                    fresh = catalog.remember(tx, root_id, fresh)
             changing = {path for (path, _), now in seen.items() if now is None}
             self._looked(len(todo))
             known |= fresh
@@ -364,6 +451,8 @@ class Planner:
     def _is_news(self, known: Look | None, stamp: Stamp) -> bool:
         if known is None or known.stamp != stamp:
             return True
+        if known.pixels and not known.picture:
+            return True  # an older version looked at it
         return known.rejected.startswith(UNREADABLE) or self._terms.may_change(known)
 
     def _end_if_left(self) -> None:
@@ -385,12 +474,22 @@ class Planner:
     def _forget(self, unlisted: Iterable[str]) -> None:
         """Drop what is known of photos that are gone, and of folders that can be read again.
 
-        Photos that are merely filtered out stay.
+        Photos that are merely filtered out stay. Nothing is dropped before a photo was seen: a disk that is not
+        mounted is an empty folder.
         """
         gone = [path for path in unlisted if path.endswith("/") or not os.path.lexists(self._photos / path)]
+        if self._gone is not None and not self._present:
+            self._gone += gone
+            return
+        gone += self._gone or []
+        self._gone = None
         if gone:
             with self._ledger.transaction(self._run_id) as tx:
                 catalog.forget(tx, self.photo_root, gone)
+
+
+def _is_as_before(now: Look, before: Look | None) -> bool:
+    return before is not None and now == dataclasses.replace(before, key=now.key)
 
 
 def _request(settings: Settings) -> str:
@@ -401,32 +500,45 @@ def _request(settings: Settings) -> str:
     return json.dumps(paths | {name: getattr(settings, name) for name in told}, sort_keys=True)
 
 
+def some_of(texts: Sequence[str], most: int = 5) -> list[str]:
+    """Return the first of many sentences, and how many more there are."""
+    more = len(texts) - most
+    return [*texts[:most], *([f"... and {more} more"] if more > 0 else [])]
+
+
 def chunks(values: Sequence[T], size: int) -> Iterator[Sequence[T]]:
     """Yield ``values`` some at a time."""
     return (values[start : start + size] for start in range(0, len(values), size))
 
 
 def _check_folders(photos: Path, output: Path, backgrounds: Path | None) -> None:
-    if output == photos:
-        raise ConfigError(f"output: {output} is the photo folder; results need a folder of their own")
-    if photos.is_relative_to(output):
+    """Refuse folders that contradict each other, by whatever names they are given: mounts, links, letter case."""
+    if lies_in(photos, output) and lies_in(output, photos):
+        raise ConfigError(f"output: {output} is the photo folder{_too(output, photos)}; results need one of their own")
+    if lies_in(photos, output):
         raise ConfigError(f"output: the photos lie inside {output}, so that they would pass for results")
     if output.exists() and not output.is_dir():
         raise ConfigError(f"output: {output} is a file")
     if backgrounds is not None:
-        if photos.is_relative_to(backgrounds):
+        if lies_in(photos, backgrounds):
             raise ConfigError(f"backgrounds: the photos lie inside {backgrounds}; name a folder of its own")
-        if output.is_relative_to(backgrounds):
+        if lies_in(output, backgrounds):
             raise ConfigError(f"output: {output} lies inside the background folder, to which nothing is written")
+
+
+def _too(output: Path, photos: Path) -> str:
+    return "" if output == photos else f", {photos}, by another name"
 
 
 def _names_from(source: str, *, null: bool) -> Iterable[str]:
     """Return the names in a file or, for "-", on stdin; as bytes of the file system, so that any name can be given."""
     try:
-        data = sys.stdin.buffer.read() if source == "-" else Path(source).read_bytes()
+        data = sys.stdin.buffer.read() if source == "-" else read_bytes(source)
     except OSError as error:
         raise ConfigError(f"files_from: {source}: {error.strerror or error}") from error
-    data = data if null else data.removeprefix(b"\xef\xbb\xbf")
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):  # as some editors save a list
+        data = os.fsencode(data.decode("utf-16", "replace"))
+    data = data if null else data.removeprefix(codecs.BOM_UTF8)
     ending = b"\0" if null else b"\n"
     return [os.fsdecode(name.removesuffix(b"\r")) for name in data.split(ending) if name.strip()]
 

@@ -38,6 +38,6 @@ class Reporter:
     def status(self, standing: Standing | None) -> None:
         """Somebody asks how the run stands; None while the pool is not at work."""
 
-    def pilot_done(self, number: int, found: Outlook) -> bool:
+    async def pilot_done(self, number: int, found: Outlook) -> bool:
         """``number`` photos were tried and those of ``found`` remain; return whether to go on with them."""
         return False

@@ -14,12 +14,13 @@ import os
 import re
 import shlex
 import tomllib
-import zoneinfo
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from batchbg.core import zone
 from batchbg.core.budget import Caps
 from batchbg.core.model import MAX_UPLOAD_BYTES
 from batchbg.core.naming import SUFFIXES
@@ -255,8 +256,22 @@ SETTINGS: Final[tuple[Setting, ...]] = (
         ("--max-in-flight",),
         "N",
     ),
-    Setting("include", TEXTS, (), "Only photos whose path matches; repeatable.", ("--include",), "GLOB"),
-    Setting("exclude", TEXTS, (), "No photos whose path matches; repeatable.", ("--exclude",), "GLOB"),
+    Setting(
+        "include",
+        TEXTS,
+        (),
+        "Only photos that match, as in gitignore: *.jpg, mugs/, mugs/**/*.png; repeatable.",
+        ("--include",),
+        "GLOB",
+    ),
+    Setting(
+        "exclude",
+        TEXTS,
+        (),
+        "No photos that match, as in gitignore: drafts/, *-old.*; repeatable.",
+        ("--exclude",),
+        "GLOB",
+    ),
     Setting(
         "files_from",
         TEXT,
@@ -307,6 +322,13 @@ SETTINGS: Final[tuple[Setting, ...]] = (
         False,
         "Send the first page of multi-page TIFFs and animated files, which are else rejected.",
         ("--first-page",),
+    ),
+    Setting(
+        "allow_blank",
+        SWITCH,
+        False,
+        "Send pictures in which nothing can be seen, too: all transparent, or a single pixel.",
+        ("--allow-blank",),
     ),
     Setting("portable_names", SWITCH, False, "Name results so that Windows takes them too.", ("--portable-names",)),
     Setting(
@@ -380,7 +402,7 @@ SETTINGS: Final[tuple[Setting, ...]] = (
         "Bytes of the largest file that the account's plan takes: 200 MB on Free, 2 GB on Creator, 5 GB on Pro, 10 GB on"
         " Business. Larger photos are rejected.",
     ),
-    Setting("api_key_file", PATH, None, "File that holds the API key and that others cannot read."),
+    Setting("api_key_file", PATH, None, "File that holds the API key, one line, and that others cannot read."),
     Setting(
         "ping_url",
         TEXT,
@@ -419,6 +441,7 @@ class Settings:
     force: bool
     again: bool
     first_page: bool
+    allow_blank: bool
     portable_names: bool
     format: str
     quality: int
@@ -473,7 +496,7 @@ class Settings:
     @property
     def zone(self) -> datetime.tzinfo | None:
         """Zone in which days and months begin; None is the system's."""
-        return zoneinfo.ZoneInfo(self.timezone) if self.timezone else None
+        return zone.named(self.timezone) if self.timezone else None
 
 
 class Origin(enum.Enum):
@@ -643,14 +666,20 @@ def _parsed(path: Path, content: bytes) -> dict[str, Any]:
             flat[key] = value
     for key in flat:
         if key not in BY_KEY:
-            raise ConfigError(f"{path}: there is no setting {key!r}{suggestion(key, BY_KEY)}")
+            raise ConfigError(f"{path}: there is no setting {key!r}{_key_suggestion(key)}")
     return flat
 
 
 # -- trust -------------------------------------------------------------------------------------------------------------
 
-ENTRUSTED: Final = ("base_url", "api_key_file", "ping_url")
-"""Keys that say where the API key comes from and who is told; paths and the ledger are looked at as well."""
+ENTRUSTED: Final = MappingProxyType(
+    {
+        "base_url": "says to whom the API key and the photos are sent",
+        "api_key_file": "says which file is sent as the API key",
+        "ping_url": "says who is told of every run",
+    }
+)
+"""What only its user may say, and why; paths and the ledger are looked at as well."""
 
 
 def needs_trust(path: Path, table: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -660,7 +689,7 @@ def needs_trust(path: Path, table: Mapping[str, Any]) -> Iterator[tuple[str, str
         setting = BY_KEY[key]
         value = _from_file(setting, file)
         if key in ENTRUSTED and value != setting.default:
-            yield key, "says where the API key comes from or who is told"
+            yield key, ENTRUSTED[key]
         elif key == "ledger" and "://" in value and not _is_inside(_file_of(value), path.parent):
             yield key, "lies on a server or outside the file's folder"
         elif (setting.kind.path or (key == "files_from" and value != "-")) and not _is_inside(value, path.parent):
@@ -676,8 +705,8 @@ def _check_untrusted(file: _File, *, changed: bool) -> None:
     for key, what in needs_trust(file.path, file.table):
         since = ", and has changed since you trusted it" if changed else ""
         raise ConfigError(
-            f"{file.path}: {key} {what}, which counts only in a file that you trust: this one is not trusted{since};"
-            f" read it, then `batchbg trust`, or name it with --config"
+            f"{file.path}: {key} {what}: that counts only in a file that you trust. This one is not trusted{since};"
+            " read it, then `batchbg trust`, or name it with --config"
         )
 
 
@@ -713,10 +742,16 @@ def _read(setting: Setting, raw: Any, where: str) -> Any:
 
 
 def suggestion(word: str, known: Sequence[str] | Mapping[str, Any]) -> str:
-    """Return "; did you mean ...?" for the known word that was meant, or ""."""
-    if found := meant(word, known, 0.5):
+    """Return "; did you mean ...?" for the nearest known word, or ""."""
+    near = difflib.get_close_matches(word, list(known), n=1, cutoff=0.5)
+    return f"; did you mean {near[0]!r}?" if near else ""
+
+
+def _key_suggestion(key: str) -> str:
+    """Return what was meant by a key that is none of ours, or ""; never one that spends."""
+    if found := meant(key, BY_KEY, 0.5):
         return f"; did you mean {found!r}?"
-    return f"; {said}" if (said := anyway(word)) else ""
+    return f"; {said}" if (said := anyway(key)) else ""
 
 
 # -- the environment ---------------------------------------------------------------------------------------------------
@@ -754,6 +789,8 @@ def _check_variables(environ: Mapping[str, str]) -> None:
             raise ConfigError(f"{variable} is no setting; did you mean {right}? Until then nothing is done")
         if setting is not None and setting.key in LIMITING and not environ[variable].strip():
             raise ConfigError(f"{variable} is empty; give it {setting.kind.expects}, or `unset {variable}`")
+        if setting is not None and len({environ[one] for one in setting.variables if environ.get(one)}) > 1:
+            raise ConfigError(f"{' and '.join(setting.variables)} are the same setting, with two values; unset one")
 
 
 def _meant_variable(variable: str, known: Mapping[str, Setting]) -> str:
@@ -802,11 +839,8 @@ def _check(settings: Settings) -> None:
     if settings.ping_url is not None and not re.match(r"https?://[^/?#\s]+[^\s]*$", settings.ping_url):
         # It may hold a secret, so that it is not shown.
         raise ConfigError("ping_url: it is not an address such as https://hc-ping.com/your-check")
-    if settings.timezone:
-        try:
-            zoneinfo.ZoneInfo(settings.timezone)
-        except (zoneinfo.ZoneInfoNotFoundError, ValueError) as error:
-            raise ConfigError(f"timezone: {settings.timezone!r} is not known; try one like 'Europe/Berlin'") from error
+    if settings.timezone and not zone.is_known(settings.timezone):
+        raise ConfigError(f"timezone: {settings.timezone!r} is not known; try one like 'Europe/Berlin'")
 
 
 def is_loopback(host: str) -> bool:

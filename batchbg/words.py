@@ -10,7 +10,7 @@ from typing import Final
 SPENDS: Final = frozenset(
     {
         *("force", "reprocess-existing", "again", "yes", "pay-again", "charged", "not-charged", "all", "project-id"),
-        *("yes-it-is", "accept-price", "allow-blank", "overwrite", "replace"),
+        *("yes-it-is", "accept-price", "dismiss-price", "allow-blank", "overwrite", "replace"),
     }
 )
 """Options that pay, replace, or keep from being asked, as they are written without dashes in front."""

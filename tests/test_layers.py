@@ -78,7 +78,6 @@ def test_core_imports_the_standard_library_and_itself_only(name):
         ("sqlalchemy", "batchbg.ledger"),
         ("alembic", "batchbg.ledger"),
         ("sqlite3", "batchbg.ledger"),
-        ("filelock", "batchbg.ledger"),
         ("click", "batchbg.cli"),
         ("starlette", "batchbg.sandbox"),
         ("uvicorn", "batchbg.sandbox"),

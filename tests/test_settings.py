@@ -147,6 +147,7 @@ def test_defaults_are_those_of_the_contract():
         "on_mismatch": "fit",
         "force": False,
         "first_page": False,
+        "allow_blank": False,
         "format": "png",
         "quality": 90,
         "flatten": None,
@@ -305,6 +306,14 @@ def test_a_misspelt_variable_is_an_error_like_a_misspelt_key(variable, meant):
     with pytest.raises(ConfigError, match=f"{variable} is no setting; did you mean {meant}") as caught:
         load({}, {variable: "5"})
     assert caught.value.exit_code is ExitCode.USAGE
+
+
+def test_two_names_of_one_limit_may_not_disagree():
+    """Whichever was meant, the other would be ignored."""
+    environ = {"BATCHBG_PER_DAY": "10", "BATCHBG_BUDGET_PER_DAY": "10"}
+    assert load({}, environ).caps.day == 10
+    with pytest.raises(ConfigError, match="BATCHBG_PER_DAY and BATCHBG_BUDGET_PER_DAY"):
+        load({}, environ | {"BATCHBG_PER_DAY": "1000"})
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ import ssl
 import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import IO, Any, Final, Self
 from urllib.parse import quote, urljoin, urlsplit
 
 import httpx
@@ -24,7 +24,7 @@ import httpx
 from batchbg import __version__
 from batchbg.api import wire
 from batchbg.api.deadline import RunningDeadline
-from batchbg.api.exchange import Exchange
+from batchbg.api.exchange import MAX_ANSWER_BYTES, Exchange, Unpacking
 from batchbg.api.limiter import RateLimiter, Urgency
 from batchbg.api.transport import Carrier
 from batchbg.core.backoff import pause_s
@@ -178,7 +178,8 @@ class MagicHour:
         outcome = classify(reply, now)
         if isinstance(outcome, Created):
             if self._hide(outcome.project_id) == outcome.project_id:
-                return outcome
+                price = dataclasses.replace(outcome.price, odd=self._hide(outcome.price.odd))
+                return dataclasses.replace(outcome, price=price)
             outcome = Ambiguous("the project id in the answer holds the API key")
         return dataclasses.replace(outcome, reason=self._hide(outcome.reason))
 
@@ -212,7 +213,7 @@ class MagicHour:
                     "PUT", target.upload_url, content=body(), headers=headers, extensions={"timeout": TIMEOUT.as_dict()}
                 )
                 async with self._storage.send(request) as response:
-                    await response.aread()
+                    await _passed_over(response)
         except BatchbgError:
             raise  # of the body: its file has changed
         except Exception as error:  # of the wire, or of an address that no client can use
@@ -220,8 +221,13 @@ class MagicHour:
         if not response.is_success:
             _raise_storage("upload to", target.upload_url, response)
 
-    async def download(self, url: str, part: Path) -> None:
+    async def download(self, url: str, part: Path, create: Callable[[], IO[bytes]] | None = None) -> None:
         """GET a signed address into a file, following redirects.
+
+        Args:
+            url: the address.
+            part: the file.
+            create: makes it, in the place of an older one; a plain new file where that is not given.
 
         Raises:
             ApiUnreachable: it did not arrive whole.
@@ -231,7 +237,7 @@ class MagicHour:
         try:
             async with asyncio.timeout(STALLED_S):
                 for _ in range(MAX_REDIRECTS):
-                    onward = await self._fetch(url, part)
+                    onward = await self._fetch(url, create or (lambda: part.open("wb")))
                     if onward is None:
                         return
                     url = onward
@@ -243,22 +249,24 @@ class MagicHour:
 
     # -- the wire --------------------------------------------------------------------------------------------------
 
-    async def _fetch(self, url: str, part: Path) -> str | None:
-        """Write one answer's body to ``part``; return where a redirect leads instead."""
+    async def _fetch(self, url: str, create: Callable[[], IO[bytes]]) -> str | None:
+        """Write one answer's body to a new file; return where a redirect leads instead."""
         self._check_address(url)
         request = httpx.Request("GET", url, headers=AGENT, extensions={"timeout": TIMEOUT.as_dict()})
         async with self._storage.send(request) as response:
             if response.is_redirect:
-                return str(urljoin(url, response.headers.get("location", "")))
+                return scrub(str(urljoin(url, response.headers.get("location", ""))), self._key)
             if not response.is_success:
                 _raise_storage("download from", url, response)
             size = 0
-            with part.open("wb") as file:
-                async for chunk in response.aiter_bytes(1 << 18):
-                    size += len(chunk)
-                    if size > MAX_RESULT_BYTES:
-                        raise ApiUnreachable(f"download from {_host(url)}: longer than any picture")
-                    file.write(chunk)
+            with create() as file:
+                unpack = Unpacking(response.headers.get("content-encoding", ""))
+                async for chunk in response.aiter_raw(1 << 18):
+                    for piece in unpack.feed(chunk):
+                        size += len(piece)
+                        if size > MAX_RESULT_BYTES:
+                            raise ApiUnreachable(f"download from {_host(url)}: longer than any picture")
+                        file.write(piece)
         return None
 
     def _check_address(self, url: str) -> None:
@@ -369,6 +377,15 @@ def _kind(error: Exception) -> str:
     """Describe an error of the wire. Some carry no text of their own, others might repeat a signed address."""
     text = " ".join(str(error).split()) if isinstance(error, httpx.TransportError) else ""
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+async def _passed_over(response: httpx.Response) -> None:
+    """Let an answer of which only the status matters come to its end, where that is near: its connection is kept."""
+    size = 0
+    async for chunk in response.aiter_raw():
+        size += len(chunk)
+        if size > MAX_ANSWER_BYTES:
+            return
 
 
 def _raise_storage(what: str, url: str, response: httpx.Response) -> None:

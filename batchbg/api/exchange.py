@@ -1,9 +1,9 @@
-"""One request to the API and its answer, as far as it has come: raw, bounded, and readable at any moment."""
+"""Answers as they come: raw, bounded, unpacked without growing, and readable at any moment."""
 
 import contextlib
 import time
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from batchbg.core.outcome import Answer, Silence
@@ -12,6 +12,9 @@ MAX_ANSWER_BYTES: Final = 4 << 20
 """Of an answer, as it comes and as it is once decoded."""
 
 MAX_CODINGS: Final = 3
+
+PIECE_BYTES: Final = 1 << 20
+"""Of a body that is unpacked piece by piece."""
 
 _STEP: Final = 512
 """Bytes inflated at a time."""
@@ -101,3 +104,56 @@ def _inflated(body: bytes, window: int, *, to_the_end: bool = False) -> bytes:
         if inflating.eof or len(found) > MAX_ANSWER_BYTES:
             break
     return b"" if to_the_end and not inflating.eof else bytes(found[:MAX_ANSWER_BYTES])
+
+
+class Unpacking:
+    """Takes the content codings off a body that is too long to hold, in pieces of bounded size."""
+
+    def __init__(self, codings: str) -> None:
+        """Take the Content-Encoding header: the codings in the order in which they were applied."""
+        names = [name.strip().lower() for name in codings.split(",") if name.strip()]
+        self._layers = [_Layer() for name in reversed(names[-MAX_CODINGS:]) if name in ("gzip", "x-gzip", "deflate")]
+
+    def feed(self, chunk: bytes) -> Iterator[bytes]:
+        """Yield what the next part of the body comes to.
+
+        Raises:
+            ValueError: it is spoilt.
+        """
+        yield from self._through(chunk, 0)
+
+    def _through(self, chunk: bytes, depth: int) -> Iterator[bytes]:
+        if depth == len(self._layers):
+            yield chunk
+            return
+        for piece in self._layers[depth].feed(chunk):
+            yield from self._through(piece, depth + 1)
+
+
+class _Layer:
+    """One coding; where the body does not begin like one, it is passed on as it is."""
+
+    def __init__(self) -> None:
+        self._head = b""
+        self._inflating: Any = None
+        self._is_plain = False
+
+    def feed(self, chunk: bytes) -> Iterator[bytes]:
+        if self._inflating is None and not self._is_plain:
+            self._head += chunk
+            if len(self._head) < 2:
+                return
+            chunk = self._head
+            # The first two bytes of gzip, and of zlib, which RFC 1950 makes a multiple of 31.
+            self._is_plain = chunk[:2] != b"\x1f\x8b" and (chunk[0] & 15 != 8 or (chunk[0] << 8 | chunk[1]) % 31 != 0)
+            self._inflating = None if self._is_plain else zlib.decompressobj(zlib.MAX_WBITS | 32)
+        if self._is_plain:
+            yield chunk
+            return
+        try:
+            while chunk and not self._inflating.eof:
+                if piece := self._inflating.decompress(chunk, PIECE_BYTES):
+                    yield piece
+                chunk = self._inflating.unconsumed_tail
+        except zlib.error as error:
+            raise ValueError("the body is no longer what it was when it was packed") from error

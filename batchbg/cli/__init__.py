@@ -10,7 +10,6 @@ import os
 import signal
 import sys
 import traceback
-from types import FrameType
 from typing import Final, NoReturn
 
 import click
@@ -18,6 +17,7 @@ from click.shell_completion import CompletionItem
 
 from batchbg import __version__
 from batchbg.errors import BatchbgError, ExitCode
+from batchbg.signals import ending
 
 COMMANDS: Final = {
     "init": "Write a commented config.toml; print files for cron and systemd.",
@@ -97,9 +97,11 @@ def group(ctx: click.Context) -> None:
 
 def main() -> NoReturn:
     """Run the command line and exit with the documented code."""
-    for name, code in (("SIGTERM", ExitCode.TERMINATED), ("SIGHUP", ExitCode.HANGUP)):
-        if hasattr(signal, name):
-            signal.signal(getattr(signal, name), _leave(code))
+    with ending():
+        _run()
+
+
+def _run() -> NoReturn:
     if hasattr(signal, "SIGUSR1"):
         # A run says how it stands when it gets this; without a handler it would kill, early in a run as elsewhere.
         signal.signal(signal.SIGUSR1, signal.SIG_IGN)
@@ -125,13 +127,6 @@ def main() -> NoReturn:
             _say_where()
         sys.exit(ExitCode.INTERNAL)
     sys.exit(code if isinstance(code, int) else ExitCode.OK)
-
-
-def _leave(code: ExitCode):  # type: ignore[no-untyped-def]  # a signal handler's type has no name
-    def handler(_number: int, _frame: FrameType | None) -> NoReturn:
-        raise SystemExit(int(code))
-
-    return handler
 
 
 def _show(error: click.ClickException) -> None:

@@ -33,7 +33,7 @@ def command(settings: Settings, verdict: Verdict | None) -> None:
     """
     if verdict is not None:
         for told in mend.judge_prices(settings, Verdict(verdict)) or ["there is no odd price to judge"]:
-            click.echo(told)
+            output.tell(told)
         return
     try:
         found = asyncio.run(read(settings, api_key(settings, os.environ)))

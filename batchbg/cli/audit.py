@@ -16,7 +16,7 @@ from batchbg.errors import ApiError, ConfigError, ExitCode
 from batchbg.ledger import audit as ledger_audit
 from batchbg.ledger import credits, jobs
 from batchbg.ledger.audit import Comparison
-from batchbg.ledger.engine import open_ledger
+from batchbg.ledger.engine import open_to_read
 from batchbg.settings import Settings, api_key
 
 
@@ -33,7 +33,7 @@ def command(ctx: click.Context, settings: Settings) -> None:
     batchbg audit
     batchbg audit -q              the sums alone
     """
-    ledger = open_ledger(settings.ledger, create=False)
+    ledger = open_to_read(settings.ledger)
     account_id, balance, trouble = _balance(settings)
     with ledger.reading() as connection:
         wrong = ledger_audit.check(connection)

@@ -22,12 +22,12 @@ def job_ids(*states: JobState) -> Complete:
 
     def complete(ctx: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
         from batchbg.ledger import jobs
-        from batchbg.ledger.engine import open_ledger
+        from batchbg.ledger.engine import open_to_read
 
         flags: dict[str, Any] = {name: ctx.params.get(name) for name in ("ledger", "sandbox")}
         items: list[CompletionItem] = []
         try:
-            ledger = open_ledger(load(flags, os.environ, ctx.params.get("config")).ledger, create=False)
+            ledger = open_to_read(load(flags, os.environ, ctx.params.get("config")).ledger)
             with ledger.reading() as connection:
                 for job in jobs.in_states(connection, set(states)):
                     if job.id.startswith(incomplete):

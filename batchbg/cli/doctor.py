@@ -10,8 +10,6 @@ import click
 
 from batchbg.cli import output
 from batchbg.cli.options import COMMON, with_settings
-from batchbg.cli.suggest import located
-from batchbg.core.text import shown
 from batchbg.doctor import Finding, examine, programs
 from batchbg.errors import ConfigError, ExitCode
 from batchbg.settings import Settings, config_file
@@ -55,10 +53,8 @@ def _tell(findings: Iterable[Finding], *, as_json: bool, quiet: bool) -> None:
         told.append(finding)
         if as_json or (quiet and finding.verdict == "ok"):
             continue
-        click.echo(
-            f"{click.style(f'{finding.verdict:4}', fg=COLOURS[finding.verdict])}  "
-            + shown(located(f"{finding.name}: {finding.text}"))
-        )
+        verdict = click.style(f"{finding.verdict:4}", fg=COLOURS[finding.verdict])
+        output.tell(f"{finding.name}: {finding.text}", head=f"{verdict}  ")
         if finding.mend:
             output.tell(f"      {finding.mend}")
     failed = any(finding.verdict == "fail" for finding in told)

@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from batchbg.cli import output
+from batchbg.core.text import shown
 from batchbg.errors import BatchbgError, ConfigError
 
 
@@ -25,6 +26,11 @@ def command(folder: Path, systemd: bool, cron: bool) -> None:
     batchbg init shop --systemd
     """
     if systemd or cron:
+        home = str(folder.resolve())
+        if shown(home) != home:
+            raise ConfigError(
+                f"{shown(home)}: no file for cron or systemd can hold this name; call the folder otherwise"
+            )
         from batchbg.cli import schedules
 
         for wanted, text in ((systemd, schedules.systemd), (cron, schedules.cron)):

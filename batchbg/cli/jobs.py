@@ -8,7 +8,7 @@ from batchbg.core.lifecycle import JobState
 from batchbg.core.model import Job
 from batchbg.ledger import catalog
 from batchbg.ledger import jobs as ledger_jobs
-from batchbg.ledger.engine import open_ledger
+from batchbg.ledger.engine import open_to_read
 from batchbg.settings import Settings
 
 REJECTED = "rejected"
@@ -27,7 +27,7 @@ def command(settings: Settings, state: str | None) -> None:
     batchbg jobs --state rejected
     batchbg jobs --json | jq -r 'select(.state == "done") | .output'
     """
-    ledger = open_ledger(settings.ledger, create=False)
+    ledger = open_to_read(settings.ledger)
     with ledger.reading() as connection:
         if state == REJECTED:
             for root, path, reason in catalog.rejected(connection):

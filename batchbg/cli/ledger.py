@@ -1,7 +1,10 @@
-"""``batchbg ledger``: upgrade, check and export."""
+"""``batchbg ledger``: what a person does to the ledger itself."""
 
 import csv
+import datetime
+import os
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
@@ -9,11 +12,14 @@ from typing import IO, Any
 import click
 
 from batchbg.cli import output
+from batchbg.cli.logs import say
 from batchbg.cli.options import COMMON, with_settings
+from batchbg.core import zone as core_zone
 from batchbg.core.text import as_json, cell
+from batchbg.disk.files import whole
 from batchbg.errors import DiskError, ExitCode
-from batchbg.ledger import audit, export
-from batchbg.ledger.engine import HEAD, held, open_ledger
+from batchbg.ledger import audit, export, identity
+from batchbg.ledger.engine import HEAD, held, open_ledger, open_to_read
 from batchbg.settings import Settings
 
 
@@ -37,7 +43,7 @@ def upgrade(settings: Settings) -> None:
 @click.pass_context
 def check(ctx: click.Context, settings: Settings) -> None:
     """Compare every running total with its entries; 0 where all agree, 3 where something differs."""
-    ledger = open_ledger(settings.ledger, create=False)
+    ledger = open_to_read(settings.ledger)
     with ledger.reading() as connection:
         wrong = audit.check(connection)
     ledger.close()
@@ -46,6 +52,97 @@ def check(ctx: click.Context, settings: Settings) -> None:
     if not wrong and not settings.quiet:
         output.tell(f"{ledger.path}: everything adds up")
     ctx.exit(ExitCode.INCOMPLETE if wrong else ExitCode.OK)
+
+
+@command.command()
+@with_settings("output", "retry_lock", *COMMON)
+def adopt(settings: Settings) -> None:
+    """Say that this ledger is the one of its results, where a run refuses it.
+
+    A run refuses a second copy of a ledger, one that is older than its results, and results of another ledger: from
+    each of these, photos would be paid for that are paid for already. Put the right ledger back where you can. Where
+    there is none, this makes the ledger, as it is, that of the output folder and of all folders it has written to;
+    a new one is made where there is none. What it does not know of is paid for again: `batchbg audit` shows by how
+    much the account differs.
+
+    \b
+    batchbg ledger adopt
+    batchbg ledger adopt --ledger sqlite:///copy/batchbg.db -o copy/output
+    """
+    with held(settings.ledger, "ledger adopt", settings.retry_lock):
+        ledger = open_ledger(settings.ledger)
+        try:
+            if ledger.made:
+                say(f"new ledger: {ledger.path}")
+            ledger.watch()
+            results = Path(os.path.realpath(settings.output))
+            for folder, before, now in identity.adopt(ledger, results if results.is_dir() else None):
+                output.tell(f"{folder}: was of {before or 'no ledger'}, now of {now}")
+            list(identity.settle(ledger, None, None))
+        finally:
+            ledger.close()
+
+
+@command.command()
+@click.argument("zone", required=False)
+@with_settings("retry_lock", *COMMON)
+def timezone(settings: Settings, zone: str | None) -> None:
+    """Show the time zone in which the ledger's days and months begin; with ZONE, bind it to another.
+
+    It is bound when the ledger is made, so that another TZ later does not begin a day, and its budget, anew. What was
+    spent keeps its day.
+
+    \b
+    batchbg ledger timezone
+    batchbg ledger timezone Europe/Berlin
+    """
+    if zone is None:
+        ledger = open_to_read(settings.ledger)
+        with ledger.reading() as connection:
+            output.tell(identity.zone_of(connection) or "not bound yet: the next run binds it")
+        ledger.close()
+        return
+    with held(settings.ledger, "ledger timezone", settings.retry_lock):
+        ledger = open_ledger(settings.ledger, create=False)
+        try:
+            identity.rebind_zone(ledger, zone)
+        finally:
+            ledger.close()
+    output.tell(f"days and months of {ledger.path} begin in {zone} from now on")
+
+
+@command.command()
+@click.option("--reset", is_flag=True, help="Go on with this machine's time.")
+@with_settings("retry_lock", *COMMON)
+def clock(settings: Settings, reset: bool) -> None:
+    """Show the ledger's time beside this machine's; --reset goes on with the machine's.
+
+    The ledger's time never runs backwards, or a day's budget could be spent twice: after one run with a clock that was
+    years ahead, all is spent on that day until it has come. --reset is a person's word that the machine's time is
+    right. What was spent keeps its day.
+    """
+    if not reset:
+        ledger = open_to_read(settings.ledger)
+        with ledger.reading() as connection:
+            late, zone = identity.ahead_s(connection), core_zone.named(identity.zone_of(connection) or "UTC")
+        ledger.close()
+        output.tell(
+            f"the ledger's time is {_when(time.time() + late, zone)}, this machine's {_when(time.time(), zone)}"
+        )
+        return
+    with held(settings.ledger, "ledger clock", settings.retry_lock):
+        ledger = open_ledger(settings.ledger, create=False)
+        try:
+            now = identity.reset_clock(ledger)
+            with ledger.reading() as connection:
+                zone = core_zone.named(identity.zone_of(connection) or "UTC")
+        finally:
+            ledger.close()
+    output.tell(f"{ledger.path} goes on at {_when(now, zone)}")
+
+
+def _when(at: float, zone: datetime.tzinfo) -> str:
+    return datetime.datetime.fromtimestamp(at, zone).strftime("%Y-%m-%d %H:%M:%S")
 
 
 @command.command(name="export")
@@ -59,7 +156,7 @@ def export_command(settings: Settings, form: str, table: str, target: Path | Non
     In CSV a text that a spreadsheet would take for a formula, since it begins with = + - @, a tab or a line's end, gets
     an apostrophe in front; JSON has every text as it is.
     """
-    ledger = open_ledger(settings.ledger, create=False)
+    ledger = open_to_read(settings.ledger)
     try:
         with ledger.reading() as connection:
             columns, rows = export.rows(connection, table)
@@ -67,7 +164,7 @@ def export_command(settings: Settings, form: str, table: str, target: Path | Non
                 _write(sys.stdout, form, columns, rows)
             else:
                 try:
-                    with target.open("w", encoding="utf-8", newline="") as file:
+                    with whole(target, "utf-8", newline="") as file:
                         _write(file, form, columns, rows)
                 except OSError as error:
                     raise DiskError(f"{target}: {error.strerror or error}") from error

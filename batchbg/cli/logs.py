@@ -9,6 +9,7 @@ from tqdm import tqdm
 
 from batchbg import log_context
 from batchbg.api.quiet import silence_libraries
+from batchbg.cli.suggest import located
 from batchbg.core.text import as_json, shown
 from batchbg.settings import Settings
 
@@ -23,7 +24,7 @@ class _TqdmHandler(logging.Handler):
 class _TextFormatter(logging.Formatter):
     def formatMessage(self, record: logging.LogRecord) -> str:  # the base class's name
         """Return one line, whatever names and servers' messages are in it."""
-        return shown(super().formatMessage(record))
+        return shown(located(super().formatMessage(record)))
 
     def formatException(self, ei: Any) -> str:  # the base class's name
         """Return where it happened, for those who ask for everything; what happened is in the message."""

@@ -44,6 +44,7 @@ SCAN: Final = (
     "background_map",
     "on_mismatch",
     "first_page",
+    "allow_blank",
     "portable_names",
     "force",
     "again",
@@ -140,7 +141,8 @@ def with_settings(
                 setting = dataclasses.replace(setting, help=REHEARSALS)
             wrapped = _option(setting)(wrapped)
         where = click.Path(path_type=Path)
-        return click.option("--config", type=where, metavar="FILE", help="Settings [default: ./config.toml].")(wrapped)  # type: ignore[no-any-return]
+        text = "Settings, which count as yours [default: ./config.toml]."
+        return click.option("--config", type=where, metavar="FILE", help=text)(wrapped)  # type: ignore[no-any-return]
 
     return decorate
 

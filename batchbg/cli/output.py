@@ -5,6 +5,7 @@ import sys
 from typing import Any, Final
 
 import click
+from tqdm import tqdm
 
 from batchbg.cli.logs import say
 from batchbg.cli.suggest import located
@@ -18,9 +19,20 @@ def note(text: str, settings: Settings) -> None:
         say(located(text))
 
 
-def tell(text: str, *, err: bool = False) -> None:
-    """Print one line for people, on stdout or stderr; whatever foreign text is in it cannot touch the terminal."""
-    click.echo(shown(located(text)), err=err)
+def tell(text: str, *, head: str = "", err: bool = False) -> None:
+    """Print one line for people; whatever foreign text is in it cannot touch the terminal.
+
+    Args:
+        text: foreign or not.
+        head: our own beginning of the line, which may be coloured.
+        err: on stderr.
+    """
+    click.echo(head + shown(located(text)), err=err)
+
+
+def tell_above_bar(text: str) -> None:
+    """Print one line for people on stdout while a bar is drawn on stderr."""
+    tqdm.write(shown(located(text)))
 
 
 def styled(text: str, **style: Any) -> str:

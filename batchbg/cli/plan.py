@@ -12,14 +12,15 @@ from tqdm import tqdm
 from batchbg.cli import output
 from batchbg.cli.options import COMMON, RESULTS, SCAN, Sectioned, settings_keys, with_settings
 from batchbg.cli.progress import Progress
-from batchbg.core.text import shown
+from batchbg.disk.files import whole
 from batchbg.errors import ConfigError, ExitCode
 from batchbg.folder_plan import Line
+from batchbg.ledger import identity
 from batchbg.ledger.engine import Ledger
 from batchbg.ledger.outlook import Outlook, outlook
 from batchbg.ledger.snapshot import open_snapshot
 from batchbg.planfile import write_entry
-from batchbg.planner import Planner, Tally
+from batchbg.planner import Planner, Tally, some_of
 from batchbg.settings import Settings
 
 
@@ -50,7 +51,7 @@ def command(ctx: click.Context, settings: Settings, save: Path | None) -> None:
 
 
 def show_plan(settings: Settings, save: Path | None = None) -> ExitCode:
-    """Print the plan; 3 where a photo is rejected that no run has told of yet.
+    """Print the plan; 3 where a photo is rejected that no run has told of yet, or where something matches nothing.
 
     Raises:
         ConfigError: no folder of photos is named.
@@ -64,7 +65,7 @@ def show_plan(settings: Settings, save: Path | None = None) -> ExitCode:
         for text in _lines(tally, found, settings):
             output.tell(text)
     rejects = tally.rejected if settings.strict else tally.newly_rejected
-    return ExitCode.INCOMPLETE if rejects else ExitCode.OK
+    return ExitCode.INCOMPLETE if rejects or tally.unmatched else ExitCode.OK
 
 
 def _plan(settings: Settings, save: Path | None) -> tuple[Tally, Outlook]:
@@ -85,20 +86,23 @@ def _plan(settings: Settings, save: Path | None) -> tuple[Tally, Outlook]:
             elif settings.verbose:
                 # Beside the one JSON object stdout has to stay empty.
                 text = _text(line, price)
-                output.note(text, settings) if settings.json else tqdm.write(shown(text))
+                output.note(text, settings) if settings.json else output.tell_above_bar(text)
             if file and line.entry:
                 write_entry(file, line.entry)
+        for text in some_of(planner.tally.unmatched):
+            output.note(text, settings)
         return planner.tally, _outlook(ledger, settings)
 
 
 def _outlook(ledger: Ledger, settings: Settings) -> Outlook:
     with ledger.reading() as connection:
-        return outlook(connection, "plan", settings.caps, settings.base_url, settings.zone)
+        zone = identity.zone_in(connection, settings.zone)
+        return outlook(connection, "plan", settings.caps, settings.base_url, zone)
 
 
 def _open(stack: contextlib.ExitStack, path: Path) -> IO[str]:
     try:
-        return stack.enter_context(path.open("w", encoding="utf-8"))
+        return stack.enter_context(whole(path, "utf-8"))
     except OSError as error:
         raise ConfigError(f"--save {path}: {error.strerror or error}") from error
 

@@ -51,8 +51,8 @@ class Progress(Reporter):
             note("  ".join(part for part in parts if part), self._settings)
 
     def ledger_made(self, path: str) -> None:
-        """Say that a ledger was made, and where: the next run has to find it."""
-        note(f"new ledger: {path}", self._settings)
+        """Say that a ledger was made, and where, with -q too: one made by mistake knows of nothing that is paid."""
+        say(f"new ledger: {path}")
 
     def looked(self, number: int) -> None:
         """Show how the scan goes, on a terminal."""
@@ -96,22 +96,23 @@ class Progress(Reporter):
             return "batchbg: finishing"
         return f"batchbg: planning: {self._planned} photos so far, {self._opened} files opened"
 
-    def pilot_done(self, number: int, found: Outlook) -> bool:
+    async def pilot_done(self, number: int, found: Outlook) -> bool:
         """Write the report and, on a terminal, ask whether to go on with the rest."""
+        from batchbg.cli.asking import confirmed
         from batchbg.report.page import write_report
 
         typed = functools.partial(command_line, settings=self._settings)
-        page = write_report(self._settings.ledger, self._settings.report, typed=typed)
+        page = await asyncio.to_thread(write_report, self._settings.ledger, self._settings.report, typed=typed)
         note(f"pilot: {number} photos tried; {page} shows them", self._settings)
         if self._settings.yes or not _somebody_there():
             return False
         files = self._settings.max_files
         text = prospect(found, self._settings, found.balance, files if files is None else max(files - number, 0))
-        self._asking = True  # this is another thread than the one that draws
+        self._asking = True  # the bar would be drawn over the question
         try:
             if self._bar is not None:
                 self._bar.clear()
-            return click.confirm(f"Still to do: {text}. Go on?", err=True)
+            return await confirmed(f"Still to do: {text}. Go on?")
         finally:
             self._asking = False
 

@@ -7,8 +7,8 @@ import click
 
 from batchbg.cli import closing, output
 from batchbg.cli.options import COMMON, with_settings
-from batchbg.ledger import runs
-from batchbg.ledger.engine import open_ledger
+from batchbg.ledger import identity, runs
+from batchbg.ledger.engine import open_to_read
 from batchbg.report.summary import of_ledger
 from batchbg.settings import Settings
 
@@ -22,9 +22,10 @@ def command(settings: Settings) -> None:
     batchbg status
     batchbg status --json | jq .credits.remaining
     """
-    ledger = open_ledger(settings.ledger, create=False)
+    ledger = open_to_read(settings.ledger)
     with ledger.reading() as connection:
-        summary = of_ledger(connection, settings.caps, time.time(), settings.zone)
+        zone = identity.zone_in(connection, settings.zone)
+        summary = of_ledger(connection, settings.caps, time.time(), zone)
         past = runs.last(connection, 5)
     ledger.close()
     if settings.json:
@@ -33,6 +34,6 @@ def command(settings: Settings) -> None:
     for line in closing.summary_lines(summary, settings):
         output.tell(line)
     for one in past:
-        began = datetime.datetime.fromtimestamp(one.started_at, settings.zone).strftime("%Y-%m-%d %H:%M:%S")
+        began = datetime.datetime.fromtimestamp(one.started_at, zone).strftime("%Y-%m-%d %H:%M:%S")
         ended = "killed or still going" if one.exit_code is None else f"exit {one.exit_code}"
         output.tell(f"{began}  {one.command}  {ended}")

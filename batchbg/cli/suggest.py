@@ -69,8 +69,13 @@ def command_line(command: str, settings: Settings | None, without: Collection[st
     parts = list(words)
     if "config" in takes and typed.get("config") and "--config" not in words:
         parts += ["--config", str(typed["config"])]
+    flags = {name: flag for name, flag in takes.items() if name not in without and flag not in words}
     if settings is not None:
-        parts += _repeated(settings, typed, {name: flag for name, flag in takes.items() if name not in without}, words)
+        parts += _repeated(settings, typed, flags, words)
+    else:
+        parts += ["--sandbox"] if "sandbox" in flags and typed.get("sandbox") else []
+        given = [name for name in REPEATED if name in flags and typed.get(name) is not None]
+        parts += [word for name in given for word in (flags[name], str(typed[name]))]
     return " ".join(["batchbg", *map(quoted, parts)])
 
 
@@ -78,7 +83,7 @@ def _repeated(settings: Settings, typed: Mapping[str, Any], takes: Mapping[str, 
     """Return the options that make another command find and spend what this one does."""
     if "--sandbox" in words and not settings.sandbox:
         return []  # a rehearsal must not be led to the real ledger
-    rehearses = settings.sandbox and "sandbox" in takes
+    rehearses = settings.sandbox and ("sandbox" in takes or "--sandbox" in words)
     parts = ["--sandbox"] if rehearses and "--sandbox" not in words else []
     flags = {"sandbox": True} if rehearses else {}
     try:
@@ -87,7 +92,7 @@ def _repeated(settings: Settings, typed: Mapping[str, Any], takes: Mapping[str, 
         plain = None
     for field in REPEATED:
         value = getattr(settings, field)
-        if field not in takes or takes[field] in words or (field == "base_url" and settings.sandbox):
+        if field not in takes or (field == "base_url" and settings.sandbox):
             continue
         if value != getattr(plain, field) if plain else typed.get(field) is not None:
             parts += [takes[field], _text(field, value, typed.get(field))]

@@ -60,6 +60,8 @@ class Look:
         extension: how the API calls the format ("jpg", "png", ...), or "" where it does not take it as it is.
         normalise: why a normalised copy has to go up instead ("EXIF orientation 6"), or "" where the own bytes do.
         rejected: why the file cannot be sent, or "".
+        picture: hex digest of what the picture looks like, whatever else the file says; "" where that is not known.
+        key: content (sha256) under which the ledger keeps jobs for it; "" before the ledger has seen it.
     """
 
     stamp: Stamp
@@ -68,6 +70,13 @@ class Look:
     extension: str
     normalise: str
     rejected: str
+    picture: str = ""
+    key: str = ""
+
+    @property
+    def contents(self) -> tuple[str, ...]:
+        """Contents (sha256) under which jobs for this picture may be found, that of new ones first."""
+        return tuple(dict.fromkeys((self.key or self.sha256, self.sha256)))
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ The rules, in their order (the contract's invariant 2):
 
 import dataclasses
 import enum
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Final
 
 from batchbg.core.endings import goes_on
@@ -54,7 +54,7 @@ class Facts:
     """What is known about one photo.
 
     Attributes:
-        sha256: the photo's content.
+        contents: of the photo (sha256), its own and that of the first file with the same picture.
         background_sha256: of the background that pairing chooses today, or NO_BACKGROUND.
         slot: the output path this photo owns, also from before its folder was moved; None where it has none yet.
         here: slots of this output folder that hold a result of this content.
@@ -68,7 +68,7 @@ class Facts:
         awaited: the slot held no result when this run began; one that it holds now came while it planned.
     """
 
-    sha256: str
+    contents: Collection[str]
     background_sha256: str
     slot: Slot | None
     here: Sequence[Slot]
@@ -86,6 +86,10 @@ DONE_BEFORE: Final = "done before"
 FAILED_BEFORE: Final = "failed before; `batchbg retry` tries again"
 UNRESOLVED: Final = "may be paid for already; `batchbg resolve` settles it"
 UNKNOWN_FILE: Final = "output exists, not in this ledger"
+ORIGINAL: Final = "the photo itself lies where its result belongs, and is not replaced; name another --output"
+UNSAVABLE: Final = "cannot be saved: "
+"""Begins why a photo is rejected whose result's path the disk does not take."""
+A_RESULT: Final = "a result of this ledger, not a photo"
 
 _UNDER_WAY: Final = frozenset({JobState.SUBMITTING, JobState.RENDERING, JobState.DOWNLOADING})
 
@@ -105,7 +109,7 @@ def _decide(facts: Facts) -> Decision:
     if own is not None and is_ordered and own.state is JobState.DONE and facts.slot and facts.slot.saved_job == own.id:
         return Decision(Action.SKIP, reason=DONE_BEFORE)
     if not facts.force:
-        if facts.slot is not None and facts.slot.saved_photo_sha256 == facts.sha256:
+        if facts.slot is not None and facts.slot.saved_photo_sha256 in facts.contents:
             return Decision(Action.SKIP, reason=DONE_BEFORE)
         if facts.here:
             return Decision(Action.COPY, facts.here[0].saved_job or "")

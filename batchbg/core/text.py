@@ -125,9 +125,10 @@ def _pattern(key: str) -> "re.Pattern[str] | None":
     if len(key) < _SHORT:
         return re.compile(rf"(?<!\w){re.escape(key)}(?!\w)")
     blank = r"[\s\u200b]*"
-    written = blank.join(map(_letter, key[: max(_BEGINNING, len(key) // 2)]))
+    whole = blank.join(map(_letter, key))
+    beginning = blank.join(map(_letter, key[: max(_BEGINNING, len(key) // 2)]))
     token = r"(?:[\w.~+/=%&;#\\-]*[\w=])?"
-    alternatives = [f"{written}{token}", re.escape(key[::-1]), *map(re.escape, _encoded(key))]
+    alternatives = [whole, f"{beginning}{token}", re.escape(key[::-1]), *map(re.escape, _encoded(key))]
     return re.compile("|".join(alternatives), re.IGNORECASE)
 
 

@@ -35,12 +35,14 @@ class Form:
         quality: of the formats that lose something, 1 to 100.
         flatten: colour to put behind what is transparent; None keeps it so where the format can.
         received: where the bytes are kept as they came, but for the suffix, if they are not saved so anyway.
+        root: the output folder, below which no link is followed; None for the folder of the file itself.
     """
 
     kind: str = "PNG"
     quality: int = 90
     flatten: Colour | None = None
     received: Path | None = None
+    root: Path | None = None
 
     def takes(self, picture: Image.Image) -> bool:
         """Tell whether a file that holds ``picture`` is in this form already, so that its bytes stay as they are."""

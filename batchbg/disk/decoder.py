@@ -20,6 +20,7 @@ def main() -> None:
     """Do what is asked until nobody asks any more."""
     questions, answers = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
     _let_go_of_the_streams()
+    _write_nothing()
     for name in ("SIGINT", "SIGTERM", "SIGHUP"):  # the end of the run is the end of this process, and no sooner
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), signal.SIG_IGN)
@@ -42,6 +43,15 @@ def _let_go_of_the_streams() -> None:
     for descriptor in (0, 1):
         os.dup2(nowhere, descriptor)
     talk.listen()
+
+
+def _write_nothing() -> None:
+    """Leave no trace on any disk: no core of a process that broke down, no file of a library's."""
+    if sys.platform != "win32":
+        import resource  # which Windows has not
+
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, 1 << 20))
 
 
 def _listen(questions: IO[bytes], asked: "queue.SimpleQueue[bytes]") -> None:

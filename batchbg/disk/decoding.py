@@ -36,18 +36,18 @@ def verify(part: Path, wanted: Size, photo: Path | None, form: Form) -> Verdict:
         raise ResultUnusable(f"the result is no whole picture: {died}") from died
 
 
-def upright_copy(path: Path) -> tuple[bytes, str]:
+def upright_copy(path: Path, sha256: str = "") -> tuple[bytes, str]:
     """See ``disk.normalise.upright_copy``."""
     try:
-        return guard.run(normalise.upright_copy, _whole(path))
+        return guard.run(normalise.upright_copy, _whole(path), sha256)
     except DecoderDied as died:
         raise _changed(path, died) from died
 
 
-def cover_crop(path: Path, size: Size) -> tuple[bytes, str]:
+def cover_crop(path: Path, size: Size, sha256: str = "") -> tuple[bytes, str]:
     """See ``disk.normalise.cover_crop``."""
     try:
-        return guard.run(normalise.cover_crop, _whole(path), size)
+        return guard.run(normalise.cover_crop, _whole(path), size, sha256)
     except DecoderDied as died:
         raise _changed(path, died) from died
 

@@ -2,12 +2,13 @@
 
 import io
 import warnings
-from collections.abc import Collection
-from pathlib import Path
-from typing import IO, Final
+from typing import IO, Any, Final
 
 import pillow_heif
 from PIL import Image, ImageFile, PngImagePlugin
+
+from batchbg.disk import room
+from batchbg.disk.colour import Said, said
 
 EXTENSIONS: Final = {
     "PNG": "png",
@@ -77,11 +78,78 @@ class Watched(io.FileIO):
             raise self.trouble
 
 
-def open_picture(file: IO[bytes] | Path, formats: Collection[str] = FORMATS) -> Image.Image:
+def open_picture(file: IO[bytes]) -> Image.Image:
     """Recognise a picture by its content and read its header.
 
+    What the container says outside of what Pillow reads stands in ``info``: "icc_profile" for colours that are said in
+    other words (``described`` then), "hdr", "depth", "white_is_zero".
+
     Raises:
-        UnidentifiedImageError: it is in none of these formats.
+        UnidentifiedImageError: it is in none of the formats.
+        TooManyPixels: opening alone would take too much memory.
         Exception: whatever a decoder makes of spoilt bytes.
     """
-    return Image.open(file, formats=tuple(formats))
+    _make_room_for_webp(file)
+    picture = Image.open(file, formats=FORMATS)
+    forget_xmp(picture)
+    found = said(picture, file)
+    if found.profile:
+        picture.info |= {"icc_profile": found.profile, "described": True}
+    picture.info |= {"hdr": found.hdr, "depth": found.depth}
+    if picture.format == "TIFF":
+        tags: Any = getattr(picture, "tag_v2", {})
+        picture.info["white_is_zero"] = picture.mode.startswith("I;16") and tags.get(_PHOTOMETRIC) == 0
+    if picture.format == "PNG" and found.transparent is not None:
+        _scale_transparency(picture, found)
+    return picture
+
+
+class TooManyPixels(Exception):
+    """A WebP whose opening takes too much memory.
+
+    Attributes:
+        pixels: how many it claims.
+    """
+
+    def __init__(self, pixels: int) -> None:
+        super().__init__(f"{pixels} pixels")
+        self.pixels = pixels
+
+
+def _make_room_for_webp(file: IO[bytes]) -> None:
+    """Ask for the memory of a WebP by its header: its decoder takes the canvas as soon as it is opened."""
+    file.seek(0)
+    head = file.read(30).ljust(30, b"\0")
+    if head[:4] != b"RIFF" or head[8:12] != b"WEBP":
+        return
+    width = height = 0
+    match head[12:16]:
+        case b"VP8X":
+            width, height = (int.from_bytes(head[at : at + 3], "little") + 1 for at in (24, 27))
+        case b"VP8L":
+            bits = int.from_bytes(head[21:25], "little")
+            width, height = (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1
+        case b"VP8 ":
+            width, height = (int.from_bytes(head[at : at + 2], "little") & 0x3FFF for at in (26, 28))
+    need = room.PIXEL_BYTES["WEBP"] * width * height
+    if need > room.MOST_BYTES:
+        raise TooManyPixels(width * height)
+    room.ask(need)
+
+
+_PHOTOMETRIC: Final = 262
+
+
+def forget_xmp(picture: Image.Image) -> None:
+    """Forget XMP: Pillow would turn a picture by what stands there, and nobody else does."""
+    for name in ("xmp", "XML:com.adobe.xmp"):
+        picture.info.pop(name, None)
+
+
+def _scale_transparency(picture: Image.Image, found: Said) -> None:
+    """Put the transparent colour of a PNG on the scale of the pixels that Pillow makes of it."""
+    transparent = picture.info.get("transparency")
+    if picture.mode == "RGB" and found.depth == 16 and isinstance(transparent, tuple):
+        picture.info["transparency"] = tuple(value >> 8 for value in transparent)
+    elif picture.mode == "L" and isinstance(transparent, int) and found.depth in (2, 4):
+        picture.info["transparency"] = transparent * 255 // ((1 << found.depth) - 1)

@@ -1,15 +1,18 @@
 """Copies that go up in place of a file: upright sRGB ones, and cover crops of backgrounds. Originals stay untouched."""
 
 import contextlib
+import hashlib
 import io
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
+from typing import IO, Any, Final
 
-from PIL import Image, ImageCms, ImageOps
+import pillow_heif
+from PIL import Image, ImageChops, ImageCms, ImageMath, ImageOps
 
 from batchbg.core.model import Size
 from batchbg.disk import room
+from batchbg.disk.files import open_file
 from batchbg.disk.formats import open_picture
 from batchbg.disk.look import orientation_of
 from batchbg.errors import PhotoChanged
@@ -33,14 +36,25 @@ _TURNS: Final = {
 """By EXIF orientation. Source: Exif 2.32, tag 0x0112."""
 
 
-def upright_copy(path: Path) -> tuple[bytes, str]:
-    """Return (bytes, extension) of an upright, 8-bit sRGB copy: PNG if it has alpha, else JPEG without subsampling."""
-    return _encode(_read(path))
+def upright_copy(path: Path, sha256: str = "") -> tuple[bytes, str]:
+    """Return (bytes, extension) of an upright, 8-bit sRGB copy: PNG if it has alpha, else JPEG without subsampling.
+
+    Args:
+        path: the file.
+        sha256: hex digest that the very bytes must have of which the copy is made, "" for any.
+
+    Raises:
+        PhotoChanged: it has another one, or can no longer be read.
+    """
+    return _encode(_read(path, sha256))
 
 
-def cover_crop(path: Path, size: Size) -> tuple[bytes, str]:
-    """Return (bytes, extension) of a background scaled to cover ``size`` pixels and cropped to it, centred."""
-    return _encode(ImageOps.fit(_read(path), size, Image.Resampling.LANCZOS))
+def cover_crop(path: Path, size: Size, sha256: str = "") -> tuple[bytes, str]:
+    """Return (bytes, extension) of a background scaled to cover ``size`` pixels and cropped to it, centred.
+
+    See ``upright_copy`` for the rest.
+    """
+    return _encode(ImageOps.fit(_read(path, sha256), size, Image.Resampling.LANCZOS))
 
 
 def miniature(path: Path) -> Image.Image:
@@ -52,7 +66,7 @@ def miniature(path: Path) -> Image.Image:
     with _opened(path, small=True) as opened:
         turn = _TURNS.get(orientation_of(opened))
         opened.draft("RGB", (8 * MINIATURE[0], 8 * MINIATURE[1]))
-        small = opened.convert("RGBA").resize(MINIATURE, reducing_gap=1.0)
+        small = _few_bits(opened).convert("RGBA").resize(MINIATURE, reducing_gap=1.0)
         return small.transpose(turn) if turn is not None else small
 
 
@@ -65,40 +79,52 @@ def thumbnail(path: Path, side: int, quality: int) -> bytes:
     with _opened(path, small=True) as opened:
         turn = _TURNS.get(orientation_of(opened))
         # JPEG is decoded at reduced size; the rest is shrunk in two steps, the first of them cheap.
-        opened.thumbnail((side, side), Image.Resampling.LANCZOS, reducing_gap=2.0)
-        picture = to_srgb(opened)
+        picture = _few_bits(opened)
+        picture.thumbnail((side, side), Image.Resampling.LANCZOS, reducing_gap=2.0)
+        picture = to_srgb(picture)
         picture = picture.transpose(turn) if turn is not None else picture
         buffer = io.BytesIO()
         picture.save(buffer, "WEBP", quality=quality, method=2)
         return buffer.getvalue()
 
 
-def _read(path: Path) -> Image.Image:
+def _few_bits(picture: Image.Image) -> Image.Image:
+    """Return a picture that can be shrunk: one of 16 bits is made one of 8."""
+    return to_srgb(picture) if picture.mode.startswith(("I", "F")) else picture
+
+
+def _read(path: Path, sha256: str = "") -> Image.Image:
     """Return the picture, upright, in sRGB, as RGB or RGBA with 8 bits a channel.
 
     Raises:
         PhotoChanged: it can no longer be read.
     """
-    with _opened(path) as opened:
+    with _opened(path, sha256) as opened:
         turn = _TURNS.get(orientation_of(opened))
         picture = to_srgb(opened)
         return picture.transpose(turn) if turn is not None else picture
 
 
 @contextlib.contextmanager
-def _opened(path: Path, *, small: bool = False) -> Iterator[Image.Image]:
+def _opened(path: Path, sha256: str = "", *, small: bool = False) -> Iterator[Image.Image]:
     """Open a picture that could be decoded before; whatever happens to it now is a change.
 
     Args:
         path: the file.
+        sha256: hex digest of the bytes that are meant, "" for any.
         small: it is shrunk at once, so that no copies of it are made.
 
     Raises:
         PhotoChanged: it can no longer be read.
     """
     try:
-        with open_picture(path) as opened:
-            need = room.decoding(opened) + 2 * 4 * opened.width * opened.height * (not small)
+        with _content(path, sha256) as file, open_picture(file) as opened:
+            turned = orientation_of(opened) != 1
+            need = room.decoding(opened) if small else room.copying(opened, turned=turned)
+            if small and need > room.MOST_BYTES and opened.format == "HEIF":
+                room.ask(room.decoding(opened, reduced=True))
+                yield _by_rows(file, opened)
+                return
             if need > room.MOST_BYTES:
                 raise PhotoChanged(f"{path.name} takes too much memory to decode; save it smaller")
             room.ask(need)
@@ -111,16 +137,57 @@ def _opened(path: Path, *, small: bool = False) -> Iterator[Image.Image]:
         raise PhotoChanged(f"{path.name} can no longer be read: {error}") from error
 
 
+_SMALLER: Final = 8
+"""How many times smaller a large HEIC is made, row by row, before it is copied."""
+
+
+def _by_rows(file: IO[bytes], opened: Image.Image) -> Image.Image:
+    """Return an eighth of a HEIC of which a copy at full size would not fit."""
+    heif: Any = pillow_heif.open_heif(file, convert_hdr_to_8bit=True, remove_stride=False)
+    rows = memoryview(heif.data)
+    (width, height), stride = heif.size, int(heif.stride)
+    small = Image.new(heif.mode, (-(-width // _SMALLER), -(-height // _SMALLER)))
+    small.format = opened.format
+    small.info = opened.info
+    band = 16 * _SMALLER
+    for top in range(0, height, band):
+        some = min(band, height - top)
+        part = bytes(rows[top * stride : (top + some) * stride])
+        strip = Image.frombuffer(heif.mode, (width, some), part, "raw", heif.mode, stride, 1)
+        small.paste(strip.reduce(_SMALLER), (0, top // _SMALLER))
+    return small
+
+
+def _content(path: Path, sha256: str) -> IO[bytes]:
+    """Open a file; where its content has to be a certain one, its bytes are read once, and those are what is seen.
+
+    Raises:
+        PhotoChanged: its content is another.
+    """
+    file = open_file(path)
+    if not sha256:
+        return file
+    with file:
+        content = file.read()
+    if hashlib.sha256(content).hexdigest() != sha256:
+        raise PhotoChanged(f"{path.name} has changed since it was looked at")
+    return io.BytesIO(content)
+
+
 def to_srgb(picture: Image.Image) -> Image.Image:
-    """Return a picture as sRGB with 8 bits a channel, RGB or with its alpha RGBA."""
+    """Return a picture as sRGB with 8 bits a channel, RGB or with its alpha RGBA; it may be the picture itself."""
     profile = picture.info.get("icc_profile")
+    described = bool(picture.info.get("described"))
     picture.load()
+    alpha = None
     if picture.mode.startswith(("I", "F")):
+        alpha = _level_alpha(picture)
         picture = _to_8_bit(picture)
-    shown = picture.convert("RGBA") if picture.has_transparency_data else None
-    alpha = shown.getchannel("A") if shown else None
-    if picture.mode not in ("RGB", "CMYK", "L", "LAB"):
-        picture = (shown or picture).convert("RGB")
+    shown = picture.convert("RGBA") if picture.mode != "RGBA" and picture.has_transparency_data else picture
+    if shown.mode == "RGBA":
+        alpha = shown.getchannel("A")
+    if picture.mode not in ("RGB", "CMYK", "L", "LAB") or (described and picture.mode == "L"):
+        picture = shown.convert("RGB")
     picture = _through_profile(picture, profile)
     if alpha is not None:
         picture.putalpha(alpha)
@@ -132,12 +199,23 @@ def _through_profile(picture: Image.Image, profile: bytes | None) -> Image.Image
     if profile:
         try:
             source = ImageCms.getOpenProfile(io.BytesIO(profile))
-            converted = ImageCms.profileToProfile(picture, source, _SRGB, outputMode="RGB")
+            in_place = picture.mode == "RGB"  # a large picture is not held twice
+            converted = ImageCms.profileToProfile(picture, source, _SRGB, outputMode="RGB", inPlace=in_place)
         except (ImageCms.PyCMSError, OSError, ValueError):
-            converted = None
-        if converted is not None:
-            return converted
-    return picture.convert("RGB")
+            pass
+        else:
+            return converted or picture
+    return picture if picture.mode == "RGB" else picture.convert("RGB")
+
+
+def _level_alpha(picture: Image.Image) -> Image.Image | None:
+    """Return the alpha of a 16-bit grey picture of which one level is transparent, or None."""
+    level = picture.info.get("transparency")
+    if not isinstance(level, int) or not picture.mode.startswith("I"):
+        return None
+    exact = picture.convert("I")
+    alpha: Image.Image = ImageMath.lambda_eval(lambda on: on["convert"]((on["exact"] != level) * 255, "L"), exact=exact)
+    return alpha
 
 
 def _to_8_bit(picture: Image.Image) -> Image.Image:
@@ -148,7 +226,7 @@ def _to_8_bit(picture: Image.Image) -> Image.Image:
     white = 65535.0 if picture.mode.startswith("I;16") else next((top for top in _WHITES if high <= top), high)
     grey = exact.point(lambda value: value * (255 / white) + 0.5).convert("L")
     grey.info.pop("transparency", None)  # a level of the old scale
-    return grey
+    return ImageChops.invert(grey) if picture.info.get("white_is_zero") else grey
 
 
 _WHITES: Final = (1.0, 255.0, 65535.0)

@@ -5,18 +5,21 @@ import dataclasses
 import hashlib
 import os
 import shutil
+import stat
+from collections.abc import Collection
 from pathlib import Path
 from typing import Final
 
 from batchbg.core.model import Size
 from batchbg.core.naming import received_name
-from batchbg.disk import decoding
+from batchbg.disk import decoding, files
 from batchbg.disk.convert import Form
+from batchbg.disk.files import Identity
+from batchbg.disk.rehearsal import PART_PREFIX as PART_PREFIX
+from batchbg.disk.rehearsal import PART_SUFFIX as PART_SUFFIX
+from batchbg.disk.rehearsal import rehearse
 from batchbg.disk.verify import other_shape
-from batchbg.errors import DiskError
-
-PART_PREFIX: Final = ".batchbg-"
-PART_SUFFIX: Final = ".part"
+from batchbg.errors import DiskError, OutputRefused
 
 PNG: Final = Form()
 """As results come, mostly."""
@@ -58,8 +61,8 @@ def check(part: Path, wanted: Size, photo: Path | None = None, form: Form = PNG)
         found = decoding.verify(part, wanted, photo, form)
         if found.converted is not None:
             if form.received:
-                _keep(part, form.received, found.extension)
-            part.write_bytes(found.converted)
+                _keep(part, form.received, found.extension, form.root)
+            files.replace(part, found.converted, root=form.root)
         return Result(
             _digest(part), part.stat().st_size, found.pixels, "; ".join(found.remarks), found.converted is not None
         )
@@ -67,12 +70,12 @@ def check(part: Path, wanted: Size, photo: Path | None = None, form: Form = PNG)
         raise _disk_error(part, error) from error
 
 
-def _keep(part: Path, place: Path, extension: str) -> None:
+def _keep(part: Path, place: Path, extension: str, root: Path | None) -> None:
     """Keep a download as it came; the folder for that is batchbg's own, so an older file in it is replaced."""
     target = place.with_name(received_name(place.name, f".{extension}"))
     copied = target.with_name(part.name)
-    copy(part, copied)
-    put(copied, target, replace=True, sha256=_digest(part))
+    copy(part, copied, root)
+    put(copied, target, replace=True, sha256=_digest(part), root=root)
 
 
 def is_odd(result: Result, wanted: Size) -> bool:
@@ -80,7 +83,15 @@ def is_odd(result: Result, wanted: Size) -> bool:
     return bool(other_shape(result.pixels, wanted))
 
 
-def put(part: Path, target: Path, *, replace: bool, sha256: str) -> bool:
+def put(
+    part: Path,
+    target: Path,
+    *,
+    replace: bool,
+    sha256: str,
+    root: Path | None = None,
+    originals: Collection[Identity] = (),
+) -> bool:
     """Give a checked temporary file its name, flushed to disk before and after.
 
     Args:
@@ -88,41 +99,65 @@ def put(part: Path, target: Path, *, replace: bool, sha256: str) -> bool:
         target: the result's own path.
         replace: a file of that name may be replaced: it is an older result of this ledger, or a person said so.
         sha256: hex digest of ``part``; a file of that name with the same content is ours from before a crash.
+        root: the output folder, below which no link is followed; by default the target's own folder.
+        originals: folders in which nothing is written.
 
     Returns:
         False where somebody else's file has the name; the temporary file is then removed.
 
     Raises:
         DiskError: the disk refuses.
+        OutputRefused: this path cannot be written.
     """
+    root = root or target.parent
     try:
-        with part.open("rb+") as file:
-            os.fsync(file.fileno())
-        ours = target.is_file() and digest(target) == sha256
-        if not os.path.lexists(target) or (replace and not target.is_dir()):
-            part.replace(target)
-        elif ours:
-            part.unlink()
-        else:
-            part.unlink()
-            return False
-        _sync_folder(target.parent)
+        with files.opened(root, target.parent, originals) as folder:
+            with folder.open(part.name, write=True) as file:
+                os.fsync(file.fileno())
+            if _name(folder, part.name, target.name, replace=replace):
+                folder.sync()
+                return True
+            ours = _digest_in(folder, target.name) == sha256
+            folder.remove(part.name)
+            if ours:
+                folder.sync()
+            return ours
     except OSError as error:
-        raise _disk_error(target, error) from error
+        raise files.trouble(root, target, error) from error
+
+
+def _name(folder: files.Folder, part: str, name: str, *, replace: bool) -> bool:
+    """Name a file; False where something has the name that may not be replaced."""
+    found = folder.found(name)
+    if found is None:
+        try:
+            folder.name_anew(part, name)
+        except FileExistsError:
+            return False  # it came this very moment
+        return True
+    if not replace or stat.S_ISDIR(found.st_mode):
+        return False
+    folder.rename(part, name)
     return True
 
 
-def copy(source: Path, part: Path) -> None:
+def copy(source: Path, part: Path, root: Path | None = None, originals: Collection[Identity] = ()) -> None:
     """Copy a result to a temporary file beside another target.
 
     Raises:
         DiskError: the disk refuses.
+        OutputRefused: this path cannot be written.
     """
     try:
-        make_folder(part.parent)
-        shutil.copyfile(source, part)
+        original = files.open_file(source, follow=False)
     except OSError as error:
-        raise _disk_error(part, error) from error
+        raise _disk_error(source, error) from error
+    with original, files.create(part, root=root, originals=originals) as copied:
+        try:
+            shutil.copyfileobj(original, copied, 1 << 20)
+            copied.flush()
+        except OSError as error:
+            raise files.trouble(root or part.parent, part, error) from error
 
 
 def make_folder(folder: Path) -> None:
@@ -137,27 +172,32 @@ def make_folder(folder: Path) -> None:
         raise _disk_error(folder, error) from error
 
 
-def try_out(folder: Path) -> None:
-    """Write and remove a file in the output folder, before anything is paid for.
+def remove(part: Path, root: Path) -> None:
+    """Remove a temporary file below ``root`` where it is still there."""
+    with contextlib.suppress(OSError, OutputRefused), files.opened(root, part.parent) as folder:
+        folder.remove(part.name)
+
+
+def try_out(folder: Path, owner: str = "nobody") -> None:
+    """Do all that a save does in the output folder, before anything is paid for; nothing of it stays.
+
+    Args:
+        folder: the output folder.
+        owner: by whose id the temporary files are known, should the process be killed.
 
     Raises:
-        DiskError: it cannot be written.
+        DiskError: it cannot be done.
     """
     make_folder(folder)
-    probe = folder / f"{PART_PREFIX}probe-{os.getpid()}{PART_SUFFIX}"
     try:
-        with probe.open("wb") as file:
-            file.write(b"\0" * 4096)
-            os.fsync(file.fileno())
-        probe.unlink()
+        with files.opened(folder, folder) as opened:
+            rehearse(opened, owner, flush=True)
     except OSError as error:
-        with contextlib.suppress(OSError):
-            probe.unlink()
         raise _disk_error(folder, error) from error
 
 
 def digest(path: Path) -> str | None:
-    """Return the sha256 of a result as hex, or None where it cannot be read."""
+    """Return the sha256 of a result as hex, or None where it cannot be read, or is no file but a link or a fifo."""
     try:
         return _digest(path)
     except OSError:
@@ -165,19 +205,16 @@ def digest(path: Path) -> str | None:
 
 
 def _digest(path: Path) -> str:
-    with path.open("rb") as file:
+    with files.open_file(path, follow=False) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _sync_folder(folder: Path) -> None:
-    """Flush a folder, or the rename in it may not outlive a power cut. Not every system can."""
-    if os.name != "posix":
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
+def _digest_in(folder: files.Folder, name: str) -> str | None:
     try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        with folder.open(name) as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError:
+        return None
 
 
 def _disk_error(path: Path, error: OSError) -> DiskError:

@@ -66,9 +66,25 @@ def ask(need: float) -> None:
         raise NeedsRoom(int(need))
 
 
-def decoding(picture: Image.Image) -> float:
-    """Return how many bytes the decoding of a picture takes that was opened and not yet decoded."""
+def decoding(picture: Image.Image, *, reduced: bool = False) -> float:
+    """Return how many bytes the decoding of a picture takes that was opened and not yet decoded.
+
+    Args:
+        picture: as it was opened.
+        reduced: at an eighth of its size where the format allows that, or without a copy of Pillow's.
+    """
     pixels = picture.width * picture.height
-    if picture.format in ("JPEG", "MPO") and picture.info.get("progressive"):
-        return pixels * (PIXEL_BYTES["JPEG"] + 6.0)  # all coefficients, two bytes each
+    if picture.format in ("JPEG", "MPO"):
+        coefficients = 6.0 if picture.info.get("progressive") else 0.0  # two bytes a sample, all at once
+        return pixels * (coefficients + (0.1 if reduced else PIXEL_BYTES["JPEG"]))
+    if picture.format == "HEIF" and reduced:
+        return pixels * ROWS_PIXEL_BYTES
     return pixels * PIXEL_BYTES.get(picture.format or "", 5.5)
+
+
+def copying(picture: Image.Image, *, turned: bool) -> float:
+    """Return how many bytes an upright sRGB copy of a picture takes, its decoding included."""
+    plain = picture.mode in ("RGB", "RGBA")
+    has_alpha = picture.has_transparency_data
+    copies = turned + (not plain) + 2 * has_alpha
+    return decoding(picture) + 4.0 * copies * picture.width * picture.height

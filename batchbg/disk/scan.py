@@ -1,15 +1,18 @@
 """Walking a folder of photos: which files are there, which are junk. No file is opened here."""
 
 import dataclasses
-import fnmatch
+import errno
 import functools
 import os
+import re
 import stat
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
 from batchbg.core.model import Stamp
+from batchbg.disk.files import Identity, identity, identity_of
+from batchbg.disk.patterns import Patterns
 from batchbg.errors import ConfigError
 
 JUNK: Final = frozenset(
@@ -22,29 +25,72 @@ JUNK: Final = frozenset(
         "$recycle.bin",
         "system volume information",
         "lost+found",
+        "#recycle",
+        "@recycle",
+        "recycler",
+        "recycled",
+        "trash",
+        "network trash folder",
+        "temporary items",
+        "#snapshot",
+        "~snapshot",
+        "@recently-snapshot",
+        "lost.dir",
     }
 )
 """What systems leave in folders, casefolded; everything that begins with a dot is skipped as well."""
 
+LEFTOVER: Final = re.compile(
+    r"(~|_original|\.(bak|thm|part|partial|crdownload|download|opdownload|filepart|aria2|tmp|lrdata))$", re.IGNORECASE
+)
+"""Ends names of older versions, thumbnails and downloads that are not whole yet, and of folders of previews."""
 
-@dataclasses.dataclass(frozen=True, slots=True)
+LIBRARIES: Final = (".photoslibrary", ".photolibrary", ".migratedphotolibrary", ".aplibrary")
+ORIGINALS: Final = frozenset({"originals", "masters"})
+"""Folders in a library of photos that hold them; in the others are copies that its program made."""
+
+
+UNREADABLE: Final = "cannot be read"
+"""Begins the reason where the disk refused: such a file is tried again by every run, though its stamp is the same."""
+
+
 class Rules:
-    """Which files of a folder count; patterns match the path below the root, with "/" between folders."""
+    """Which files of a folder count, by patterns as gitignore has them.
 
-    include: tuple[str, ...] = ()
-    exclude: tuple[str, ...] = ()
-    max_depth: int | None = None
+    Attributes:
+        max_depth: folders to descend, None for all.
+    """
+
+    def __init__(self, include: Sequence[str] = (), exclude: Sequence[str] = (), max_depth: int | None = None) -> None:
+        """Take only what ``include`` matches, where it is not empty, and nothing that ``exclude`` matches.
+
+        Raises:
+            ConfigError: one of them is no pattern.
+        """
+        self._include = _patterns("include", include)
+        self._exclude = _patterns("exclude", exclude)
+        self.max_depth = max_depth
+
+    def __bool__(self) -> bool:
+        return bool(self._include or self._exclude)
 
     def wants(self, path: str) -> bool:
-        """Tell whether a file passes the patterns; one without "/" matches the bare file name in any folder."""
-        if self.include and not any(_matches(path, pattern) for pattern in self.include):
-            return False
-        return not any(_matches(path, pattern) for pattern in self.exclude)
+        """Return whether a file passes the patterns."""
+        is_excluded = self._exclude.match(path)
+        return (not self._include or self._include.match(path)) and not is_excluded
+
+    @property
+    def unused(self) -> list[str]:
+        """A sentence for each pattern that has matched no file."""
+        named = (("include", self._include), ("exclude", self._exclude))
+        return [f"{name}: {pattern!r} matches no file" for name, these in named for pattern in these.unused]
 
 
-def _matches(path: str, pattern: str) -> bool:
-    name = path if "/" in pattern else path.rpartition("/")[2]
-    return fnmatch.fnmatchcase(name, pattern.removeprefix("/"))
+def _patterns(name: str, texts: Sequence[str]) -> Patterns:
+    try:
+        return Patterns(texts)
+    except ValueError as error:
+        raise ConfigError(f"{name}: {error}") from error
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -58,6 +104,8 @@ class Listing:
         ignored: files and folders that are junk, hidden, filtered or no regular files.
         trouble: why the folder could not be read, or "".
         missing: names that were asked for and are not there.
+        unreadable: why the disk tells nothing of a file, by its name.
+        identity: of the folder; None where it could not be read.
     """
 
     folder: str
@@ -66,6 +114,8 @@ class Listing:
     ignored: int
     trouble: str = ""
     missing: tuple[str, ...] = ()
+    unreadable: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    identity: Identity | None = None
 
 
 def walk(root: Path, excluded: Collection[Path], rules: Rules) -> Iterator[Listing]:
@@ -75,7 +125,7 @@ def walk(root: Path, excluded: Collection[Path], rules: Rules) -> Iterator[Listi
 
     Args:
         root: the folder of photos.
-        excluded: real paths of folders that are not entered: outputs, backgrounds.
+        excluded: folders that are not entered, by whatever name they are met: outputs, backgrounds.
         rules: filters.
 
     Raises:
@@ -120,8 +170,10 @@ def listed(root: Path, names: Iterable[str], excluded: Collection[Path], rules: 
         whole = tree.list(folder, named=wanted)
         files = {name: stamp for name, stamp in whole.files.items() if name in wanted}
         kept = {name: stamp for name, stamp in files.items() if rules.wants(_join(folder, name))}
-        missing = tuple(sorted(wanted - files.keys()))
-        yield Listing(folder, kept, whole.subfolders, len(files) - len(kept), whole.trouble, missing)
+        unreadable = {name: why for name, why in whole.unreadable.items() if name in wanted}
+        missing = tuple(sorted(wanted - files.keys() - unreadable.keys()))
+        ignored = len(files) - len(kept)
+        yield Listing(folder, kept, whole.subfolders, ignored, whole.trouble, missing, unreadable, whole.identity)
 
 
 def _join(folder: str, name: str) -> str:
@@ -139,11 +191,15 @@ class _Tree:
         """
         self.root = os.path.realpath(root)
         self._shut = frozenset(os.path.realpath(folder) for folder in excluded)
+        self._shut_by_identity = {found for folder in self._shut if (found := identity_of(folder))}
         self._rules = rules
         if not os.path.isdir(self.root):  # noqa: PTH112
             raise ConfigError(f"{root} is not a folder" if os.path.lexists(self.root) else f"there is no folder {root}")
-        if self.root in self._shut:
+        own = identity_of(self.root)
+        if self.root in self._shut or own in self._shut_by_identity:
             raise ConfigError(f"{root} is itself a folder of results or backgrounds; name another")
+        if own is not None:
+            self._shut_by_identity.add(own)  # it may be mounted inside itself
 
     def holds(self, folder: str) -> bool:
         """Tell whether a folder lies inside the root, links followed."""
@@ -152,11 +208,22 @@ class _Tree:
 
     def is_shut(self, folder: str) -> bool:
         """Tell whether a folder is one that is not entered, or lies in one."""
-        return self._is_inside(os.path.realpath(os.path.join(self.root, folder)), self._shut)  # noqa: PTH118
+        return self._lies_in_shut(os.path.realpath(os.path.join(self.root, folder)))  # noqa: PTH118
 
     @staticmethod
     def _is_inside(real: str, folders: Collection[str]) -> bool:
         return any(real == folder or real.startswith(folder + os.sep) for folder in folders)
+
+    def _lies_in_shut(self, real: str) -> bool:
+        """Tell whether a real path inside the root is, or lies in, what is not entered."""
+        while True:
+            if self._is_inside(real, self._shut):
+                return True
+            if real == self.root or real == os.path.dirname(real):  # noqa: PTH120
+                return False
+            if identity_of(real) in self._shut_by_identity:
+                return True
+            real = os.path.dirname(real)  # noqa: PTH120
 
     def list(self, folder: str, *, is_deepest: bool = False, named: Collection[str] = ()) -> Listing:
         """Return what lies in a folder below the root; nothing is opened, so nothing can hang.
@@ -164,46 +231,72 @@ class _Tree:
         Hidden files and junk are left out, but for those in ``named``.
         """
         files: dict[str, Stamp] = {}
+        unreadable: dict[str, str] = {}
         subfolders: list[str] = []
         ignored = 0
-        is_filtered = bool(self._rules.include or self._rules.exclude)
+        is_filtered = bool(self._rules)
+        is_library = (folder or self.root).casefold().endswith(LIBRARIES)
         try:
+            path = os.path.join(self.root, folder)  # noqa: PTH118
+            here = identity(os.stat(path))  # noqa: PTH116
             # Entries are not kept for sorting: each holds on to all that the system told of it.
-            with os.scandir(os.path.join(self.root, folder)) as entries:  # noqa: PTH118
+            with os.scandir(path) as entries:
                 for entry in entries:
                     name = entry.name
-                    if (name[0] == "." or name.casefold() in JUNK) and name not in named:
-                        ignored += 1
-                    elif entry.is_dir(follow_symlinks=False):
-                        if is_deepest or entry.path in self._shut:
+                    try:
+                        if (name[0] == "." or name.casefold() in JUNK or LEFTOVER.search(name)) and name not in named:
+                            ignored += 1
+                        elif entry.is_dir(follow_symlinks=False):
+                            is_copies = is_library and name.casefold() not in ORIGINALS
+                            if is_deepest or is_copies or self._is_shut_entry(entry):
+                                ignored += 1
+                            else:
+                                subfolders.append(name)
+                        elif is_filtered and not self._rules.wants(_join(folder, name)):
                             ignored += 1
                         else:
-                            subfolders.append(name)
-                    elif is_filtered and not self._rules.wants(_join(folder, name)):
-                        ignored += 1
-                    else:
-                        try:
                             found = self._follow(entry) if entry.is_symlink() else entry.stat()
-                        except FileNotFoundError:  # gone since it was listed
-                            found = None
-                        if found is not None and stat.S_ISREG(found.st_mode):
-                            files[name] = _stamp((found.st_size, found.st_mtime_ns, found.st_ino))
-                        else:
-                            ignored += 1
+                            if found is not None and stat.S_ISREG(found.st_mode):
+                                inode, mtime_ns = found.st_ino, found.st_mtime_ns
+                                if inode > _MOST or mtime_ns > _MOST:
+                                    inode, mtime_ns = _fold(inode), _fold(mtime_ns)
+                                files[name] = _stamp((found.st_size, mtime_ns, inode))
+                            else:
+                                ignored += 1
+                    except FileNotFoundError:  # gone since it was listed
+                        ignored += 1
+                    except OSError as error:
+                        if error.errno in (errno.EACCES, errno.EPERM):
+                            raise  # the folder cannot be searched: it will be so with all of them
+                        unreadable[name] = f"{UNREADABLE}: {error.strerror or error}; mend that and run again"
         except OSError as error:
             return Listing(folder, {}, (), 0, error.strerror or str(error))
         subfolders.sort()
-        return Listing(folder, files, tuple(subfolders), ignored)
+        return Listing(folder, files, tuple(subfolders), ignored, unreadable=unreadable, identity=here)
+
+    def _is_shut_entry(self, entry: os.DirEntry[str]) -> bool:
+        # Its own inode, which comes for nothing, is another where something is mounted on it.
+        found = entry.stat(follow_symlinks=False)
+        return entry.path in self._shut or identity(found) in self._shut_by_identity
 
     def _follow(self, link: os.DirEntry[str]) -> os.stat_result | None:
         """Return what the system tells of a link's target, or None where that is none of this tree's photos."""
         target = os.path.realpath(link.path)
-        if not self._is_inside(target, [self.root]) or self._is_inside(target, self._shut):
+        if not self._is_inside(target, [self.root]) or self._lies_in_shut(target):
             return None
         try:
             return link.stat()
         except OSError:  # broken, a loop, or in a folder that cannot be searched
             return None
+
+
+_MOST: Final = (1 << 63) - 1
+"""The largest number that databases hold. Some file systems count inodes, and some clocks nanoseconds, beyond it."""
+
+
+def _fold(number: int) -> int:
+    """Return another number for one that is too large, the same for the same."""
+    return (number + _MOST + 1) % (1 << 64) - _MOST - 1
 
 
 _stamp: Final = functools.partial(tuple.__new__, Stamp)  # what Stamp() does, in a third of the time
@@ -213,4 +306,4 @@ def stamp_of(found: os.stat_result) -> Stamp | None:
     """Return the stamp of a regular file, or None for anything else."""
     if not stat.S_ISREG(found.st_mode):
         return None
-    return _stamp((found.st_size, found.st_mtime_ns, found.st_ino))
+    return _stamp((found.st_size, _fold(found.st_mtime_ns), _fold(found.st_ino)))

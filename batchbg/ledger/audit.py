@@ -7,7 +7,7 @@ import sqlalchemy as sa
 
 from batchbg.core.budget import Bucket, Credits
 from batchbg.core.lifecycle import JobState
-from batchbg.ledger import credits
+from batchbg.ledger import credits, identity
 from batchbg.ledger.tables import balances, credit_entries, jobs
 
 
@@ -95,7 +95,7 @@ def check(connection: sa.Connection) -> list[str]:
     """Return a line for everything in the ledger that does not add up; nothing where all does."""
     found = [f"database: {row[0]}" for row in connection.exec_driver_sql("PRAGMA integrity_check") if row[0] != "ok"]
     found += [f"database: {tuple(row)}" for row in connection.exec_driver_sql("PRAGMA foreign_key_check")]
-    return found + credits.disagreements(connection) + _jobs_that_differ(connection)
+    return found + credits.disagreements(connection) + _jobs_that_differ(connection) + identity.check(connection)
 
 
 def _jobs_that_differ(connection: sa.Connection) -> list[str]:

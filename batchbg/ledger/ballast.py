@@ -5,7 +5,8 @@ import os
 from pathlib import Path
 from typing import Final
 
-from batchbg.errors import LedgerError
+from batchbg.disk.files import create
+from batchbg.errors import BatchbgError, LedgerError
 
 BALLAST_BYTES: Final = 1 << 20
 """Enough for the answers of a wide pool: recording one takes under ten pages of 4 KiB, and several share pages."""
@@ -26,12 +27,14 @@ class Ballast:
         """
         self._held = True
         try:
-            with self._path.open("wb") as file:
+            with create(self._path) as file:
                 file.write(bytes(BALLAST_BYTES))
+                file.flush()
                 os.fsync(file.fileno())
-        except OSError as error:
+        except (OSError, BatchbgError) as error:
             self.drop()
-            raise LedgerError(f"ledger: {self._path}: {error.strerror or error}; nothing was sent") from error
+            reason = getattr(error, "strerror", None) or error
+            raise LedgerError(f"ledger: {self._path}: {reason}; nothing was sent") from error
 
     def drop(self) -> bool:
         """Give the room up; False where it is given up already."""

@@ -1,6 +1,7 @@
 """What the ledger remembers of files: fingerprints of photos and backgrounds, and who owns which output path."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+import dataclasses
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, TypeVar
 
 import sqlalchemy as sa
@@ -9,7 +10,7 @@ from batchbg.core.lifecycle import JobState
 from batchbg.core.model import KnownJob, Look, Size, Slot, Stamp
 from batchbg.ledger.credits import upsert
 from batchbg.ledger.engine import Tx
-from batchbg.ledger.tables import LACKING, assets, events, folders, jobs, meta, outputs, photos, runs
+from batchbg.ledger.tables import LACKING, assets, events, folders, jobs, meta, outputs, photos, pictures, runs
 
 T = TypeVar("T")
 
@@ -81,13 +82,17 @@ def _as_look(row: sa.Row[Any]) -> Look:
         extension=row.extension,
         normalise=row.normalise,
         rejected=row.rejected,
+        picture=row.picture,
+        key=row.key,
     )
 
 
-def remember(tx: Tx, root_id: int, looks: Mapping[str, Look]) -> None:
-    """Keep what looks found, in place of earlier ones."""
+def remember(tx: Tx, root_id: int, looks: Mapping[str, Look]) -> dict[str, Look]:
+    """Keep what looks found, in place of earlier ones; return them with the keys under which their jobs are kept."""
     if not looks:
-        return
+        return {}
+    first = _first_seen(tx, looks.values())
+    looks = {path: dataclasses.replace(look, key=first.get(look.picture, "")) for path, look in looks.items()}
     rows = [
         {
             "folder_id": root_id,
@@ -101,18 +106,50 @@ def remember(tx: Tx, root_id: int, looks: Mapping[str, Look]) -> None:
             "extension": look.extension,
             "normalise": look.normalise,
             "rejected": look.rejected,
+            "picture": look.picture,
+            "key": look.key,
             "rejected_run_id": None,
         }
         for path, look in looks.items()
     ]
     replaced = [name for name in rows[0] if name not in ("folder_id", "path")]
     tx.connection.execute(upsert(tx.connection, photos, *replaced), rows)
+    return dict(looks)
+
+
+def _first_seen(tx: Tx, looks: Iterable[Look]) -> dict[str, str]:
+    """Return by picture the first content (sha256) that was seen with it, these included."""
+    here: dict[str, str] = {}
+    for look in looks:
+        if look.picture:
+            here.setdefault(look.picture, look.sha256)
+    known: dict[str, str] = {}
+    for chunk in chunks(list(here)):
+        query = sa.select(pictures.c.picture, pictures.c.sha256).where(pictures.c.picture.in_(chunk))
+        known |= {row[0]: row[1] for row in tx.connection.execute(query)}
+    if fresh := [{"picture": one, "sha256": sha256} for one, sha256 in here.items() if one not in known]:
+        tx.connection.execute(sa.insert(pictures), fresh)
+    return here | known
 
 
 def forget(tx: Tx, root_id: int, paths: Sequence[str]) -> None:
     """Drop the fingerprints of files that are gone."""
     for chunk in chunks(paths):
         tx.connection.execute(sa.delete(photos).where(photos.c.folder_id == root_id, photos.c.path.in_(chunk)))
+
+
+def refuse(tx: Tx, root_id: int, reasons: Mapping[str, str]) -> None:
+    """Say why the results of photos that could be sent cannot be saved; "" where they can again."""
+    rows = [{"root": root_id, "photo": path, "why": why} for path, why in reasons.items()]
+    if rows:
+        tx.connection.execute(_REFUSE, rows)
+
+
+_REFUSE: Final = (
+    sa.update(photos)
+    .where(photos.c.folder_id == sa.bindparam("root"), photos.c.path == sa.bindparam("photo"))
+    .values(rejected=sa.bindparam("why"), rejected_run_id=None)
+)
 
 
 def newly_rejected(tx: Tx, root_id: int, paths: Sequence[str]) -> int:
@@ -214,6 +251,16 @@ def slots_holding(connection: sa.Connection, job_id: str | None = None) -> Itera
     query = _SLOT.where(outputs.c.saved_job_id.is_not(None) if job_id is None else outputs.c.saved_job_id == job_id)
     for row in connection.execution_options(yield_per=500).execute(query.order_by(outputs.c.id)):
         yield _as_slot(row)
+
+
+def saved_contents(connection: sa.Connection) -> frozenset[str]:
+    """Return the digests of all results, in whichever output folder they are."""
+    return frozenset(connection.scalars(sa.select(outputs.c.saved_sha256).where(outputs.c.saved_sha256.is_not(None))))
+
+
+def rename(tx: Tx, slot: Slot, path: str) -> None:
+    """Give a slot under whose path nothing was ever saved another one."""
+    tx.connection.execute(_UPDATE_SLOT, {"slot": slot.id, "path": path})
 
 
 def undelivered(connection: sa.Connection) -> list[str]:
@@ -343,7 +390,8 @@ def forget_asset(tx: Tx, recipe: str, file_path: str) -> None:
 
 def forget_assets(tx: Tx, contents: Sequence[str], before: float) -> None:
     """Drop every upload of these contents (sha256), in whatever form, that was made before a time."""
-    for content in contents:
+    same = sa.select(photos.c.sha256).where(photos.c.key.in_(contents)).distinct()
+    for content in {*contents, *tx.connection.scalars(same)}:
         tx.connection.execute(
             sa.delete(assets).where(
                 (assets.c.recipe == content) | assets.c.recipe.startswith(f"{content} ", autoescape=True),
@@ -356,11 +404,6 @@ def kind(connection: sa.Connection) -> str | None:
     """Return "api" or "sandbox", whichever the ledger was used with; None where it was used with neither."""
     found: str | None = connection.scalar(sa.select(meta.c.value).where(meta.c.key == "kind"))
     return found
-
-
-def settle_kind(tx: Tx, value: str) -> None:
-    """Bind the ledger to "api" or "sandbox" for good."""
-    tx.connection.execute(sa.insert(meta).values(key="kind", value=value))
 
 
 def chunks(values: Sequence[T]) -> Iterator[Sequence[T]]:

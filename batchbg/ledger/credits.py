@@ -130,7 +130,8 @@ def unexplained(connection: sa.Connection, account: str, since: float) -> int | 
     """Return the credits by which the balance has fallen beyond what this ledger knows to be charged.
 
     Only what the service has said counts as an explanation: what was lost sight of may or may not have been charged,
-    and a refund that nobody has seen yet would hide a charge.
+    and a refund that nobody has seen yet would hide a charge. So would a create that was in the air at the first
+    reading, which may hold its charge already.
 
     Args:
         connection: to the ledger.
@@ -159,8 +160,21 @@ def unexplained(connection: sa.Connection, account: str, since: float) -> int | 
             jobs.c.state.in_(("failed", "canceled")), jobs.c.ended_at > first.at
         )
     )
-    explained = last.settled - first.settled - moved[Bucket.UNRESOLVED]
+    explained = min(
+        last.settled - first.settled - moved[Bucket.UNRESOLVED], _charged_of_attempts_after(connection, first.at)
+    )
     return int(first.credits - last.credits - explained + moved[Bucket.REFUNDED] + refund_due)
+
+
+def _charged_of_attempts_after(connection: sa.Connection, at: float) -> int:
+    """Return what was charged, as far as is known, for creates whose intent was committed after ``at``."""
+    entries = credit_entries.c
+    begun = sa.select(entries.job_id, entries.attempt).group_by(entries.job_id, entries.attempt)
+    charged = sa.select(sa.func.coalesce(sa.func.sum(entries.amount), 0)).where(
+        entries.bucket == Bucket.CHARGED,
+        sa.tuple_(entries.job_id, entries.attempt).in_(begun.having(sa.func.min(entries.at) > at)),
+    )
+    return int(connection.scalar(charged) or 0)
 
 
 def was_read(connection: sa.Connection, run_id: str) -> bool:

@@ -5,19 +5,23 @@ import dataclasses
 import datetime
 import json
 import os
+import re
 import socket
 import sqlite3
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
-import filelock
 import sqlalchemy as sa
 
-from batchbg.errors import ConfigError, LedgerBusy, LedgerError
-from batchbg.ledger.place import refuse_network
+from batchbg.disk.files import create, read_text
+from batchbg.errors import ConfigError, DiskError, LedgerBusy, LedgerError
+from batchbg.ledger import marks
+from batchbg.ledger.lock import NoLock, locked
+from batchbg.ledger.place import refuse_network, refuse_odd
 from batchbg.ledger.presence import Presence, refuse_links
 from batchbg.ledger.tables import events
 
@@ -31,6 +35,9 @@ BUSY_TIMEOUT_MS: Final = 30_000
 
 CACHE_KIB: Final = 32_768
 """Pages kept in memory: a ledger of 100,000 photos is asked for all of them every night."""
+
+KEPT: Final = 5
+"""Connections that a ledger keeps for who spends: the planning, the pool and its writer use three at once."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -66,15 +73,25 @@ class Ledger:
     Attributes:
         engine: SQLAlchemy's; a transaction on it begins with BEGIN IMMEDIATE.
         path: the file, symbolic links resolved.
+        id: its own name, which stands beside its results; "" where that is not looked at.
+        made: whether it was made just now.
+        copied: the folder of the copy that is open in the ledger's place, or None.
+        projects: those that this process was told of, by job, should the file be taken away.
     """
 
-    def __init__(self, engine: sa.Engine, path: Path) -> None:
+    def __init__(self, engine: sa.Engine, path: Path, presence: Presence) -> None:
+        self.id = ""
+        self.made = False
+        self.projects: dict[str, str] = {}
+        self.copied: tempfile.TemporaryDirectory[str] | None = None
         self.engine = engine
         self.path = path
         self._reader = engine.execution_options(reading=True)
         self._turn = threading.Lock()
-        self._presence = Presence(path)
+        self._presence = presence
         self._anchor: sa.Connection | None = None
+        self._marks: dict[str, marks.Held] = {}
+        self._due: set[str] = set()
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[sa.Connection]:
@@ -97,10 +114,13 @@ class Ledger:
             LedgerError: the database refused, with its reason.
         """
         with self._turn, _explained(self.path):
+            self._due.clear()
             with self.engine.begin() as connection:
                 self._presence.look()
                 yield connection
-            self._presence.settle()
+                event = marks.last_event(connection) if self._due else None
+            if event is not None:
+                self._mark(event)
 
     @contextlib.contextmanager
     def transaction(self, run_id: str = "") -> Iterator[Tx]:
@@ -128,24 +148,60 @@ class Ledger:
             return
         refuse_links(self.path)
         with _explained(self.path):
-            # One connection stays open, so that neither the files' numbers nor the log are given up meanwhile.
-            self._anchor = self._reader.connect()
+            # One connection stays open, so that neither the files' numbers nor the log are given up meanwhile. Some
+            # more are there for what is still to be collected should the files be taken away.
+            self._anchor, *others = [self._reader.connect() for _ in range(KEPT)]
+            for one in others:
+                one.close()
             with self._anchor.begin():
                 self._anchor.execute(_LAST_EVENT_AT)
         self._presence.begin()
 
-    def check_still_there(self) -> None:
+    def check_still_there(self, output: str | None = None) -> None:
         """Refuse to go on where the files at the ledger's path are no longer the ones that are open.
 
         To be called inside the transaction of every reservation: no create may leave for a reservation that nobody
-        will find again. It costs some stats.
+        will find again. It costs some stats. When the transaction is committed, the mark in the output folder tells
+        of it, before ``begin`` returns.
+
+        Args:
+            output: the folder of the result, by the name it has in the ledger.
 
         Raises:
             LedgerError: deleted, replaced, overwritten or hard-linked meanwhile.
+            DiskError: the mark cannot be written.
+            ConfigError: the folder holds another ledger's results.
         """
         self.watch()
         self._presence.look()
         self._presence.refuse()
+        if output is not None and self.id:
+            held = self._marks.get(output)
+            if held is None or not held.is_there():
+                if held is not None:
+                    self._marks.pop(output).close()
+                held = self._marks[output] = self._open_mark(self.absolute(output))
+            held.put_again()
+            self._due.add(output)
+
+    def _open_mark(self, folder: Path) -> marks.Held:
+        with self.reading() as connection:
+            event, mark = marks.last_reservation(connection), marks.read(folder)
+            if mark is not None and mark.ledger != self.id:
+                raise marks.foreign(folder, mark)
+            if mark is not None:
+                marks.refuse_behind(connection, folder, mark, self.path)
+        if mark is None:
+            marks.write(folder, marks.Mark(self.id, event, str(self.path)))
+        return marks.Held(folder, event)
+
+    def _mark(self, event: marks.Event) -> None:
+        """Tell of what was just committed beside the results it is for."""
+        try:
+            for output in self._due:
+                self._marks[output].put(event)
+        except DiskError as error:
+            raise LedgerError(str(error)) from error
 
     @property
     def is_lost(self) -> bool:
@@ -155,11 +211,16 @@ class Ledger:
 
     def close(self) -> None:
         """Close every connection."""
+        for held in self._marks.values():
+            held.close()
+        self._marks.clear()
         if self._anchor is not None:
             self._anchor.close()
             self._anchor = None
         self.engine.dispose()
         self._presence.close()
+        if self.copied is not None:
+            self.copied.cleanup()
 
 
 def sqlite_path(url: str) -> Path:
@@ -168,15 +229,21 @@ def sqlite_path(url: str) -> Path:
     Raises:
         ConfigError: the URL is none this version opens.
     """
+    if found := re.fullmatch(r"sqlite(?:\+pysqlite)?:///(.+)", url, re.DOTALL):
+        # Taken as it stands: a folder may be called "50% off?", and nobody escapes that in a path.
+        name = found[1]
+        if name == ":memory:":
+            raise ConfigError("ledger: it must be a file, for it has to outlive the process")
+        if "?" in name.rpartition("/")[2]:
+            raise ConfigError(f"ledger: {url!r}: the file's name may not have a ?, and no options are taken")
+        return Path(os.path.realpath(name))
     try:
-        parsed = sa.make_url(url)
+        kind = sa.make_url(url).get_backend_name()
     except sa.exc.ArgumentError as error:
         raise ConfigError(f"ledger: {url!r} is not a URL such as sqlite:///batchbg.db") from error
-    if parsed.get_backend_name() != "sqlite":
-        raise ConfigError(f"ledger: {parsed.get_backend_name()} is not supported; use sqlite:///PATH")
-    if not parsed.database or parsed.database == ":memory:":
-        raise ConfigError("ledger: it must be a file, for it has to outlive the process")
-    return Path(os.path.realpath(parsed.database))
+    if kind != "sqlite":
+        raise ConfigError(f"ledger: {kind} is not supported; use sqlite:///PATH")
+    raise ConfigError("ledger: it must be a file, for it has to outlive the process")
 
 
 def exists(url: str) -> bool:
@@ -206,17 +273,43 @@ def open_ledger(url: str, *, create: bool = True) -> Ledger:
             raise ConfigError(f"there is no ledger at {path}; `batchbg run` makes one, --ledger names another")
         _check_folder(path)
     refuse_network(path)
-    ledger = Ledger(_engine(path), path)
+    refuse_odd(path)
+    presence = Presence(path)
+    ledger = Ledger(_engine(path, presence), path, presence)
     try:
         with ledger.reading() as connection:
             version = schema_version(connection)
             if version is None and sa.inspect(connection).get_table_names():
                 raise ConfigError(f"{path} is some other program's database; name another file with --ledger")
+        ledger.made = version is None
         if version != HEAD:
             upgrade(ledger, version)
     except BaseException:
         ledger.close()
         raise
+    return ledger
+
+
+def open_to_read(url: str) -> Ledger:
+    """Open the ledger at ``url`` for who only looks; a copy of it where it may not be written.
+
+    Raises:
+        ConfigError, LedgerError: see ``open_ledger``.
+    """
+    path = sqlite_path(url)
+    if not exists(url) or (os.access(path, os.W_OK) and os.access(path.parent, os.W_OK | os.X_OK)):
+        return open_ledger(url, create=False)
+    from batchbg.ledger.snapshot import copy_to
+
+    folder = tempfile.TemporaryDirectory(prefix="batchbg-read-")
+    try:
+        copy = Path(folder.name) / "ledger.db"
+        copy_to(path, copy)
+        ledger = open_ledger(f"sqlite:///{copy}", create=False)
+    except BaseException:
+        folder.cleanup()
+        raise
+    ledger.path, ledger.copied = path, folder
     return ledger
 
 
@@ -249,6 +342,7 @@ def upgrade(ledger: Ledger, version: str | None) -> None:
         if not is_known(version):
             raise ConfigError(f"{ledger.path} was written by a newer batchbg (schema {version}); update batchbg")
         backup = ledger.path.with_name(f"{ledger.path.name}.before-{HEAD}")
+        create(backup).close()  # anew: it may be a link, through which nothing is written
         with (
             _explained(ledger.path),
             contextlib.closing(sqlite3.connect(ledger.path)) as source,
@@ -259,11 +353,17 @@ def upgrade(ledger: Ledger, version: str | None) -> None:
         run_migrations(connection)
 
 
-def _engine(path: Path) -> sa.Engine:
+def _engine(path: Path, presence: Presence) -> sa.Engine:
     engine = sa.create_engine(
         sa.URL.create("sqlite", database=str(path)),
+        pool_size=KEPT,
         connect_args={"timeout": BUSY_TIMEOUT_MS / 1000, "check_same_thread": False, "isolation_level": None},
     )
+
+    @sa.event.listens_for(engine, "do_connect")
+    def _refuse_another(*_: Any) -> None:
+        if not presence.is_at_its_path():
+            raise sqlite3.OperationalError("the file is not the one that is open")
 
     @sa.event.listens_for(engine, "connect")
     def _configure(connection: sqlite3.Connection, _record: Any) -> None:
@@ -347,30 +447,31 @@ def held(url: str, command: str, retry_s: float = 0.0) -> Iterator[None]:
         LedgerError: the lock file cannot be made.
     """
     path = sqlite_path(url)
-    lock_path = path.with_name(path.name + ".lock")
     _check_folder(path)
-    lock = filelock.FileLock(lock_path, timeout=retry_s, poll_interval=0.1)
-    try:
-        lock.acquire()
-    except filelock.Timeout as error:
-        raise LedgerBusy(f"another run holds {path}: {_holder(lock_path)}") from error
-    except OSError as error:
-        raise LedgerError(f"cannot lock {path}: {error.strerror or error}; its folder must be writable") from error
-    try:
-        now = datetime.datetime.now().astimezone().isoformat(timespec="seconds")
-        holder = Holder(os.getpid(), socket.gethostname(), now, command)
-        with contextlib.suppress(OSError):  # the lock holds without the note
-            lock_path.write_text(json.dumps(dataclasses.asdict(holder)), encoding="utf-8")
+    refuse_odd(path)
+    now = datetime.datetime.now().astimezone().isoformat(timespec="seconds")
+    note = json.dumps(dataclasses.asdict(Holder(os.getpid(), socket.gethostname(), now, command)))
+    lock_path = path.with_name(path.name + ".lock")
+    with contextlib.ExitStack() as stack:
+        try:
+            stack.enter_context(locked(lock_path, note, retry_s))
+        except BlockingIOError as error:
+            raise LedgerBusy(f"another run holds {path}: {_holder(lock_path)}") from error
+        except NoLock as error:
+            raise ConfigError(
+                f"ledger: {path} lies where the system has no locks ({error.strerror}), so that two runs could spend at"
+                " once; name a file on a local disk with --ledger"
+            ) from error
+        except OSError as error:
+            raise LedgerError(f"cannot lock {path}: {error.strerror or error}; its folder must be writable") from error
         yield
-    finally:
-        lock.release()
 
 
 def _holder(lock_path: Path) -> str:
     """Say who holds a lock; the note may be about to be written."""
     for _ in range(3):
         try:
-            return str(Holder(**json.loads(lock_path.read_text(encoding="utf-8"))))
+            return str(Holder(**json.loads(read_text(lock_path))))
         except (OSError, ValueError, TypeError):
             time.sleep(0.05)
     return "its holder left no note"

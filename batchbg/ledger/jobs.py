@@ -350,6 +350,8 @@ def _by_price(
 
     A right one is what the next reservations go by; of a render that came to nothing it is none, but a refund.
     """
+    if price == UNTOLD and prices.is_doubted(tx.connection, job.id):
+        return before  # how much of what is held was charged is for a person to say
     odd = price.is_unusual and is_odd(price, prices.accepted(tx.connection, job.account))
     if odd and prices.is_dismissed(tx.connection, job.id, price.told):
         return count(before, None, None)
@@ -521,7 +523,9 @@ def judge_prices(tx: Tx, account: str, verdict: Verdict) -> list[str]:
     for job_id, told in prices.open_ones(tx.connection, account):
         job = get(tx.connection, job_id)
         price = read_price(int(told) if told.isdigit() else None)
-        if job is not None and job.state not in (JobState.PLANNED, JobState.UNRESOLVED):
+        if job is not None and job.state is JobState.UNRESOLVED and verdict is Verdict.DISMISSED:
+            _count_as_usual(tx, job)
+        elif job is not None and job.state not in (JobState.PLANNED, JobState.UNRESOLVED):
             before = Counted(job.credits, job.charged)
             if verdict is Verdict.ACCEPTED:
                 counted = before.answered(job.credits, job.credits)
@@ -533,6 +537,14 @@ def judge_prices(tx: Tx, account: str, verdict: Verdict) -> list[str]:
         ids.append(job_id)
     prices.judge(tx, account, verdict)
     return ids
+
+
+def _count_as_usual(tx: Tx, job: Job) -> None:
+    """Let an unresolved job count what a create is expected to take, where it counted an odd price."""
+    usual = min(job.credits, next_price(PRICE_CREDITS, *prices.last(tx.connection, job.account)))
+    if not _change(tx, job, credits=usual):
+        raise StaleJobError(f"job {job.id} has moved")
+    _post(tx, job, (Bucket.UNRESOLVED, usual - job.credits))
 
 
 def done(tx: Tx, job: Job, remark: str = "") -> Job:

@@ -1,17 +1,85 @@
 """Where a ledger may lie: on a disk of this machine."""
 
+import stat
 from pathlib import Path
 from typing import Final
 
+from batchbg.disk.files import kind_of
 from batchbg.errors import ConfigError
 
 NETWORK_TYPES: Final = frozenset(
-    {"nfs", "nfs4", "cifs", "smb3", "smbfs", "afs", "9p", "ceph", "glusterfs", "fuse.sshfs"}
+    [
+        "nfs",
+        "nfs4",
+        "cifs",
+        "smb3",
+        "smbfs",
+        "smb2",
+        "afs",
+        "afpfs",
+        "9p",
+        "ceph",
+        "glusterfs",
+        "lustre",
+        "beegfs",
+        "gpfs",
+        "orangefs",
+        "pvfs2",
+        "coda",
+        "ncpfs",
+        "davfs",
+        "webdav",
+        "s3fs",
+        "juicefs",
+        "virtiofs",
+        "fakeowner",
+        "osxfs",
+        "vboxsf",
+        "prl_fs",
+        "vmhgfs",
+    ]
 )
-"""File systems that other machines share: SQLite's write-ahead log needs memory that all its users share.
+"""File systems that other machines share, or a virtual machine with its host: SQLite's write-ahead log needs memory
+that all its users share.
 
-Source: sqlite.org, "Write-Ahead Logging", which rules network file systems out.
+Source: sqlite.org, "Write-Ahead Logging", which rules network file systems out; the names are those of Linux's mounts.
 """
+
+NETWORK_PROGRAMS: Final = frozenset(
+    [
+        "sshfs",
+        "rclone",
+        "grpcfuse",
+        "osxfs",
+        "s3fs",
+        "gcsfuse",
+        "goofys",
+        "geesefs",
+        "mount-s3",
+        "juicefs",
+        "curlftpfs",
+        "smbnetfs",
+        "davfs",
+        "davfs2",
+        "wdfs",
+        "glusterfs",
+        "ceph",
+        "ceph-fuse",
+        "cephfs",
+        "lustre",
+        "seaweedfs",
+        "moosefs",
+        "mfs",
+        "gvfsd-fuse",
+        "vmhgfs-fuse",
+        "google-drive-ocamlfuse",
+        "blobfuse",
+        "blobfuse2",
+        "onedriver",
+        "virtiofs",
+    ]
+)
+"""The same, as programs that mount them: "rclone" of the type "fuse.rclone"."""
 
 _MOUNTS: Final = Path("/proc/self/mounts")
 
@@ -23,11 +91,39 @@ def refuse_network(path: Path) -> None:
         ConfigError: it lies on one.
     """
     kind = file_system(path)
-    if kind in NETWORK_TYPES:
+    if is_shared(kind):
         raise ConfigError(
             f"ledger: {path} lies on a network file system ({kind}), where SQLite can lose what is paid for;"
             " name a local disk with --ledger"
         )
+
+
+def is_shared(kind: str) -> bool:
+    """Tell whether a type of file system is one that other machines share."""
+    head, _, program = kind.partition(".")
+    return kind in NETWORK_TYPES or (head in ("fuse", "fuseblk") and program in NETWORK_PROGRAMS | NETWORK_TYPES)
+
+
+BESIDE: Final = ("", "-wal", "-shm", "-journal", ".lock", ".ballast")
+"""Endings of the names of a ledger's own files."""
+
+
+def refuse_odd(path: Path) -> None:
+    """Refuse a ledger where one of its files is something else: what it leads to would be written over, or hang.
+
+    Raises:
+        ConfigError: names what stands there.
+    """
+    for ending in BESIDE:
+        own = path.with_name(path.name + ending)
+        try:
+            mode = own.lstat().st_mode
+        except OSError:
+            continue  # not there, or told by whoever opens it
+        if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):  # a folder neither hangs nor is written over
+            raise ConfigError(
+                f"ledger: {own} is {kind_of(mode)}, not a file; take it away, or name another with --ledger"
+            )
 
 
 def file_system(path: Path) -> str:

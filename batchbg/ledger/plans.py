@@ -120,7 +120,8 @@ def _known(*, is_root: bool, deep: bool, paired: bool) -> sa.Select[Any]:
         (outputs.c.folder_id == sa.bindparam("results"))
         & (outputs.c.photo_folder_id == photos.c.folder_id)
         & (outputs.c.photo_path == photos.c.path)
-        & (outputs.c.saved_photo_sha256 == photos.c.sha256)
+        & outputs.c.saved_photo_sha256.in_((photos.c.sha256, photos.c.key))
+        & (photos.c.picture != "")
         & (outputs.c.saved_job_id == outputs.c.wanted_job_id)
     )
     query = sa.select(*_KNOWN, *(_PAIRED if paired else ())).outerjoin(outputs, own_result)
@@ -170,7 +171,8 @@ def adopt_moved(tx: Tx, output_root_id: int, photo_root_id: int, folder: str) ->
             outputs.c.photo_folder_id != photo_root_id,
             below(outputs.c.photo_path, folder),
             mine.c.id.is_(None),
-            (photos.c.sha256 == outputs.c.saved_photo_sha256) | (photos.c.sha256 == jobs.c.photo_sha256),
+            outputs.c.saved_photo_sha256.in_((photos.c.sha256, photos.c.key))
+            | jobs.c.photo_sha256.in_((photos.c.sha256, photos.c.key)),
         )
         .order_by(outputs.c.id.desc())
     )

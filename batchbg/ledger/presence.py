@@ -3,6 +3,7 @@
 import contextlib
 import os
 import struct
+import time
 from pathlib import Path
 from typing import Final
 
@@ -13,9 +14,16 @@ FRAME_HEADER_BYTES: Final = 24
 """Source: sqlite.org, "Database File Format", section 4.1 and 4.2."""
 
 _INDEX_HEADER: Final = struct.Struct("=14xHI")
-_BACKFILLED: Final = struct.Struct("=I")
-_BACKFILLED_AT: Final = 96
-"""Page size and frames in use, then how many of them are in the database. Source: sqlite.org, "WAL-mode File Format"."""
+"""Page size and frames in use. Source: sqlite.org, "WAL-mode File Format", section 2.1."""
+
+_CHECKPOINTS: Final = ((32, 8), (96, 4))
+"""Where the index tells of checkpoints, and in how many bytes: the log's salts, which change as it begins anew, and how
+many of its frames are in the database."""
+
+CONFIRM: Final = 10
+CONFIRM_S: Final = 0.02
+"""Looks, and seconds between them, until a change of the database counts as nobody's: a checkpoint writes into it
+before it says so."""
 
 _File = tuple[int, int]  # device, inode
 
@@ -30,8 +38,8 @@ class Presence:
         self._path = path
         self._files = (path, Path(f"{path}-wal"), Path(f"{path}-shm"))
         self._seen: list[_File] = []
-        self._stamp = (0, 0)
-        self._backfilled = 0
+        self._stamp: tuple[int, int] | None = None
+        self._checkpoints = b""
         self._index: int | None = None
         self._trouble = ""
 
@@ -45,6 +53,13 @@ class Presence:
         """Whether something was found to be wrong."""
         return bool(self._trouble)
 
+    def is_at_its_path(self) -> bool:
+        """Tell whether a new connection would open the file that is watched; true before any is."""
+        try:
+            return not self._seen or _file(self._path.stat()) == self._seen[0]
+        except OSError:
+            return False
+
     def begin(self) -> None:
         """Take what is at the path now for what is open; some connection must be open, and have read.
 
@@ -52,26 +67,18 @@ class Presence:
             LedgerError: a file is missing, or has another name besides.
         """
         try:
-            self._seen = [_file(os.stat(path)) for path in self._files]
+            self._seen = [_file(path.stat()) for path in self._files]
             if hasattr(os, "pread"):  # elsewhere files that are open are neither replaced nor deleted
                 self._index = os.open(self._files[2], os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
         except OSError as error:
             raise LedgerError(f"ledger {error.filename}: {error.strerror}; nothing was sent") from error
-        self.settle()
         self.look()
         self.refuse()
 
     def look(self) -> None:
-        """See whether all is as it was after the last commit; to be called before anything is written."""
+        """See whether all is as it was; to be called before anything is written."""
         if self._seen and not self._trouble:
             self._trouble = self._find()
-
-    def settle(self) -> None:
-        """Take the database as it is for what the last commit left."""
-        with contextlib.suppress(OSError):
-            found = os.stat(self._path)
-            self._stamp = (found.st_mtime_ns, found.st_size)
-            self._backfilled = self._read_backfilled()
 
     def refuse(self) -> None:
         """Refuse to go on where that is not so; once found it stays so.
@@ -94,21 +101,26 @@ class Presence:
     def _find(self) -> str:
         for path, seen in zip(self._files, self._seen, strict=True):
             try:
-                found = os.stat(path)
+                if what := self._what_befell(path, seen):
+                    return f"{path.name} {what}"
             except FileNotFoundError:
                 return f"{path.name} was deleted or moved away while it was in use"
             except OSError as error:
                 return f"{path.name} is not to be had any more: {error.strerror}"
-            if _file(found) != seen:
-                return f"{path.name} was replaced by another file while it was in use"
-            if path is self._path:
-                if found.st_nlink > 1:
-                    return f"{path.name} has {found.st_nlink} names (hard links); only one of them may stay"
-                if (found.st_mtime_ns, found.st_size) != self._stamp and self._read_backfilled() == self._backfilled:
-                    return f"{path.name} was overwritten by another program while it was in use"
-            elif path is self._files[1] and found.st_size < self._least_log():
-                return f"{path.name} was cut short while it was in use"
         return ""
+
+    def _what_befell(self, path: Path, seen: _File) -> str:
+        """Return what has become of one file; "" where it is as it was."""
+        least = self._least_log() if path == self._files[1] else 0
+        found = path.stat()
+        if _file(found) != seen:
+            return "was replaced by another file while it was in use"
+        if path == self._path:
+            if found.st_nlink > 1:
+                return f"has {found.st_nlink} names (hard links); only one of them may stay"
+            if self._is_overwritten():
+                return "was overwritten by another program while it was in use"
+        return "was cut short while it was in use" if found.st_size < least else ""
 
     def _least_log(self) -> int:
         """Return the bytes that the log must have for the frames that its index counts."""
@@ -120,12 +132,23 @@ class Presence:
         page, frames = _INDEX_HEADER.unpack(read)
         return WAL_HEADER_BYTES + frames * (page + FRAME_HEADER_BYTES) if frames else 0
 
-    def _read_backfilled(self) -> int:
-        """Return how many frames a checkpoint, by whoever, has written into the database: it may change only so."""
+    def _is_overwritten(self) -> bool:
+        """Tell whether the database has changed without a checkpoint, by whomever: nothing else may write into it."""
+        for attempt in range(CONFIRM if self._index is not None else 0):
+            told = self._told_checkpoints()
+            found = self._path.stat()
+            stamp = (found.st_mtime_ns, found.st_size)
+            if self._stamp in (None, stamp) or told != self._checkpoints:
+                self._stamp, self._checkpoints = stamp, told
+                return False
+            if attempt < CONFIRM - 1:
+                time.sleep(CONFIRM_S)
+        return self._index is not None
+
+    def _told_checkpoints(self) -> bytes:
         if self._index is None:
-            return 0
-        read = os.pread(self._index, _BACKFILLED.size, _BACKFILLED_AT)
-        return int(_BACKFILLED.unpack(read)[0]) if len(read) == _BACKFILLED.size else 0
+            return b""
+        return b"".join(os.pread(self._index, length, at) for at, length in _CHECKPOINTS)
 
 
 def _file(found: os.stat_result) -> _File:

@@ -34,6 +34,12 @@ def doubt(tx: Tx, account: str, job_id: str, told: str) -> None:
         tx.connection.execute(sa.insert(odd_prices).values(at=tx.at, account=account, job_id=job_id, told=told))
 
 
+def is_doubted(connection: sa.Connection, job_id: str) -> bool:
+    """Return whether a job has told an odd price that nobody has judged yet."""
+    mine = odd_prices.c.job_id == job_id, odd_prices.c.verdict == Verdict.OPEN
+    return bool(connection.scalar(sa.select(sa.exists().where(*mine))))
+
+
 def is_dismissed(connection: sa.Connection, job_id: str, told: str) -> bool:
     """Return whether a person has said that a price which a job told is none."""
     mine = odd_prices.c.job_id == job_id, odd_prices.c.told == told, odd_prices.c.verdict == Verdict.DISMISSED

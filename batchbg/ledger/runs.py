@@ -67,6 +67,11 @@ def begin(tx: Tx, command: str, base_url: str, cap_credits: int | None, *, spend
     return run
 
 
+def is_one(connection: sa.Connection, run_id: str) -> bool:
+    """Tell whether a run has that id."""
+    return connection.scalar(sa.select(runs.c.id).where(runs.c.id == run_id)) is not None
+
+
 def describe(tx: Tx, /, **values: Any) -> None:
     """Write what becomes known about the run: account, folders, counts."""
     tx.connection.execute(sa.update(runs).where(runs.c.id == tx.run_id).values(**values))

@@ -102,10 +102,23 @@ photos = sa.Table(
     _column("extension", sa.Text),
     _column("normalise", sa.Text),
     _column("rejected", sa.Text),
+    # What the picture looks like, whatever else the file says; "" where it was last looked at by an older version.
+    _column("picture", sa.Text, server_default=""),
+    # Under which content jobs are kept for it: its own sha256, or that of the first file with the same picture.
+    _column("key", sa.Text, server_default=""),
     # The run that first told of the rejection: only that one's exit code speaks of it.
     _column("rejected_run_id", sa.Text, nullable=True),
 )
 """Fingerprints of photos and backgrounds: a file whose size, mtime and inode are unchanged is not opened again."""
+
+pictures = sa.Table(
+    "pictures",
+    metadata,
+    _column("picture", sa.Text, primary_key=True),
+    _column("sha256", sa.Text),
+)
+"""The first file (sha256) that was seen with each picture. Programs write ratings and places into files; the picture
+stays the same, and is paid for once."""
 
 assets = sa.Table(
     "assets",

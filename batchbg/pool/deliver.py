@@ -1,8 +1,8 @@
 """From a complete project to files: download, check, name; then copies for other photos of the same content."""
 
 import asyncio
-import contextlib
 import dataclasses
+import functools
 import logging
 import os
 from pathlib import Path
@@ -11,9 +11,11 @@ from typing import Final
 from batchbg.api.client import MagicHour
 from batchbg.api.wire import Progress, Project
 from batchbg.core.model import Job, Slot
-from batchbg.disk import results
+from batchbg.core.planning import ORIGINAL, UNKNOWN_FILE, UNSAVABLE
+from batchbg.disk import files, results
 from batchbg.disk.convert import Colour, Form, kind_of
-from batchbg.errors import ApiUnreachable, RequestRefused, ResultUnusable, WrongProject
+from batchbg.disk.rehearsal import Rehearsal
+from batchbg.errors import ApiUnreachable, OutputRefused, RequestRefused, ResultUnusable, WrongProject
 from batchbg.ledger import catalog, jobs
 from batchbg.ledger.engine import Ledger, Tx
 from batchbg.ledger.writer import Writer
@@ -48,12 +50,14 @@ class Saving:
         flatten: colour behind what is transparent, or None.
         keep_received: what is converted is kept as it came, too.
         force: copies of what was forced may take the place of files that the ledger does not know, as it may itself.
+        rehearsal: has tried out where results belong, or will.
     """
 
     quality: int
     flatten: Colour | None
     keep_received: bool
     force: bool = False
+    rehearsal: Rehearsal = dataclasses.field(default_factory=Rehearsal)
 
 
 class Deliverer:
@@ -84,6 +88,8 @@ class Deliverer:
         self._width = asyncio.Semaphore(width)
         self._has_remarked = False
         self._refused: set[int] = set()
+        self._rehearsal = saving.rehearsal
+        self._learnt: set[Path] = set()
         self.copied = 0
 
     async def deliver(self, job: Job, project: Project | None) -> Job:
@@ -111,9 +117,11 @@ class Deliverer:
                     return await self._writer.do(jobs.unusable, job, TAKEN)
             except ResultUnusable as error:
                 return await self._writer.do(jobs.unusable, job, str(error))
+            except OutputRefused as error:
+                log.warning("%s: %s%s", job.photo_path, UNSAVABLE, error)
+                return await self._writer.do(jobs.unusable, job, f"{UNSAVABLE}{error}; then `batchbg rescue`")
             finally:
-                with contextlib.suppress(OSError):
-                    part.unlink(missing_ok=True)
+                results.remove(part, _root(target, own))
         job, is_wanted_elsewhere = await self._writer.do(_record, job, own, result)
         if result.remark:
             # The first is said at once: what is odd about one result is often odd about all.
@@ -123,21 +131,60 @@ class Deliverer:
             await self.copy(job)
         return job
 
-    def is_taken(self, job: Job) -> bool:
-        """Tell whether a file that the ledger does not know has the name of a planned job's result."""
-        if job.replace or not os.path.lexists(self._ledger.absolute(job.output_folder) / job.output_path):
-            return False
+    async def why_not(self, job: Job) -> str:
+        """Return why a planned job's result could not be saved, before it is paid for; "" where it can.
+
+        Raises:
+            DiskError: nothing can be saved now.
+            OutputRefused: the disk does not take this path.
+        """
+        root = self._ledger.absolute(job.output_folder)
+        self._learn_originals(job)
+        if not self._rehearsal.knows(root, job.output_path):
+            why = await asyncio.to_thread(self._rehearsal.refuses, root, job.output_path)
+            if why:
+                raise OutputRefused(f"{UNSAVABLE}{why}")
+        target = root / job.output_path
+        if not _is_there(target):
+            return ""
         with self._ledger.reading() as connection:
-            return catalog.slot(connection, job.output_id).saved_job is None
+            own = catalog.slot(connection, job.output_id)
+        if job.replace:
+            if await asyncio.to_thread(self._is_original, job, own, target):
+                raise OutputRefused(ORIGINAL)
+            return ""
+        return UNKNOWN_FILE if own.saved_job is None else ""
+
+    def _learn_originals(self, job: Job) -> None:
+        """Take in the folders of a job's photo and background: a run without a scan knows no others."""
+        sources = ((job.photo_folder, job.photo_path), (job.background_folder, job.background_path))
+        for folder, path in sources:
+            way = self._ledger.absolute(folder) if folder else None
+            for step in ("", *path.split("/")[:-1]):
+                way = way and way / step
+                if way is not None and way not in self._learnt:
+                    self._learnt.add(way)
+                    if found := files.identity_of(way):
+                        self._rehearsal.originals.add(found)
+
+    @staticmethod
+    def _is_original(job: Job, slot: Slot, target: Path) -> bool:
+        """Return whether what lies at a result's path is the photo itself, by another way: nobody wants it replaced."""
+        present = results.digest(target)
+        return present == job.photo_sha256 and present != slot.saved_sha256
 
     async def copy(self, job: Job) -> None:
         """Give a done job's result to every other output that wants it.
 
         A result that is no longer on disk is downloaded again, which is free.
+
+        Raises:
+            OutputRefused: the disk does not take the path of one of them; the others have theirs.
         """
         with self._ledger.reading() as connection:
             wanting = catalog.slots_wanting(connection, job.id)
             holding = list(catalog.slots_holding(connection, job.id)) if wanting else []
+        refused: OutputRefused | None = None
         for slot in wanting:
             if slot.id in self._refused:
                 continue
@@ -149,20 +196,23 @@ class Deliverer:
                     log.warning("%s: output exists, not in this ledger; left as it is", slot.path)
                     self._refused.add(slot.id)
                     continue
+            except OutputRefused as error:  # the others' copies are not held up by it
+                self._refused.add(slot.id)
+                refused = error
+                continue
             finally:
-                with contextlib.suppress(OSError):
-                    part.unlink(missing_ok=True)
+                results.remove(part, _root(target, slot))
             await self._writer.do(catalog.saved, slot.id, job.id, job.photo_sha256, result.sha256, result.size)
             self._observer.reused(slot.path)
             self.copied += 1
+        if refused is not None:
+            raise refused
 
     def _form(self, slot: Slot, target: Path) -> Form:
         """Return the form of a slot's result: its path is fixed, whatever today's format is."""
-        kept = None
-        if self._saving.keep_received:
-            root = target.parents[slot.path.count("/")]
-            kept = root / RECEIVED / slot.path
-        return Form(kind_of(target), self._saving.quality, self._saving.flatten, kept)
+        root = _root(target, slot)
+        kept = root / RECEIVED / slot.path if self._saving.keep_received else None
+        return Form(kind_of(target), self._saving.quality, self._saving.flatten, kept, root)
 
     def _target(self, job: Job, slot: Slot) -> Path:
         if slot.id == job.output_id:
@@ -180,7 +230,17 @@ class Deliverer:
         if not replace and _is_there(target) and (present := await asyncio.to_thread(results.digest, target)):
             with self._ledger.reading() as connection:
                 replace = present in {slot.saved_sha256, *catalog.saved_ever(connection, job.id)}
-        return await asyncio.to_thread(results.put, part, target, replace=replace, sha256=result.sha256)
+        if replace and await asyncio.to_thread(self._is_original, job, slot, target):
+            return False
+        return await asyncio.to_thread(
+            results.put,
+            part,
+            target,
+            replace=replace,
+            sha256=result.sha256,
+            root=_root(target, slot),
+            originals=self._rehearsal.originals,
+        )
 
     async def _second(self, job: Job, slot: Slot, holding: list[Slot], part: Path, target: Path) -> results.Result:
         """Put a copy of a result at ``part``: from a file that holds it unchanged, else from the service.
@@ -195,7 +255,7 @@ class Deliverer:
                 continue
             if await asyncio.to_thread(results.digest, source) != other.saved_sha256:
                 continue
-            await asyncio.to_thread(results.copy, source, part)
+            await asyncio.to_thread(results.copy, source, part, _root(target, slot), self._rehearsal.originals)
             if kind == form.kind:
                 return results.Result(other.saved_sha256, other.saved_bytes or 0, job.pixels, "")
             async with self._pictures.open(job.pixels):
@@ -208,9 +268,10 @@ class Deliverer:
         Raises:
             ResultUnusable: what comes is no whole picture, or the project has none.
             ApiUnreachable: it cannot be had now.
+            DiskError, OutputRefused: it cannot be written.
         """
-        if not part.parent.is_dir():
-            await asyncio.to_thread(results.make_folder, part.parent)
+        self._learn_originals(job)
+        new_part = functools.partial(files.create, part, root=form.root, originals=self._rehearsal.originals)
         if project is not None and not project.downloads:
             project = None  # complete, and nothing to be had: asked again, and that job's trouble alone
         tries = unusable = 0
@@ -220,7 +281,7 @@ class Deliverer:
             trouble: ApiUnreachable | RequestRefused | ResultUnusable
             try:
                 project = project or await self._ask(job)
-                await self._api.download(project.downloads[0], part)
+                await self._api.download(project.downloads[0], part, new_part)
                 async with self._pictures.open(job.pixels):
                     photo = self._ledger.absolute(job.photo_folder) / job.photo_path
                     result = await asyncio.to_thread(results.check, part, job.pixels, photo, form)
@@ -268,13 +329,6 @@ def _record(tx: Tx, job: Job, slot: Slot, result: results.Result) -> tuple[Job, 
     return jobs.done(tx, job, result.remark), bool(catalog.slots_wanting(tx.connection, job.id))
 
 
-def sweep(folder: Path) -> int:
-    """Remove the temporary files that dead runs left below an output folder; return how many."""
-    removed = 0
-    for parent, _, names in os.walk(folder):
-        for name in names:
-            if name.startswith(results.PART_PREFIX) and name.endswith(results.PART_SUFFIX):
-                with contextlib.suppress(OSError):
-                    Path(parent, name).unlink()
-                    removed += 1
-    return removed
+def _root(target: Path, slot: Slot) -> Path:
+    """Return the output folder of a slot whose result belongs at ``target``."""
+    return target.parents[slot.path.count("/")]

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import time
 
+from batchbg.api.again import ask_again
 from batchbg.api.client import MagicHour
 from batchbg.core.model import Job
 from batchbg.errors import ApiError
@@ -49,7 +50,7 @@ class Evidence:
             if self._read_s < rested_s:
                 try:
                     began_s = time.monotonic()
-                    account = await read_account(self._api, self._ledger, self._writer)
+                    account = await ask_again(lambda: read_account(self._api, self._ledger, self._writer))
                 except ApiError as error:
                     return f"the balance cannot be read: {error}"
                 if account is None or account.credits is None:

@@ -1,7 +1,8 @@
 """Which create may leave next."""
 
 import asyncio
-from collections.abc import Callable
+import contextlib
+from collections.abc import AsyncIterator, Callable
 
 from batchbg.core.brake import Brake
 from batchbg.errors import ExitCode
@@ -25,6 +26,7 @@ class Gate:
         self._max_files = max_files
         self._change = asyncio.Condition()
         self._unseen: set[str] = set()
+        self._shut = 0
 
     async def clear(self) -> None:
         """Wait until a create might pass."""
@@ -66,6 +68,16 @@ class Gate:
             self._unseen.discard(job_id)
             await self._changed()
 
+    @contextlib.asynccontextmanager
+    async def shut(self) -> AsyncIterator[None]:
+        """Let no create pass meanwhile, whatever comes of those that are in the air."""
+        self._shut += 1
+        try:
+            yield
+        finally:
+            self._shut -= 1
+            await self._changed()
+
     async def settled(self, but: Callable[[], int]) -> None:
         """Wait until no create is in the air but so many."""
         async with self._change:
@@ -84,4 +96,4 @@ class Gate:
     def _may_pass(self) -> bool:
         files_left = self._max_files is None or self.let_through < self._max_files or not self.in_air
         alone = not self.in_air and not self._unseen
-        return files_left and (alone or not self.brake.one_at_a_time)
+        return not self._shut and files_left and (alone or not self.brake.one_at_a_time)

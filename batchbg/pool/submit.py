@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import shlex
 from typing import Final
 
 from batchbg.api.client import MagicHour
@@ -206,7 +207,7 @@ class Submitter:
 
     def _intend(self, tx: Tx, job: Job) -> Job:
         """Reserve in a ledger that is still the one at its path."""
-        self._ledger.check_still_there()
+        self._ledger.check_still_there(job.output_folder)
         return jobs.reserve(tx, job, self._budget)
 
     async def _create(self, job: Job, photo: Asset, background: Asset | None, exchange: Exchange) -> Outcome:
@@ -244,13 +245,15 @@ class Submitter:
         log.warning(
             "%s: %s; no create leaves for %.0f s, then the balance is looked at", job.photo_path, reason, pause_s
         )
-        against = await self._evidence.against(job, pause_s)
-        if against:
-            return await self._writer.do(jobs.lost, job, f"{reason}, and {against}")
-        return await self._writer.do(jobs.not_created, job, f"{reason}; the balance is as it was")
+        async with self._gate.shut():
+            against = await self._evidence.against(job, pause_s)
+            if against:
+                return await self._writer.do(jobs.lost, job, f"{reason}, and {against}")
+            return await self._writer.do(jobs.not_created, job, f"{reason}; the balance is as it was")
 
     async def _keep_id(self, job: Job, project_id: str, price: Price) -> Job:
         """Commit a project id, also onto a disk that is full for a moment: it is worth more than anything else."""
+        self._ledger.projects[job.id] = project_id
         deadline = asyncio.get_running_loop().time() + KEEP_TRYING_S
         while True:
             try:
@@ -267,7 +270,8 @@ class Submitter:
                     continue
                 log.error("job %s has project id %s, which the ledger cannot take: %s", job.id, project_id, error)
                 if asyncio.get_running_loop().time() >= deadline or self._stop.leaving:
-                    log.error("write it down: `batchbg resolve %s --project-id %s` brings it back", job.id, project_id)
+                    typed = shlex.quote(project_id)  # which a server wrote
+                    log.error("write it down: `batchbg resolve %s --project-id %s` brings it back", job.id, typed)
                     raise
             await asyncio.sleep(1.0)
 

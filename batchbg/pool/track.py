@@ -24,7 +24,7 @@ GONE_ASKS: Final = 5
 GONE_AFTER_S: Final = 15.0
 """A project that is answered with 404 this often, over at least this time, will not turn up any more."""
 
-NEW_S: Final = 180.0
+NEW_S: Final = 120.0
 """Seconds after its create in which a project that is not known is not known yet: services copy with a delay."""
 
 EMPTY_ASKS: Final = 5

@@ -5,6 +5,7 @@ import contextlib
 import dataclasses
 import functools
 import hashlib
+import os
 import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -14,6 +15,7 @@ from batchbg.api.client import Body, MagicHour, chunks_of
 from batchbg.api.wire import UploadTarget
 from batchbg.core.model import Job, Look, Size, Treatment
 from batchbg.disk.decoding import cover_crop, upright_copy
+from batchbg.disk.files import open_file
 from batchbg.disk.scan import stamp_of
 from batchbg.errors import ApiUnreachable, PhotoChanged, RequestRefused
 from batchbg.ledger import catalog
@@ -142,7 +144,7 @@ class Uploads:
 
     def _source(self, connection: Connection, folder: str, path: str, sha256: str) -> Source:
         look = catalog.look_at(connection, folder, path)
-        if look is None or look.sha256 != sha256 or look.pixels is None:
+        if look is None or sha256 not in look.contents or look.pixels is None:
             raise PhotoChanged(f"{path} has changed since it was paired")
         return Source(self._ledger.absolute(folder) / path, look)
 
@@ -237,10 +239,13 @@ async def _arrived(asset: Asset | asyncio.Task[Asset]) -> Asset:
 
 
 def _copy(source: Source) -> tuple[bytes, str]:
-    with source.path.open("rb") as file:
-        if hashlib.file_digest(file, "sha256").hexdigest() != source.look.sha256:
-            raise PhotoChanged(f"{source.path.name} has changed since it was looked at")
-    return cover_crop(source.path, source.fit) if source.fit else upright_copy(source.path)
+    """Return the copy that goes up, made of the very bytes that were paired, and its extension.
+
+    Raises:
+        PhotoChanged: the file has other bytes, or cannot be read.
+    """
+    path, sha256 = source.path, source.look.sha256
+    return cover_crop(path, source.fit, sha256) if source.fit else upright_copy(path, sha256)
 
 
 class _FileBody:
@@ -256,10 +261,10 @@ class _FileBody:
         self._digest = hashlib.sha256()
         with contextlib.ExitStack() as stack:
             try:
-                file = stack.enter_context(self._path.open("rb"))
+                file = stack.enter_context(open_file(self._path))
             except OSError as error:
                 raise PhotoChanged(f"{self._path.name}: {error.strerror or error}") from error
-            if stamp_of(self._path.stat()) != self._look.stamp:
+            if stamp_of(os.fstat(file.fileno())) != self._look.stamp:
                 raise PhotoChanged(f"{self._path.name} has changed since it was looked at")
             left = self._look.stamp.size
             while left and (chunk := file.read(min(_CHUNK, left))):

@@ -10,7 +10,6 @@ from batchbg.api.wire import Progress, Project
 from batchbg.core.endings import LOST_UPLOAD, NO_CREDITS
 from batchbg.core.lifecycle import JobState
 from batchbg.core.model import Job
-from batchbg.core.planning import UNKNOWN_FILE
 from batchbg.errors import (
     AccountRefused,
     ApiError,
@@ -18,6 +17,7 @@ from batchbg.errors import (
     DiskError,
     ExitCode,
     LedgerError,
+    OutputRefused,
     PhotoChanged,
     ResultUnusable,
     StaleJobError,
@@ -107,6 +107,10 @@ class Worker:
         except PhotoChanged as error:
             self.dropped += 1
             log.warning("%s: left out: %s", job.photo_path, error)
+        except OutputRefused as error:
+            self.dropped += job.state is JobState.PLANNED
+            log.warning("%s: left out: %s", job.photo_path, error)
+            self._stop.note(ExitCode.INCOMPLETE, f"{job.photo_path}: {error}")
         except StaleJobError as error:
             log.warning("%s", error)
         except AccountRefused as error:
@@ -127,9 +131,7 @@ class Worker:
         """Take ``job`` one state further; one that goes no further in this run comes back as it is."""
         match job.state:
             case JobState.PLANNED:
-                if self._deliverer.is_taken(job):
-                    await self._writer.do(jobs.drop, job, UNKNOWN_FILE)
-                    raise PhotoChanged(f"{job.output_path}: {UNKNOWN_FILE}")
+                await self._check_output(job)
                 return await self._submitter.submit(job)
             case JobState.SUBMITTING:
                 return await self._writer.do(jobs.lost, job, "the process ended between the create and its answer")
@@ -144,6 +146,22 @@ class Worker:
                 return job
             case _:
                 assert_never(job.state)
+
+    async def _check_output(self, job: Job) -> None:
+        """Drop a planned job whose result could not be saved: nothing is paid for it.
+
+        Raises:
+            OutputRefused, PhotoChanged: it is dropped.
+            DiskError: nothing can be saved now.
+        """
+        try:
+            why_not = await self._deliverer.why_not(job)
+        except OutputRefused as error:
+            await self._writer.do(jobs.drop, job, str(error))
+            raise
+        if why_not:
+            await self._writer.do(jobs.drop, job, why_not)
+            raise PhotoChanged(f"{job.output_path}: {why_not}")
 
     async def _track(self, job: Job) -> Job:
         try:

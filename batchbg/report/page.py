@@ -28,10 +28,11 @@ from batchbg.core.budget import Caps, Credits, Scope
 from batchbg.core.lifecycle import JobState
 from batchbg.core.model import Treatment
 from batchbg.core.text import cell
-from batchbg.disk.results import PART_PREFIX, PART_SUFFIX, make_folder
+from batchbg.disk.files import open_file, whole
+from batchbg.disk.results import make_folder
 from batchbg.errors import ConfigError, DiskError
-from batchbg.ledger import catalog, credits, runs
-from batchbg.ledger.engine import Connection, Ledger, open_ledger
+from batchbg.ledger import catalog, credits, identity, runs
+from batchbg.ledger.engine import Connection, Ledger, open_to_read
 from batchbg.report import page_thumbs, rows
 from batchbg.report.rows import Picture, Row
 from batchbg.report.summary import Summary, of_ledger
@@ -143,7 +144,7 @@ def write_report(
         target: the page, ending in .html; a folder takes ``report.html``. None: the last run's output folder.
         output: the output folder to use where no run has had one.
         caps: to show what is left.
-        zone: for times; None is the system's.
+        zone: for times, where the ledger is not bound to one; None is the system's.
         price_per_credit: to show money.
         typed: returns the line to type for a command such as "resume", so that it finds this ledger.
 
@@ -151,10 +152,11 @@ def write_report(
         ConfigError: there is no such ledger, or the page may not stand where it was asked for.
         DiskError: it cannot be written.
     """
-    ledger = open_ledger(ledger_url, create=False)
+    ledger = open_to_read(ledger_url)
     try:
         with ledger.reading() as connection:
             page = _place(ledger, connection, target, output)
+            zone = identity.zone_in(connection, zone)
             table = page.with_suffix(".csv")
             _refuse_foreign(table)
             make_folder(page.parent)
@@ -217,8 +219,8 @@ def _place(ledger: Ledger, connection: Connection, target: Path | None, output: 
 def _refuse_foreign(table: Path) -> None:
     """Refuse to replace somebody's own table: nobody named it, it just bears the report's name."""
     try:
-        with table.open(encoding="utf-8-sig", errors="replace") as file:
-            first = file.readline(1000).strip()
+        with open_file(table) as file:
+            first = file.readline(4000).decode("utf-8-sig", "replace").strip()
     except FileNotFoundError:
         return
     except OSError as error:
@@ -234,18 +236,11 @@ def _whole(path: Path, encoding: str) -> Iterator[IO[str]]:
     Raises:
         DiskError: the disk refuses.
     """
-    part = path.with_name(f"{PART_PREFIX}{os.getpid()}-{path.suffix[1:]}{PART_SUFFIX}")
     try:
-        with part.open("w", encoding=encoding, errors="replace", newline="\n") as file:
+        with whole(path, encoding) as file:
             yield file
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
     except OSError as error:
         raise DiskError(f"{path}: {error.strerror or error}; the report is not written") from error
-    finally:
-        with contextlib.suppress(OSError):
-            part.unlink()
 
 
 # -- reading ---------------------------------------------------------------------------------------------------------

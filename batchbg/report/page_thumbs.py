@@ -2,6 +2,7 @@
 
 import base64
 import concurrent.futures
+import io
 import os
 import re
 from collections.abc import Iterator, Mapping
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from batchbg.disk import decoding
+from batchbg.disk.files import open_file
 from batchbg.errors import PhotoChanged
 
 SIZE_PX: Final = 400
@@ -56,7 +58,7 @@ def earlier(page: Path, wanted: Mapping[str, Path]) -> dict[str, str]:
     """Return those of the wanted thumbnails that an earlier report holds; whatever else is in that file is passed by."""
     found: dict[str, str] = {}
     try:
-        with page.open(encoding="ascii", errors="replace") as file:
+        with io.TextIOWrapper(open_file(page), encoding="ascii", errors="replace") as file:
             for line in file:
                 if line.startswith(_MARK):
                     break

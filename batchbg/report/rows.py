@@ -56,6 +56,7 @@ _ROWS: Final = (
         _output_folder.c.path.label("output_folder"),
         _background_folder.c.path.label("background_folder"),
         photos.c.sha256.label("known_sha256"),
+        photos.c.key.label("known_key"),
         photos.c.size.label("known_size"),
         photos.c.extension,
     )
@@ -204,10 +205,11 @@ def _row(found: Any, roots: dict[str, Path]) -> Row:
 
 
 def _photo(found: Any, path: Path) -> Picture:
-    if found.known_sha256 is not None and found.known_sha256 != found.photo_sha256:
+    if found.known_sha256 is None:
+        return _picture(path, "", found.known_size)
+    if found.photo_sha256 not in (found.known_sha256, found.known_key):
         return Picture(path, "", False, "the photo has changed since")
-    certain = found.known_sha256 == found.photo_sha256
-    return _picture(path, found.photo_sha256 if certain else "", found.known_size)
+    return _picture(path, found.known_sha256, found.known_size)
 
 
 def _result(found: Any, path: Path) -> Picture:

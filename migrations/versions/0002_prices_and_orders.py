@@ -1,4 +1,4 @@
-"""What the service has told of a price, odd prices, orders to pay again, and why a job ended."""
+"""Prices as they were told, odd prices, orders to pay again, why a job ended, and pictures known by their look."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -28,6 +28,14 @@ def upgrade() -> None:
     op.add_column("jobs", sa.Column("order_id", sa.Text(), nullable=True))
     op.add_column("prices", sa.Column("recorded", sa.Integer(), server_default="0", nullable=False))
     op.add_column("photos", sa.Column("ctime_ns", sa.BigInteger(), server_default="0", nullable=False))
+    op.add_column("photos", sa.Column("picture", sa.Text(), server_default="", nullable=False))
+    op.add_column("photos", sa.Column("key", sa.Text(), server_default="", nullable=False))
+    op.create_table(
+        "pictures",
+        sa.Column("picture", sa.Text(), nullable=False),
+        sa.Column("sha256", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("picture", name=op.f("pk_pictures")),
+    )
     op.create_table(
         "odd_prices",
         sa.Column("id", sa.Integer(), nullable=False),

@@ -4,7 +4,7 @@ import zlib
 
 import pytest
 
-from batchbg.api.exchange import MAX_ANSWER_BYTES, decoded
+from batchbg.api.exchange import MAX_ANSWER_BYTES, PIECE_BYTES, Unpacking, decoded
 from batchbg.core.outcome import leading_members
 
 BODY = b'{"id":"abc","credits_charged":5}'
@@ -53,3 +53,45 @@ def test_a_bomb_stays_small():
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 8 * MAX_ANSWER_BYTES
+
+
+PNG = b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 5000
+
+
+@pytest.mark.parametrize("size", [1, 7, 100_000])
+@pytest.mark.parametrize(
+    ("sent", "codings"),
+    [
+        (PNG, ""),
+        (gzip.compress(PNG), "gzip"),
+        (zlib.compress(PNG), "deflate"),
+        (gzip.compress(gzip.compress(PNG)), "gzip, gzip"),
+        (PNG, "gzip"),
+        (PNG, "deflate, gzip"),
+        (b"", "gzip"),
+    ],
+)
+def test_a_long_body_is_unpacked_piece_by_piece(sent, codings, size):
+    """However it is cut, and whatever its header says of it."""
+    unpack = Unpacking(codings)
+    found = b"".join(piece for at in range(0, len(sent), size) for piece in unpack.feed(sent[at : at + size]))
+    assert found == (PNG if sent else b"")
+
+
+def test_a_bomb_comes_in_pieces():
+    """Whoever writes them down can stop in time."""
+    bomb = gzip.compress(gzip.compress(b"0" * (1 << 28), 9), 9)
+    tracemalloc.start()
+    pieces = Unpacking("gzip, gzip").feed(bomb)
+    assert all(len(next(pieces)) <= PIECE_BYTES for _ in range(20))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 10 * PIECE_BYTES
+
+
+def test_a_spoilt_body_is_said():
+    """It is asked for again."""
+    packed = bytearray(gzip.compress(PNG))
+    packed[len(packed) // 2] ^= 0xFF
+    with pytest.raises(ValueError, match="no longer"):
+        list(Unpacking("gzip").feed(bytes(packed) + bytes(100)))

@@ -1,5 +1,6 @@
 """Names of files and messages of servers: seen on terminals and in logs, and never more than that."""
 
+import ast
 import csv
 import io
 import json
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from batchbg import cli
 from batchbg.cli import group
 from tests.cli.conftest import Terminal
 from tests.e2e.conftest import Result, Shop
@@ -136,6 +138,27 @@ def test_a_file_whose_settings_are_odd(shop: Shop):
     folder.mkdir()
     assert_tame(shop.batchbg("init", str(folder)))
     assert_tame(shop.batchbg("trust", str(folder / "config.toml")))
+
+
+def test_there_is_no_other_way_out():
+    """What prints is named here, with its reason; whatever else has something to say asks these to."""
+    ways = {
+        "output": "escapes",
+        "logs": "escapes",
+        "closing": "a table of lines that are escaped as they are made",
+        "help": "our own topics",
+        "init": "files for cron and systemd, from names that need no escapes",
+        "__init__": "a traceback, line by line, in escapes",
+    }
+    found = set()
+    for file in Path(cli.__file__).parent.glob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            match node:
+                case ast.Call(func=ast.Attribute(value=ast.Name("click" | "tqdm"), attr="echo" | "secho" | "write")):
+                    found.add(file.stem)
+                case ast.Call(func=ast.Name("print")):
+                    found.add(file.stem)
+    assert found == set(ways)
 
 
 # Spreadsheets

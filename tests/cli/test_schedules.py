@@ -9,6 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from batchbg.cli import group
+from batchbg.errors import ConfigError
 
 
 @pytest.fixture
@@ -24,6 +25,16 @@ def printed(*arguments: str) -> str:
     result = CliRunner().invoke(group, ["init", *arguments])
     assert result.exit_code == 0
     return result.output
+
+
+@pytest.mark.parametrize("option", ["--cron", "--systemd"])
+def test_a_folder_whose_name_would_write_lines_of_its_own_is_refused(tmp_path: Path, option: str):
+    """In a unit or a crontab the next line is another command."""
+    home = tmp_path / "shop\nExecStartPre=evil"
+    home.mkdir()
+    result = CliRunner().invoke(group, ["init", str(home), option])
+    assert "ExecStartPre" not in result.output
+    assert isinstance(result.exception, ConfigError)
 
 
 def files_of(text: str) -> dict[str, str]:

@@ -132,6 +132,7 @@ def test_what_a_rehearsal_says_to_type_stays_one(shop: Shop, terminal: Terminal)
     result = shop.batchbg("run", str(shop.photos), "--sandbox")
     assert next_line(result.out) == ["jobs", "--state", "rejected", "--sandbox"]
     settings = load({"sandbox": True}, {})
+    assert command_line("doctor --sandbox", settings) == "batchbg doctor --sandbox"
     assert command_line("retry", settings) == "batchbg retry --ledger sqlite:///batchbg-sandbox.db"
 
 
@@ -335,3 +336,9 @@ def test_the_config_that_was_named_is_named_again_where_it_is_refused(shop: Shop
     path.write_text("ledger = 'elsewhere.db'\n")
     result = shop.batchbg("status", "--config", str(path))
     assert suggested(result.err, "run") == ["run", "--config", str(path)]
+
+
+def test_what_was_typed_is_kept_where_the_settings_cannot_be_read(shop: Shop):
+    (shop.folder / "config.toml").write_text("max_credits = 'x'\n")
+    words = suggested(shop.do("doctor", "--ledger", shop.ledger, "-o", "out").out, "doctor")
+    assert options(words) == {"--ledger": shop.ledger, "--output": "out"}

@@ -157,8 +157,8 @@ def test_batchbg_finishes_a_job_that_the_sdk_created(sdk, sandbox: SandboxServer
     path = sdk.v1.files.upload_file(photo)
     other = sdk.v1.image_background_remover.create(assets={"image_file_path": path}, name="something else")
     assert shop.do("resolve", job["id"], "--project-id", other.id).code == 2, "the name does not hold the job's id"
-    name = f"batchbg {job['id']}-{job['attempts']}"
-    assert name == job["name"]
+    name = job["name"]
+    assert name == f"batchbg {job['id']}-{job['attempts']} mug.png"
     made = sdk.v1.image_background_remover.create(assets={"image_file_path": path}, name=name)
     settled = shop.do("resolve", job["id"], "--project-id", made.id)
     assert settled.code == 0, settled.err

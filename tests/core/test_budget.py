@@ -161,3 +161,15 @@ def test_credits_belong_to_the_ledger_the_run_the_day_and_the_month():
         (Scope.MONTH, "2026-03"),
     )
     assert {scope for scope, _ in scopes} == set(Scope)
+
+
+def test_any_cap_is_a_cap():
+    """Also one of zero."""
+    assert not Caps().are_set
+    assert all(Caps(**{name: 0}).are_set for name in ("run", "day", "month", "total", "keep_balance"))
+
+
+@pytest.mark.parametrize(("told", "believed"), [(None, None), (3, None), (None, 3)])
+def test_a_render_in_vain_of_unknown_price_counts_in_full(told, believed):
+    """Nothing is given back on half a word."""
+    assert Counted(7, 5).failed(told, believed) == Counted(7, 7)

@@ -48,7 +48,7 @@ def slot(wanted: str | None = None, saved: str | None = None, content: str | Non
 
 def facts(*jobs: KnownJob, **more: Any) -> Facts:
     values: dict[str, Any] = {
-        "sha256": "photo",
+        "contents": ("photo",),
         "background_sha256": "bg",
         "slot": None,
         "here": (),
@@ -333,7 +333,7 @@ def test_no_decision_pays_for_a_key_that_is_not_settled(known):
         unsettled = [one for one in same_key if one.state in (*UNDER_WAY, S.UNRESOLVED)]
         assert not unsettled
         assert all(one.generation != found.generation for one in same_key if one.id not in found.drop)
-        assert known.force or known.slot is None or known.slot.saved_photo_sha256 != known.sha256
+        assert known.force or known.slot is None or known.slot.saved_photo_sha256 not in known.contents
         assert known.force or not known.taken or found.drop
         assert found.replace is known.force
 
@@ -348,3 +348,38 @@ def test_only_planned_jobs_are_dropped_and_never_the_one_that_is_wanted(known):
     assert found.job_id not in found.drop
     assert (found.action in (Action.TAKE_UP, Action.COPY)) or found.job_id == ""
     assert bool(found.reason) is (found.action is Action.SKIP)
+
+
+# What the pool has seen to while the plan was made
+
+
+@pytest.mark.parametrize("force", [False, True])
+@pytest.mark.parametrize("state", [S.DONE, S.FAILED, S.CANCELED, S.UNRESOLVED])
+def test_what_this_run_brought_to_an_end_before_the_plan_came_to_it_is_this_run_s(state, force):
+    """Neither done nor failed before, nor paid for a second time."""
+    mine = job(state, run_id=RUN)
+    met = facts(mine, slot=slot("j1", "j1" if state is S.DONE else None, "photo"), awaited=True, force=force)
+    assert decide(met) == Decision(Action.TAKE_UP, "j1")
+
+
+def test_what_an_earlier_run_brought_to_an_end_was_done_before():
+    """Also where the slot was empty when this one began, and where it was not and the job is this run's."""
+    held = slot("j1", "j1", "photo")
+    assert decide(facts(job(S.DONE), slot=held, awaited=True)) == skip(DONE_BEFORE)
+    assert decide(facts(job(S.DONE, run_id=RUN), slot=held)) == skip(DONE_BEFORE)
+
+
+def test_a_copy_that_came_while_the_plan_was_made_is_a_copy():
+    """Of another path's job; one that did not come yet is one to be made."""
+    others = job(S.DONE, output=OTHERS, run_id=RUN)
+    assert decide(facts(others, slot=slot("j1", "j1", "photo"), awaited=True)) == Decision(Action.COPY, "j1")
+    forced = facts(others, slot=slot("j1", "j1", "photo"), awaited=True, force=True)
+    assert decide(forced) == Decision(Action.COPY, "j1")
+    assert decide(facts(others, slot=slot("j1"), awaited=True, force=True)).action is Action.NEW
+
+
+def test_a_failed_job_of_the_same_order_is_not_begun_again_by_it():
+    """The order has had its try; a person's `retry` is another."""
+    tried = job(S.FAILED, order_id=ORDER)
+    assert decide(facts(tried, slot=slot("j1"), force=True)) == skip(FAILED_BEFORE)
+    assert decide(facts(job(S.FAILED), slot=slot("j1"), force=True)).action is Action.NEW

@@ -74,3 +74,9 @@ def test_no_more_than_the_documented_price_is_believed_of_an_odd_one(credits):
     assert believed(Price(credits), odd=False) == credits
     assert believed(Price(credits), odd=True) == min(credits, 5)
     assert believed(UNTOLD, odd=True) is None
+
+
+def test_the_first_figure_that_is_no_price():
+    """A thousand million credits are nobody's price."""
+    assert read_price(10**9 - 1) == Price(10**9 - 1)
+    assert read_price(10**9) == Price(odd="1000000000")

@@ -142,6 +142,7 @@ def test_other_text_is_left_alone():
     """What every key begins with is no secret, nor is a word of which a rehearsal's key is a part."""
     for text in ("mhk_live_ is how keys begin", "https://videos.magichour.ai/a?X=mhk", ""):
         assert scrub(text, KEY) == text
+    assert scrub(f"{KEY}.png, {KEY}&x=1", KEY) == "***.png, ***&x=1"
     assert scrub("company.jpg for any", "any") == "company.jpg for ***"
     assert scrub("anything", "") == "anything"
     assert scrub("https://videos.magichour.ai/x", "magichour-test-key") == "https://videos.magichour.ai/x"

@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 
 from batchbg.core.model import Size
+from batchbg.disk import files
 from batchbg.disk.convert import Form, kind_of, too_large
 from batchbg.disk.results import check
 from batchbg.errors import DiskError, ResultUnusable
@@ -147,13 +148,12 @@ def test_what_came_is_kept_beside_where_it_is_not_what_is_saved(part: Path, tmp_
 def test_a_full_disk_while_converting_is_the_disks_fault(part: Path, monkeypatch: pytest.MonkeyPatch):
     """Whatever encoder meets it: the result is fetched again when there is room."""
     content = encoded(noise(), "PNG")
-    write = Path.write_bytes
     for kind in ("JPEG", "WEBP", "AVIF"):
         part.write_bytes(content)
-        monkeypatch.setattr(Path, "write_bytes", lambda _path, data: write(Path("/dev/full"), data))
-        with pytest.raises(DiskError, match="No space"):
-            check(part, Size(200, 150), None, Form(kind))
-        monkeypatch.undo()
+        with monkeypatch.context() as patched:
+            patched.setattr(files.Folder, "create", lambda _folder, _name: Path("/dev/full").open("wb"))  # noqa: SIM115
+            with pytest.raises(DiskError, match="No space"):
+                check(part, Size(200, 150), None, Form(kind))
     part.write_bytes(content)
     with pytest.raises(DiskError):
         check(part, Size(200, 150), None, Form("WEBP", received=part / "below a file"))

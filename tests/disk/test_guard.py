@@ -99,6 +99,13 @@ def test_what_a_library_prints_is_not_seen(decoders, capfd):
     assert capfd.readouterr() == ("", "")
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="has no such limits")
+def test_a_decoder_writes_nothing(decoders, tmp_path):
+    """No file of any size, no core."""
+    assert guard.run(odd.write, str(tmp_path / "made")) <= 1 << 20
+    assert guard.run(odd.core_limit) == 0
+
+
 def test_an_answer_can_do_nothing_here(decoders, tmp_path):
     """A process that a file has taken over may say what it likes; only plain values are believed."""
     with pytest.raises(DecoderDied):

@@ -9,8 +9,9 @@ import pytest
 from PIL import Image
 
 from batchbg.core.model import Size
+from batchbg.disk import files
 from batchbg.disk.results import Result, check, copy, digest, is_odd, make_folder, part_path, put, try_out
-from batchbg.errors import DiskError, ExitCode, ResultUnusable
+from batchbg.errors import DiskError, ExitCode, OutputRefused, ResultUnusable
 
 from .pictures import bomb, encoded, noise, quarters
 
@@ -184,36 +185,53 @@ def test_a_link_of_that_name_is_foreign_also_where_it_is_broken(tmp_path, part):
 def test_a_result_is_on_disk_before_it_has_its_name(tmp_path, part, monkeypatch):
     """Its bytes are flushed, then the name is given, then the folder is flushed."""
     order = []
-    fsync, rename = os.fsync, Path.replace
+    fsync, name_anew = os.fsync, files.Folder.name_anew
 
     def note_fsync(descriptor):
         order.append("folder" if stat.S_ISDIR(os.fstat(descriptor).st_mode) else "file")
         fsync(descriptor)
 
-    def note_rename(self, target):
+    def note_rename(self, old, new):
         order.append("rename")
-        return rename(self, target)
+        return name_anew(self, old, new)
 
     monkeypatch.setattr(os, "fsync", note_fsync)
-    monkeypatch.setattr(Path, "replace", note_rename)
+    monkeypatch.setattr(files.Folder, "name_anew", note_rename)
     part.write_bytes(b"result")
     put(part, tmp_path / "a.png", replace=False, sha256=sha256(b"result"))
     assert order == ["file", "rename", "folder"]
 
 
-@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EROFS, errno.EACCES])
+def refuse_names(monkeypatch: pytest.MonkeyPatch, number: int) -> None:
+    """Let no file be given a name any more: as many disks do that know no second name for a file."""
+
+    def refuse(*_args, **_options):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, "link", refuse)
+    monkeypatch.setattr(os, "replace", refuse)
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EROFS, errno.EDQUOT, errno.EIO])
 def test_a_disk_that_refuses_is_temporary_trouble(tmp_path, part, monkeypatch, number):
     """Exit code 5 with the path and the reason; what is paid for is not lost."""
     part.write_bytes(b"result")
-
-    def refuse(self, target):
-        raise OSError(number, os.strerror(number))
-
-    monkeypatch.setattr(Path, "replace", refuse)
+    refuse_names(monkeypatch, number)
     with pytest.raises(DiskError, match=os.strerror(number)) as caught:
         put(part, tmp_path / "a.png", replace=False, sha256=sha256(b"result"))
     assert caught.value.exit_code is ExitCode.TEMPORARY
     assert "a.png" in str(caught.value)
+
+
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EINVAL, errno.ENAMETOOLONG, errno.EILSEQ, errno.EPERM])
+def test_a_name_that_is_refused_is_that_paths_trouble_alone(tmp_path, part, monkeypatch, number):
+    """The disk takes every other; the message says what to do about this one."""
+    part.write_bytes(b"result")
+    refuse_names(monkeypatch, number)
+    with pytest.raises(OutputRefused, match=os.strerror(number)) as caught:
+        put(part, tmp_path / "a.png", replace=False, sha256=sha256(b"result"))
+    assert "a.png" in str(caught.value)
+    assert "--portable-names" in str(caught.value) or "writable" in str(caught.value)
 
 
 def test_a_full_disk_while_re_encoding_is_the_disk_s_fault(part, monkeypatch):
@@ -225,7 +243,7 @@ def test_a_full_disk_while_re_encoding_is_the_disk_s_fault(part, monkeypatch):
     def refuse(*_args, **_options):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(Path, "write_bytes", refuse)
+    monkeypatch.setattr("batchbg.disk.files.replace", refuse)
     with pytest.raises(DiskError, match="No space left"):
         check(part, USUAL)
 

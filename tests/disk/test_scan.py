@@ -3,6 +3,7 @@ import os
 import stat
 from collections.abc import Collection
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -295,3 +296,12 @@ def test_a_scan_changes_nothing(tmp_path):
     times = {path: (path.stat().st_mtime_ns, path.stat().st_atime_ns) for path in tmp_path.rglob("*.jpg")}
     found(tmp_path)
     assert {path: (path.stat().st_mtime_ns, path.stat().st_atime_ns) for path in tmp_path.rglob("*.jpg")} == times
+
+
+def test_numbers_of_files_and_times_that_no_database_holds_are_cut_to_what_it_does():
+    """Inodes above 2^63, times past the year 2262: the same each time, so that the file is not new every night."""
+    found: Any = SimpleNamespace(st_mode=stat.S_IFREG, st_size=3, st_mtime_ns=2**63 + 5, st_ino=2**64 - 1)
+    stamp = stamp_of(found)
+    assert stamp == stamp_of(found)
+    assert stamp is not None
+    assert max(stamp) < 2**63

@@ -28,6 +28,7 @@ from PIL import Image
 from starlette.responses import Response
 
 from batchbg.cli import main
+from batchbg.ledger import marks
 from batchbg.sandbox import Fault, SandboxConfig, SandboxServer
 from batchbg.sandbox.effects import Effect
 from batchbg.sandbox.faults import Planted
@@ -149,7 +150,10 @@ class Shop:
     def batchbg(self, *arguments: str) -> Result:
         """Run a command in this process, as the entry point does."""
         out, err = self.stream(), self.stream()
-        handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1)}
+        handlers = {
+            number: signal.getsignal(number)
+            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1)
+        }
         code: Any = 0
         with (
             contextlib.chdir(self.folder),
@@ -227,7 +231,9 @@ class Shop:
         return httpx.get(self.project(project_id).json()["downloads"][0]["url"]).content
 
     def outputs(self) -> list[str]:
-        return sorted(str(path.relative_to(self.output)) for path in self.output.rglob("*") if path.is_file())
+        """Return the files in the output folder, but for the mark that says whose they are."""
+        files = (path for path in self.output.rglob("*") if path.is_file() and path.name != marks.NAME)
+        return sorted(str(path.relative_to(self.output)) for path in files)
 
     def assert_adds_up(self) -> None:
         """Every invariant that holds at any time, whatever went wrong."""

@@ -74,6 +74,15 @@ def test_other_words_of_the_service_that_hold_the_key(shop: Shop):
     assert_nowhere(shop, result.out, result.err, shop.do("account").out)
 
 
+@pytest.mark.parametrize("operation", ["create", "status"])
+def test_a_price_that_is_the_key_gives_it_to_nobody(shop: Shop, operation: str):
+    """An odd price is kept as it was said, for a person to judge."""
+    shop.some_photos(1)
+    shop.faults.add(operation, "replace", fields={"credits_charged": KEY})
+    result = shop.run("-vv")
+    assert_nowhere(shop, result.out, result.err, shop.do("doctor").out, shop.do("account", "--dismiss-price").out)
+
+
 def test_an_address_that_holds_the_key_is_not_asked(shop: Shop):
     """Storage hosts are told nothing of it: not even where the service writes it into their addresses."""
     shop.some_photos(1)

@@ -147,7 +147,7 @@ def test_a_service_without_an_account_operation_works_all_the_same(shop: Shop, m
     result = shop.run("--json", "--max-credits", "10")
     assert result.code == 8, result.err
     assert len(shop.outputs()) == 2
-    assert shop.run().code == 0
+    assert shop.run("--max-credits", "100").code == 0
     shop.assert_adds_up()
 
 
@@ -408,6 +408,7 @@ def test_a_render_that_outlasts_the_patience_stays_and_is_asked_once_a_run(shop:
 def test_a_project_that_is_gone_is_failed_and_still_charged(shop: Shop, monkeypatch, fault):
     """A 404 never means "not charged"; one alone, shortly after the create, means nothing."""
     monkeypatch.setattr("batchbg.pool.track.GONE_AFTER_S", 0.2)
+    monkeypatch.setattr("batchbg.pool.track.NEW_S", 0.2)
     shop.photo("a.png")
     kind, settings = fault
     shop.faults.add("status", kind, **settings)

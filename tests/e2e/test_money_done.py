@@ -148,7 +148,7 @@ def test_invariant_2_a_moved_project_is_not_paid_again(shop: Shop, tmp_path: Pat
     new = tmp_path.parent / f"{tmp_path.name}-moved"
     shutil.move(tmp_path, new)
     shop.move_to(new)
-    assert shop.run().code == 0
+    assert shop.run("--max-credits", "100").code == 0
     assert creates(shop) == 2
     assert len(shop.outputs()) == 2
     shop.assert_adds_up()
@@ -179,7 +179,7 @@ def test_rescue_leaves_the_place_to_a_newer_result_that_is_on_its_way(shop: Shop
     assert shop.run("--max-credits", "1").code == 8
     (shop.output / "a.png").unlink()
     assert shop.do("rescue").code == 0
-    assert shop.resume().code == 0
+    assert shop.resume("--max-credits", "5").code == 0
     assert shop.outputs() == ["a.png"]
     assert creates(shop) == 2
 
@@ -334,7 +334,7 @@ def test_invariant_4_rescue_between_leaves_a_killed_runs_cap_to_the_next_run(sho
     with contextlib.closing(sqlite3.connect(shop.folder / "batchbg.db")) as connection, connection as ledger:
         ledger.execute("UPDATE runs SET ended_at = NULL, exit_code = NULL")  # as a kill leaves it
     assert shop.do("rescue").code == 0
-    result = shop.run("--json", "--max-credits", "100")
+    result = shop.run("--json")
     assert result.code == 8
     assert result.json["credits"] | {"cap": 20, "spent": 20} == result.json["credits"]
     assert creates(shop) == 4

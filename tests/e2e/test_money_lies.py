@@ -1,5 +1,6 @@
 """A service that lies about prices, gateways that lie about creates, and records that are another's."""
 
+import itertools
 import signal
 import time
 
@@ -140,6 +141,19 @@ def test_a_502_that_has_made_nothing_is_sent_again(shop: Shop):
     result = shop.run("--json")
     assert result.code == 0, result.err
     assert result.json["jobs"]["done"] == 12
+    assert_true(shop)
+
+
+def test_after_a_502_none_leaves_although_one_that_was_in_the_air_is_answered(shop: Shop, monkeypatch):
+    """The answer to a create that left before it says nothing of the gateway: the pause is everybody's."""
+    monkeypatch.setattr("batchbg.core.outcome.BAD_GATEWAY_PAUSE_S", 4.0)
+    shop.some_photos(12)
+    shop.faults.add("create", "status", status=502, nth=2, after_s=0.6)
+    shop.faults.add("create", "delay", seconds=1.2, nth=[3, 4, 5])
+    result = shop.run("--json", "--max-in-flight", "4")
+    assert result.code == 0, result.err
+    starts = shop.sandbox.books.starts("create")
+    assert max(later - earlier for earlier, later in itertools.pairwise(starts)) > 3.0
     assert_true(shop)
 
 

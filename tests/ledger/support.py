@@ -33,15 +33,15 @@ def open_at(path: Path) -> Ledger:
     return open_ledger(url_of(path))
 
 
-def plan_one(tx: Tx, name: str, *, content: str | None = None, generation: int = 1) -> str:
-    """Plan a transparent result for the photo ``name``; a second call makes another job for the same output."""
+def plan_one(tx: Tx, name: str, *, content: str | None = None, generation: int = 1, background: str = "") -> str:
+    """Plan a result for the photo ``name``; a second call makes another job for the same output."""
     photo_root, output_root = catalog.folder_id(tx, "photos"), catalog.folder_id(tx, "output")
     mine = outputs.c.folder_id == output_root, outputs.c.photo_path == name
     number = tx.connection.scalar(sa.select(outputs.c.id).where(*mine))
     if number is None:
         (number,) = plans.open_slots(tx, output_root, photo_root, [(f"{name}.png", name)])
     sha256 = hashlib.sha256(os.fsencode(content or name)).hexdigest()
-    new = NewJob(sha256, "", number, None, "", Treatment.NONE, 64, 48, generation=generation)
+    new = NewJob(sha256, background, number, None, "", Treatment.NONE, 64, 48, generation=generation)
     job_id = new_id()
     plans.plan_jobs(tx, [(job_id, new)])
     return job_id

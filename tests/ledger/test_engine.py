@@ -263,3 +263,18 @@ def test_many_may_open_a_new_ledger_at_once(tmp_path):
         thread.join()
     assert errors == []
     open_at(file).close()
+
+
+@pytest.mark.parametrize("folder", ["50% off?", "a%20b", "what?", "q?x=1&y", "über?"])
+def test_a_folder_may_be_called_anything(tmp_path, folder):
+    """Nothing in a path is an option or an escape."""
+    (tmp_path / folder).mkdir()
+    url = url_of(tmp_path / folder / "batchbg.db")
+    assert sqlite_path(url) == tmp_path / folder / "batchbg.db"
+    open_ledger(url).close()
+    assert (tmp_path / folder / "batchbg.db").exists()
+
+
+def test_options_in_a_url_are_refused_rather_than_made_part_of_a_name(tmp_path):
+    with pytest.raises(ConfigError, match="no options"):
+        open_ledger(url_of(tmp_path / "batchbg.db?mode=ro"))

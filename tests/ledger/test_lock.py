@@ -1,3 +1,4 @@
+import errno
 import os
 import signal
 import socket
@@ -121,3 +122,36 @@ def test_a_folder_that_cannot_even_be_asked_for_is_the_ledgers_error(tmp_path):
     """A name that is too long here; a folder that bars the way, for anybody but root."""
     with pytest.raises(ConfigError, match="too long"), held(url_of(tmp_path / ("x" * 300) / "batchbg.db"), "run"):
         raise AssertionError("it is held")
+
+
+@pytest.mark.parametrize("number", [errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP])
+def test_where_there_is_no_lock_the_ledger_is_refused(tmp_path, monkeypatch, number):
+    """A file that stands for a lock would outlive a crash, and hold every later run up."""
+
+    def missing(*_: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr("fcntl.flock", missing)
+    for _ in range(2):
+        with pytest.raises(ConfigError, match="no locks") as caught, held(url_of(tmp_path / "batchbg.db"), "run"):
+            pass
+        assert caught.value.exit_code is ExitCode.USAGE
+
+
+def test_a_lock_is_not_taken_through_a_link(tmp_path):
+    """What it leads to is somebody's file."""
+    mine = tmp_path / "mine"
+    mine.write_text("mine")
+    (tmp_path / "batchbg.db.lock").symlink_to(mine)
+    with pytest.raises(LedgerError, match="cannot lock"), held(url_of(tmp_path / "batchbg.db"), "run"):
+        pass
+    assert mine.read_text() == "mine"
+
+
+def test_a_lock_file_that_was_removed_meanwhile_holds_nobody_up_and_locks_nobody_out(tmp_path):
+    """A person cleans up; the next lock is on the file that is there."""
+    url, file = url_of(tmp_path / "batchbg.db"), tmp_path / "batchbg.db.lock"
+    with held(url, "run"):
+        file.unlink()
+    with held(url, "run"), pytest.raises(LedgerBusy), held(url, "run"):
+        pass

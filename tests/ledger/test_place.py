@@ -42,6 +42,41 @@ def test_a_ledger_on_a_network_is_refused(tmp_path, monkeypatch):
     assert not (tmp_path / "batchbg.db").exists()
 
 
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "nfs",
+        "nfs4",
+        "cifs",
+        "smb3",
+        "9p",
+        "ceph",
+        "virtiofs",
+        "fakeowner",
+        "fuse.grpcfuse",
+        "vboxsf",
+        "prl_fs",
+        "davfs",
+        "fuse.davfs",
+        "lustre",
+        "fuse.rclone",
+        "fuse.sshfs",
+        "fuse.s3fs",
+        "fuse.glusterfs",
+    ],
+)
+def test_what_other_machines_share_is_no_place_for_a_ledger(kind):
+    assert place.is_shared(kind)
+
+
+@pytest.mark.parametrize(
+    "kind",
+    ["ext4", "xfs", "btrfs", "zfs", "tmpfs", "overlay", "fuseblk", "fuse", "fuse.mergerfs", "apfs", "vfat", "ntfs3"],
+)
+def test_a_disk_of_this_machine_is(kind):
+    assert not place.is_shared(kind)
+
+
 def test_another_programs_database_is_left_as_it_is(tmp_path):
     """No table of ours is added to it."""
     path = tmp_path / "browser.db"

@@ -52,3 +52,28 @@ async def test_there_is_always_one_place():
     slots.refused("a")
     assert slots.width == 1
     assert (await taken(slots, "b"))[0].done()
+
+
+async def test_a_job_that_an_earlier_run_left_in_flight_holds_a_place():
+    """Beyond the width, if need be; others wait until it is free."""
+    slots = Slots(1)
+    slots.occupy("a")
+    slots.occupy("b")
+    assert slots.held == 2
+    (waiting,) = await taken(slots, "c")
+    slots.free("a")
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    slots.free("b")
+    await asyncio.sleep(0)
+    assert waiting.done()
+
+
+async def test_who_has_a_place_does_not_wait_for_another():
+    """It may ask as often as it likes."""
+    slots = Slots(1)
+    slots.occupy("a")
+    assert (await taken(slots, "a"))[0].done()
+    assert slots.held == 1
+    slots.free("never came")
+    assert slots.held == 1

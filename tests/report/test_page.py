@@ -15,7 +15,7 @@ from batchbg.cli import group
 from batchbg.core.budget import Caps
 from batchbg.core.lifecycle import JobState
 from batchbg.errors import ConfigError, DiskError
-from batchbg.ledger import catalog, jobs, runs
+from batchbg.ledger import identity, jobs, runs
 from batchbg.ledger.engine import open_ledger
 from batchbg.report import page as page_module
 from batchbg.report import page_thumbs
@@ -216,7 +216,7 @@ def test_credits_and_runs_are_shown(shop: Shop):
 
 def test_a_rehearsal_says_so(shop: Shop):
     with shop.ledger.transaction() as tx:
-        catalog.settle_kind(tx, "sandbox")
+        identity.keep(tx, identity.KIND, identity.SANDBOX)
     assert "Rehearsal." in written(shop).text
 
 

@@ -1,0 +1,84 @@
+"""The operating system's lock on a file, or none: what is left behind by a crash must hold nobody up."""
+
+import contextlib
+import errno
+import os
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+AGAIN_S: Final = 0.1
+"""Seconds between two tries."""
+
+
+class NoLock(OSError):
+    """The file system, or the system, has no lock for files."""
+
+
+@contextlib.contextmanager
+def locked(path: Path, note: str, retry_s: float = 0.0) -> Iterator[None]:
+    """Hold the lock on ``path``, which is made where it is missing, and leave a note in it for who finds it held.
+
+    Raises:
+        BlockingIOError: somebody holds it, and has for ``retry_s`` seconds.
+        NoLock: there is no such thing there.
+        OSError: the file cannot be made.
+    """
+    give_up_at = time.monotonic() + retry_s
+    while True:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | _FLAGS, 0o644)
+        try:
+            _take(descriptor)
+            # Whoever held it may have removed the file, and somebody else have made and locked another.
+            if not os.path.samestat(os.fstat(descriptor), path.lstat()):
+                raise FileNotFoundError(errno.ENOENT, "removed", str(path))
+        except (BlockingIOError, FileNotFoundError):
+            os.close(descriptor)
+            if time.monotonic() >= give_up_at:
+                raise
+            time.sleep(AGAIN_S)
+            continue
+        except BaseException:
+            os.close(descriptor)
+            raise
+        break
+    try:
+        with contextlib.suppress(OSError):  # the lock holds without the note
+            os.ftruncate(descriptor, 0)
+            os.write(descriptor, note.encode())
+        yield
+    finally:
+        os.close(descriptor)
+
+
+_FLAGS: Final = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NONBLOCK", 0)
+
+_NONE: Final = {errno.ENOSYS, errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EINVAL, errno.EBADF}
+"""What flock says where it is not to be had: Lustre without its option, Android, mounts of containers."""
+
+if sys.platform == "win32":
+    import msvcrt
+
+    def _take(descriptor: int) -> None:
+        try:
+            os.lseek(descriptor, 1 << 30, os.SEEK_SET)  # beside the note, which others may read
+            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+        except OSError as error:
+            raise BlockingIOError(error.errno, error.strerror) from error
+        finally:
+            os.lseek(descriptor, 0, os.SEEK_SET)
+
+else:
+    import fcntl
+
+    def _take(descriptor: int) -> None:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise
+        except OSError as error:
+            if error.errno in _NONE:
+                raise NoLock(error.errno, error.strerror) from error
+            raise
