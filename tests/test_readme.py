@@ -34,6 +34,7 @@ EXECUTED: Final[dict[str, tuple[tuple[str, int], ...]]] = {
     "batchbg init shop": (("batchbg init shop", 0),),
     "batchbg init shop --cron": (("batchbg init shop --cron", 0),),
     "batchbg init shop --systemd": (("batchbg init shop --systemd", 0),),
+    "batchbg trust": (("batchbg trust shop/config.toml", 0),),
     "batchbg plan": (("batchbg plan photos", 0),),
     "batchbg plan photos -b backgrounds -v": (("batchbg plan photos -b backgrounds -v", 0),),
     "batchbg plan photos -b backgrounds --save plan.jsonl": (
@@ -76,6 +77,10 @@ EXECUTED: Final[dict[str, tuple[tuple[str, int], ...]]] = {
     "batchbg run": (("batchbg run photos", 0),),
     "batchbg doctor": (("batchbg doctor photos", 0),),
     "batchbg ledger upgrade": (("batchbg ledger upgrade", 0),),
+    "batchbg ledger adopt": (("batchbg ledger adopt", 0),),
+    "batchbg ledger timezone": (("batchbg ledger timezone", 0), ("batchbg ledger timezone Europe/Berlin", 0)),
+    "batchbg ledger clock": (("batchbg ledger clock", 0),),
+    "batchbg ledger clock --reset": (("batchbg ledger clock --reset", 0),),
     "batchbg ledger check": (("batchbg ledger check", 0),),
     "batchbg ledger export": (("batchbg ledger export", 0), ("batchbg ledger export --table events", 0)),
     "batchbg sandbox --help": (("batchbg sandbox --help", 0),),
