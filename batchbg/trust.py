@@ -16,6 +16,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
+from batchbg.disk.files import kind_of
 from batchbg.errors import ConfigError, DiskError
 
 SHARED: Final = stat.S_IWGRP | stat.S_IWOTH
@@ -48,16 +49,21 @@ def read_regular(path: Path, most_bytes: int) -> tuple[bytes, os.stat_result, in
     Raises:
         OSError: it cannot be read, is no regular file, or is longer than that.
     """
+    _expect_regular(path.stat().st_mode)  # a socket cannot even be opened
     number = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
     with os.fdopen(number, "rb") as file:
         found = os.fstat(number)
-        if not stat.S_ISREG(found.st_mode):
-            raise OSError(errno.EINVAL, "it is no regular file")
+        _expect_regular(found.st_mode)
         content = file.read(most_bytes + 1)
         if len(content) > most_bytes:
             raise OSError(errno.EFBIG, "it is far too long")
         flags = os.fstatvfs(number).f_flag if hasattr(os, "fstatvfs") else 0
     return content, found, flags
+
+
+def _expect_regular(mode: int) -> None:
+    if not stat.S_ISREG(mode):
+        raise OSError(errno.EINVAL, f"is {kind_of(mode)}, not a file")
 
 
 def is_own(found: os.stat_result) -> bool:
