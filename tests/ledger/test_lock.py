@@ -9,7 +9,7 @@ from unittest import mock
 
 import pytest
 
-from batchbg.errors import ConfigError, ExitCode, LedgerBusy
+from batchbg.errors import ConfigError, ExitCode, LedgerBusy, LedgerError
 from batchbg.ledger.engine import held
 
 from .support import open_at, url_of
