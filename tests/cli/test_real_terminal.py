@@ -1,5 +1,6 @@
 """batchbg in a pseudo-terminal: what a person would have on the screen."""
 
+import fcntl
 import os
 import pty
 import re
@@ -44,6 +45,7 @@ class Session:
             stdout=theirs,
             stderr=theirs,
             start_new_session=True,
+            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),  # Ctrl-C is a signal from one's own terminal only
         )
         os.close(theirs)
         self.text = ""
@@ -118,3 +120,15 @@ def test_a_topic_is_shown_in_the_pager_of_whoever_reads_it(shop: Shop):
     plain = Session(shop, "help", "run")
     assert plain.end() == 0
     assert "page:" not in plain.text
+
+
+@pytest.mark.parametrize(("typed", "code", "creates"), [("\x03", 130, 2), ("\x04", 8, 2), ("n\n", 8, 2), ("y\n", 0, 4)])
+def test_the_pilots_question_hears_ctrl_c_at_once(shop: Shop, typed: str, code: int, creates: int):
+    """As it hears yes, no and the end of the input; nothing is begun after it."""
+    shop.some_photos(4)
+    session = Session(shop, *shop.arguments("run", "--pilot", "2"))
+    shop.wait_for(session.shows(r"Go on\? \[y/N\]: $"), 60)
+    session.type(typed)
+    assert session.end() == code
+    assert len(shop.creates()) == creates
+    assert "Traceback" not in session.text
