@@ -27,6 +27,7 @@ from batchbg.cli.plan import show_plan
 from batchbg.ledger.engine import open_ledger
 from batchbg.planner import Planner, Tally
 from batchbg.settings import Settings, load
+from tests.benchmarks.serving import numbered
 
 SIZES = [(160, 120), (120, 160), (128, 128), (192, 108)]
 """Of the generated photos, and of their backgrounds."""
@@ -35,19 +36,13 @@ FOLDER_HOLDS = 1000
 
 
 def generate(folder: Path, number: int, per_folder: int) -> None:
-    """Write photos that differ in their content, hence in their hash; a comment in the JPEG is content enough."""
-    templates = []
-    for index, size in enumerate(SIZES):
-        Image.effect_noise(size, 40).convert("RGB").save(folder / f"template-{index}.jpg", quality=75)
-        templates.append((folder / f"template-{index}.jpg").read_bytes())
-        (folder / f"template-{index}.jpg").unlink()
+    """Write photos that differ in their pictures."""
+    templates = [Image.effect_noise(size, 40).convert("RGB") for size in SIZES]
     for index in range(number):
         parent = folder / f"{index // per_folder:04d}"
         if index % per_folder == 0:
             parent.mkdir()
-        data = templates[index % len(templates)]
-        comment = b"\xff\xfe\x00\x0a%08d" % index
-        (parent / f"IMG_{index:06d}.jpg").write_bytes(data[:2] + comment + data[2:])
+        numbered(templates[index % len(templates)], index).save(parent / f"IMG_{index:06d}.jpg", quality=75)
 
 
 def bare_walk(folder: Path) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from batchbg.core.text import shown
 from tests.e2e.conftest import Shop
 from tests.photos.conftest import png
 
@@ -232,7 +233,7 @@ def test_every_entry_of_a_nasty_folder_is_accounted_for(shop: Shop, seed: int, m
     assert planned.json["credits"] == 5 * len(contents)
     assert len(shop.outputs()) == len(nasty.sendable)
     for path in sorted(nasty.rejected):
-        assert f"rejected {path}: " in result.err
+        assert f"rejected {shown(path)}: " in result.err
     shop.assert_adds_up()
 
     again = shop.run("--json")
