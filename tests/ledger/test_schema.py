@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
@@ -228,3 +229,49 @@ def test_a_migration_that_fails_leaves_the_ledger_as_it_was(ledger, path, next_v
     assert connection.execute("SELECT version_num FROM alembic_version").fetchall() == [(BEFORE,)]
     assert connection.execute("SELECT name FROM sqlite_master WHERE name = 'more'").fetchall() == []
     connection.close()
+
+
+def test_a_ledger_of_the_first_version_keeps_what_it_knows(tmp_path):
+    """What it counts was told by the service, but for what is lost; a render it saw complete can be had for nothing."""
+    path = tmp_path / "first.db"
+    engine_then = sa.create_engine(url_of(path))
+    with engine_then.begin() as connection:
+        config = migrate._config()
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0001")
+        connection.exec_driver_sql("INSERT INTO folders VALUES (1, 'photos'), (2, 'output')")
+        for number, (state, credits, happened) in enumerate(
+            [
+                ("done", 5, ("reserved", "created", "complete", "done")),
+                ("failed", 0, ("reserved", "created", "complete", "unusable")),
+                ("failed", 5, ("reserved", "created", "complete", "unusable", "retry", "reserved", "created", "ended")),
+                ("unresolved", 5, ("reserved", "answer lost")),
+                ("planned", 0, ()),
+            ]
+        ):
+            connection.exec_driver_sql(
+                f"INSERT INTO outputs (id, folder_id, path, photo_folder_id, photo_path)"
+                f" VALUES ({number}, 2, '{number}.png', 1, '{number}.jpg')"
+            )
+            connection.exec_driver_sql(
+                "INSERT INTO jobs (id, state, photo_sha256, background_sha256, output_id, treatment, width, height,"
+                f" credits, project_id, run_id, created_at, updated_at) VALUES ('job{number}', '{state}', 'p{number}', '',"
+                f" {number}, 'none', 1, 1, {credits}, 'project{number}', 'run', 1, 1)"
+            )
+            for kind in happened:
+                connection.exec_driver_sql(
+                    f"INSERT INTO events (at, run_id, job_id, kind) VALUES (1, 'run', 'job{number}', '{kind}')"
+                )
+    engine_then.dispose()
+    upgraded = open_at(path)
+    with upgraded.reading() as connection:
+        rows = connection.exec_driver_sql("SELECT state, credits, charged, rendered FROM jobs ORDER BY id").fetchall()
+    upgraded.close()
+    assert [tuple(row) for row in rows] == [
+        ("done", 5, 5, 1),
+        ("failed", 0, 0, 1),
+        ("failed", 5, 5, 0),
+        ("unresolved", 5, 0, 0),
+        ("planned", 0, 0, 0),
+    ]
+    assert [one.name for one in path.parent.glob("*.before-*")] == [f"{path.name}.before-{engine.HEAD}"]
