@@ -20,7 +20,7 @@ from batchbg.api.wire import Account
 from batchbg.core.lifecycle import FINAL, JobState
 from batchbg.core.model import PRICE_CREDITS
 from batchbg.disk.results import try_out
-from batchbg.errors import ApiError, BatchbgError, ConfigError, ExitCode, LedgerBusy
+from batchbg.errors import AccountUnreadable, ApiError, BatchbgError, ConfigError, ExitCode, LedgerBusy
 from batchbg.ledger import identity, integrity
 from batchbg.ledger.engine import HEAD, exists, held, open_to_read, sqlite_path
 from batchbg.ledger.place import file_system
@@ -214,6 +214,11 @@ def _service(settings: Settings) -> Iterator[Finding]:
         return
     try:
         account, skew_s = asyncio.run(_ask(settings, key))
+    except AccountUnreadable as error:
+        why = f"the key lacks the permission to read the account: {error}"
+        mend = "give the key that permission in the service's developer hub; keep_balance needs it"
+        yield Finding("account", "warn" if settings.keep_balance is None else "fail", why, mend)
+        return
     except ApiError as error:
         if error.exit_code is ExitCode.ACCOUNT:
             mend = "make a new key in the service's developer hub, then export MAGIC_HOUR_API_KEY=..."

@@ -349,6 +349,7 @@ def test_a_key_that_may_not_read_the_account_is_said(shop: Shop):
     held = shop.run("--json")
     assert (held.code, "permission" in held.err, shop.creates()) == (7, True, [])
     assert shop.do("account").code == 7
+    assert "lacks the permission to read the account" in shop.do("doctor", "--base-url", shop.base_url).out
     shop.setting("BUDGET_KEEP_BALANCE", "0")
     (shop.photos / "photo-000.png").touch()
     del shop._settings["BATCHBG_BUDGET_KEEP_BALANCE"]
