@@ -152,7 +152,8 @@ async def test_a_cancellation_during_the_commit_leaves_the_writer_alive(writer, 
     async with Hold(writer):
         first, second = (asyncio.ensure_future(writer.do(keep, key)) for key in "ab")
         await asyncio.sleep(0)
-    first.cancel()
+        first.cancel()  # while its commit is held up, so that it cannot be over before
+        await asyncio.sleep(0)
     assert await asyncio.wait_for(second, 100) == "b"
     assert first.cancelled()
     assert on_disk(path) == ["a", "b"]
