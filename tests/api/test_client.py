@@ -154,7 +154,7 @@ async def test_a_create_whose_answer_is_lost_is_ambiguous(sandbox, monkeypatch, 
     """Over a real socket; and it was sent once, whatever happened."""
     monkeypatch.setattr("batchbg.core.outcome.BAD_GATEWAY_QUICK_S", 0.1)
     if kind == "hang":
-        monkeypatch.setattr(client_module, "TIMEOUT", httpx.Timeout(60, read=1.0))
+        monkeypatch.setattr(client_module, "SILENT_S", 1.0)
     api = connect(sandbox.url)
     sandbox.faults.add("create", kind, **details)
     outcome = await create(api)
