@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Final
 
 from batchbg import __version__
-from batchbg.api.again import ask_again
 from batchbg.api.client import MagicHour
 from batchbg.api.limiter import RateLimiter
+from batchbg.api.retry import ask_again
 from batchbg.api.wire import Account
 from batchbg.core.lifecycle import FINAL, JobState
 from batchbg.core.model import PRICE_CREDITS
@@ -23,7 +23,7 @@ from batchbg.disk.results import try_out
 from batchbg.errors import AccountUnreadable, ApiError, BatchbgError, ConfigError, ExitCode, LedgerBusy
 from batchbg.ledger import identity, integrity
 from batchbg.ledger.engine import HEAD, exists, held, open_to_read, sqlite_path
-from batchbg.ledger.place import file_system
+from batchbg.ledger.filesystem import file_system
 from batchbg.settings import Settings, api_key, own_config_file
 
 ROOMY_BYTES: Final = 1_000_000_000

@@ -18,15 +18,16 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from batchbg import log_context
-from batchbg.api.again import ask_again
 from batchbg.api.client import MagicHour
 from batchbg.api.limiter import RateLimiter
+from batchbg.api.retry import ask_again
 from batchbg.api.wire import Account
 from batchbg.core import pilot
+from batchbg.core.addresses import is_loopback
 from batchbg.core.lifecycle import FINAL, PAID, JobState
 from batchbg.core.planning import FAILED_BEFORE
 from batchbg.core.price import Price
-from batchbg.core.standing import Standing
+from batchbg.core.progress import Progress
 from batchbg.disk.rehearsal import Rehearsal
 from batchbg.disk.results import try_out
 from batchbg.disk.sweep import sweep
@@ -43,21 +44,21 @@ from batchbg.errors import (
 )
 from batchbg.ledger import catalog, credits, identity, jobs, orders, plans, runs
 from batchbg.ledger.engine import Connection, Ledger, Tx, enter, exists, held, open_ledger, sqlite_path
+from batchbg.ledger.estimate import Estimate, estimate
 from batchbg.ledger.jobs import Budget
-from batchbg.ledger.outlook import Outlook, outlook
 from batchbg.ledger.writer import Writer
-from batchbg.planner import Planner, Tally, some_of
+from batchbg.plan.planner import Planner, Tally, some_of
 from batchbg.pool.account import read_account
-from batchbg.pool.coming import Coming
-from batchbg.pool.deliver import Saving
-from batchbg.pool.drain import Limits, Pool
+from batchbg.pool.deliver import SaveOptions
+from batchbg.pool.feed import PlanFeed
+from batchbg.pool.pool import Limits, Pool
 from batchbg.pool.refunds import ASKED_FOR_S
 from batchbg.pool.stop import Stop
 from batchbg.report.summary import Summary, of_run
-from batchbg.reporter import Reporter
-from batchbg.settings import Settings, is_loopback
-from batchbg.signals import asked_by_signal, ended_by_signals
-from batchbg.watch import Watch
+from batchbg.run.reporter import Reporter
+from batchbg.run.signals import asked_by_signal, ended_by_signals
+from batchbg.run.watching import Watch
+from batchbg.settings import Settings
 
 log = logging.getLogger(__name__)
 
@@ -189,7 +190,7 @@ class _Run:
         self._planner: Planner | None = None
         self._pool: Pool | None = None
         self._watch: Watch | None = None
-        self._coming: Coming | None = None
+        self._coming: PlanFeed | None = None
         self._carried_over = 0
         self._is_planned = False
         self._is_given_up = False
@@ -276,7 +277,7 @@ class _Run:
         asyncio.run(self._plan_and_work_async(planner))
 
     async def _plan_and_work_async(self, planner: Planner) -> None:
-        self._coming = coming = Coming()
+        self._coming = coming = PlanFeed()
         with ended_by_signals(self._stop), contextlib.suppress(asyncio.CancelledError):
             planning = asyncio.create_task(asyncio.to_thread(self._plan, planner, coming))
             planning.add_done_callback(functools.partial(self._planned_all, coming))
@@ -290,7 +291,7 @@ class _Run:
                     raise
             await planning
 
-    def _planned_all(self, coming: Coming, planning: "asyncio.Task[None]") -> None:
+    def _planned_all(self, coming: PlanFeed, planning: "asyncio.Task[None]") -> None:
         if not planning.cancelled() and (error := planning.exception()):
             code = error.exit_code if isinstance(error, BatchbgError) else ExitCode.INTERNAL
             self._stop.creates(code, str(error))
@@ -311,7 +312,7 @@ class _Run:
             sweep(planner.output, functools.partial(_is_ours, connection), planner.originals)
         return planner
 
-    def _plan(self, planner: Planner, coming: Coming | None = None) -> None:
+    def _plan(self, planner: Planner, coming: PlanFeed | None = None) -> None:
         """Plan every photo; in a thread where the pool is at work on what is planned already."""
         try:
             for line in planner.plan():
@@ -350,11 +351,11 @@ class _Run:
         with self._ledger.reading() as connection:
             return jobs.counts(connection, self._run.id)[JobState.PLANNED]
 
-    def _outlook(self) -> Outlook:
+    def _outlook(self) -> Estimate:
         """Return what the jobs that are yet to be created would cost, and what they would find."""
         settings, budget = self._settings, self._budget
         with self._ledger.reading() as connection:
-            return outlook(connection, self._run.id, budget.caps, settings.base_url, settings.zone, budget.id)
+            return estimate(connection, self._run.id, budget.caps, settings.base_url, settings.zone, budget.id)
 
     def _may_start_unasked(self) -> bool:
         """Tell whether a batch of any size may start, so that it need not be known how large it is."""
@@ -399,7 +400,7 @@ class _Run:
             idle = idle and not self._planned()
             return idle and next(jobs.charged_in_vain(connection, time.time() - ASKED_FOR_S), None) is None
 
-    async def _work(self, coming: Coming | None = None) -> None:
+    async def _work(self, coming: PlanFeed | None = None) -> None:
         settings = self._settings
         limiter = RateLimiter(settings.requests_per_second)
         width = settings.max_in_flight + 16
@@ -420,7 +421,9 @@ class _Run:
                     accounts,
                     self._run.id,
                     watch,
-                    Saving(settings.quality, settings.flatten, settings.keep_received, settings.force, self._rehearsal),
+                    SaveOptions(
+                        settings.quality, settings.flatten, settings.keep_received, settings.force, self._rehearsal
+                    ),
                 )
                 with contextlib.suppress(asyncio.CancelledError), self._watched(watch):
                     first = self._pick_pilot()
@@ -494,7 +497,7 @@ class _Run:
             with contextlib.suppress(LedgerError):
                 self._reporter.tick(self._standing(watch))
 
-    def _standing(self, watch: Watch) -> Standing:
+    def _standing(self, watch: Watch) -> Progress:
         if self._coming is not None:
             watch.total = self._carried_over + self._coming.jobs
         return watch.standing()

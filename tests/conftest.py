@@ -31,5 +31,5 @@ def own_settings(_all_homes: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder for the settings of whoever runs batchbg, in the place of the one who runs the tests; not made yet."""
     home = _all_homes / str(next(_homes))
     monkeypatch.setenv("XDG_CONFIG_HOME", str(home))
-    monkeypatch.setattr("batchbg.trust._home_by_name", lambda: "")
+    monkeypatch.setattr("batchbg.settings.trust._home_by_name", lambda: "")
     return home / "batchbg"

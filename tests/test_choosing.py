@@ -7,12 +7,12 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from batchbg.choosing import BackgroundMap, Chosen, MapRule, read_map
 from batchbg.core import pilot
 from batchbg.core.model import Size, Treatment
 from batchbg.core.pairing import Background
 from batchbg.errors import ConfigError
-from batchbg.planfile import BACKGROUND_CHANGED, CHANGED, BySavedPlan, Entry, read_plan, write_entry
+from batchbg.plan.saved_plan import BACKGROUND_CHANGED, CHANGED, BySavedPlan, Entry, read_plan, write_entry
+from batchbg.plan.selection import BackgroundMap, Chosen, MapRule, read_map
 
 BACKGROUND = Background("wood.jpg", "b" * 64, Size(100, 100))
 

@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from batchbg.cli import COMMANDS, group
-from batchbg.cli.help import TOPICS
+from batchbg.cli.commands.help import TOPICS
 from batchbg.core.lifecycle import JobState
 from batchbg.errors import ExitCode
 from batchbg.settings import SETTINGS

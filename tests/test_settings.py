@@ -9,23 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from batchbg.core.addresses import MAGIC_HOUR_URL, check_host, is_loopback
 from batchbg.core.budget import Caps
 from batchbg.core.pairing import Tolerance
 from batchbg.errors import ConfigError, ExitCode
-from batchbg.example import example_toml
-from batchbg.settings import (
-    BY_KEY,
-    KEY_VARIABLE,
-    LIMITING,
-    MAGIC_HOUR_URL,
-    SETTINGS,
-    Settings,
-    api_key,
-    check_host,
-    duration_s,
-    is_loopback,
-    load,
-)
+from batchbg.settings import BY_KEY, KEY_VARIABLE, LIMITING, SETTINGS, Settings, api_key, duration_s, load
+from batchbg.settings.example import example_toml
 
 ROOT = Path(__file__).parents[1]
 

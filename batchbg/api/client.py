@@ -27,6 +27,7 @@ from batchbg.api.deadline import RunningDeadline
 from batchbg.api.exchange import MAX_ANSWER_BYTES, Exchange, Unpacking
 from batchbg.api.limiter import RateLimiter, Urgency
 from batchbg.api.transport import Carrier
+from batchbg.core.addresses import check_host, is_loopback
 from batchbg.core.backoff import pause_s
 from batchbg.core.outcome import (
     Ambiguous,
@@ -49,7 +50,6 @@ from batchbg.errors import (
     DiskError,
     RequestRefused,
 )
-from batchbg.settings import check_host, is_loopback
 
 TIMEOUT: Final = httpx.Timeout(connect=10.0, read=60.0, write=60.0, pool=60.0)
 """Seconds for each phase of a transfer."""

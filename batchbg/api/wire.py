@@ -8,7 +8,7 @@ from batchbg.core.outcome import whole_number
 from batchbg.core.price import Price, read_price
 
 
-class Progress(enum.Enum):
+class ProjectStatus(enum.Enum):
     """What a project's status means for who waits for it."""
 
     WAITING = enum.auto()  # queued, rendering, draft, anything unknown: not yet
@@ -17,7 +17,11 @@ class Progress(enum.Enum):
     CANCELED = enum.auto()
 
 
-_PROGRESS: Final = {"complete": Progress.COMPLETE, "error": Progress.ERROR, "canceled": Progress.CANCELED}
+_PROGRESS: Final = {
+    "complete": ProjectStatus.COMPLETE,
+    "error": ProjectStatus.ERROR,
+    "canceled": ProjectStatus.CANCELED,
+}
 KNOWN_WAITING: Final = frozenset({"queued", "rendering", "draft"})
 """Source: the spec of GET image-projects; any other word is waited for as well, with a warning."""
 
@@ -38,7 +42,7 @@ class Project:
     """
 
     status: str
-    progress: Progress
+    progress: ProjectStatus
     name: str
     price: Price
     downloads: tuple[str, ...]
@@ -54,14 +58,14 @@ def project(body: Any, project_id: str) -> Project | None:
     if body.get("id") is not None and str(body["id"]) != project_id:
         return None
     status = body["status"][:80]
-    progress = _PROGRESS.get(status, Progress.WAITING)
+    progress = _PROGRESS.get(status, ProjectStatus.WAITING)
     listed = body.get("downloads")
     addresses = [one.get("url") for one in listed if isinstance(one, dict)] if isinstance(listed, list) else []
     name = body.get("name")
     error = body.get("error")
     code = error.get("code") if isinstance(error, dict) else None
     price = read_price(body.get("credits_charged"))
-    if progress in (Progress.ERROR, Progress.CANCELED):
+    if progress in (ProjectStatus.ERROR, ProjectStatus.CANCELED):
         price = _less(price, body.get("credits_refunded"))
     return Project(
         status=status,

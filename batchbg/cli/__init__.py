@@ -17,7 +17,7 @@ from click.shell_completion import CompletionItem
 
 from batchbg import __version__
 from batchbg.errors import BatchbgError, ExitCode
-from batchbg.signals import ending
+from batchbg.run.signals import ending
 
 COMMANDS: Final = {
     "init": "Write a commented config.toml; print files for cron and systemd.",
@@ -53,7 +53,7 @@ class LazyGroup(click.Group):
         """Import and return a command."""
         if cmd_name not in COMMANDS:
             return None
-        module = importlib.import_module(f"batchbg.cli.{cmd_name}")
+        module = importlib.import_module(f"batchbg.cli.commands.{cmd_name}")
         command: click.Command = module.command
         return command
 

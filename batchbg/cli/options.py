@@ -11,9 +11,9 @@ import click
 
 from batchbg.cli.logs import set_up_logging
 from batchbg.cli.suggest import located, remember
+from batchbg.core.suggestion import anyway, meant
 from batchbg.errors import BatchbgError, ConfigError
 from batchbg.settings import BY_KEY, Setting, load
-from batchbg.words import anyway, meant
 
 F = TypeVar("F", bound=Callable[..., Any])
 

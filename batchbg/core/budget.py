@@ -97,7 +97,7 @@ class Caps:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Room:
+class Headroom:
     """One cap and what is left under it, in credits; ``left`` may be negative where a price rose."""
 
     name: str
@@ -116,12 +116,12 @@ CAP_NAMES: Final = {
 }
 
 
-def rooms(caps: Caps, spent: Mapping[Scope, int]) -> list[Room]:
+def rooms(caps: Caps, spent: Mapping[Scope, int]) -> list[Headroom]:
     """Return the room under every cap that is set over a scope; ``spent`` holds the credits counted in each."""
-    return [Room(CAP_NAMES[scope], cap, cap - spent[scope]) for scope, cap in caps.by_scope()]
+    return [Headroom(CAP_NAMES[scope], cap, cap - spent[scope]) for scope, cap in caps.by_scope()]
 
 
-def tightest(found: Sequence[Room]) -> Room | None:
+def tightest(found: Sequence[Headroom]) -> Headroom | None:
     """Return the cap with the least room, or None without caps."""
     return min(found, key=lambda room: room.left, default=None)
 

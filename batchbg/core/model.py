@@ -50,7 +50,7 @@ class Stamp(NamedTuple):
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Look:
+class PhotoInfo:
     """What one look into a file found.
 
     Attributes:
@@ -131,7 +131,7 @@ class Job:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Slot:
+class Output:
     """One output path: the photo that owns it and the result it holds.
 
     ``wanted_job`` is whose result belongs there, ``saved_job`` whose is there; both None where nothing is.

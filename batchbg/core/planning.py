@@ -17,7 +17,7 @@ from typing import Final
 
 from batchbg.core.endings import goes_on
 from batchbg.core.lifecycle import FINAL, JobState
-from batchbg.core.model import KnownJob, Slot
+from batchbg.core.model import KnownJob, Output
 
 
 class Action(enum.Enum):
@@ -70,8 +70,8 @@ class Facts:
 
     contents: Collection[str]
     background_sha256: str
-    slot: Slot | None
-    here: Sequence[Slot]
+    slot: Output | None
+    here: Sequence[Output]
     jobs: Sequence[KnownJob]
     planned_for_slot: str
     taken: bool

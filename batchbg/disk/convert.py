@@ -9,8 +9,8 @@ from PIL import Image, ImageOps
 
 from batchbg.core.model import Size
 from batchbg.core.naming import SUFFIXES
-from batchbg.disk.look import orientation_of
 from batchbg.disk.normalise import to_srgb
+from batchbg.disk.probe import orientation_of
 
 Colour = tuple[int, int, int]
 
@@ -27,7 +27,7 @@ _LARGEST: Final = {"JPEG": 65_500, "WEBP": 16_383, "AVIF": 32_768}
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Form:
+class OutputFormat:
     """The form in which a result is saved.
 
     Attributes:

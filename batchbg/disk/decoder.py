@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, Any
 
-from batchbg.disk import room, talk
+from batchbg.disk import memory, talk
 from batchbg.disk.guard import HEAD
 from batchbg.errors import BatchbgError, DecoderDied
 
@@ -30,8 +30,8 @@ def main() -> None:
     start = _addresses()
     while True:
         function, args, kwargs, need, cpu_s = pickle.loads(asked.get())
-        room.grant(need)
-        with _limited(start + need + room.SLACK_BYTES if start else 0, cpu_s):
+        memory.grant(need)
+        with _limited(start + need + memory.SLACK_BYTES if start else 0, cpu_s):
             answer = _answer(function, args, kwargs)
         pickle.dump(answer, answers)
         answers.flush()
@@ -63,7 +63,7 @@ def _listen(questions: IO[bytes], asked: "queue.SimpleQueue[bytes]") -> None:
 def _answer(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[str, Any]:
     try:
         return "returned", function(*args, **kwargs)
-    except room.NeedsRoom as needs:
+    except memory.NeedsRoom as needs:
         return "needs", needs.need
     except (BatchbgError, OSError) as error:
         return "raised", error

@@ -3,32 +3,32 @@
 import os
 from pathlib import Path
 
-from batchbg.core.model import Look, Size, Stamp
+from batchbg.core.model import PhotoInfo, Size, Stamp
 from batchbg.disk import guard, normalise
-from batchbg.disk import look as looking
+from batchbg.disk import probe as probing
 from batchbg.disk import verify as verifying
-from batchbg.disk.convert import Form
-from batchbg.disk.look import UNREADABLE, USUAL, Terms
+from batchbg.disk.convert import OutputFormat
+from batchbg.disk.probe import UNREADABLE, USUAL, ProbeLimits
 from batchbg.disk.verify import Verdict
 from batchbg.errors import DecoderDied, PhotoChanged, ResultUnusable
 
 
-def look(path: Path, stamp: Stamp, terms: Terms = USUAL) -> Look:
-    """See ``disk.look.look``; a file over which its decoder dies is rejected."""
+def probe(path: Path, stamp: Stamp, terms: ProbeLimits = USUAL) -> PhotoInfo:
+    """See ``disk.probe.probe``; a file over which its decoder dies is rejected."""
     try:
-        os.close(looking.open_waiting_for_nobody(path, os.O_RDONLY))  # by the rights that this process has by now
+        os.close(probing.open_waiting_for_nobody(path, os.O_RDONLY))  # by the rights that this process has by now
     except FileNotFoundError as error:
         raise PhotoChanged(f"{path.name} is gone") from error
     except OSError as error:
-        return looking.unreadable(stamp, error)
+        return probing.unreadable(stamp, error)
     try:
-        return guard.run(looking.look, _whole(path), stamp, terms)
+        return guard.run(probing.probe, _whole(path), stamp, terms)
     except DecoderDied as died:
         why = f"{UNREADABLE}: {died}" if died.killed else f"damaged, or made to do damage: {died}"
-        return Look(stamp, "", None, "", "", f"{why}; save it anew")
+        return PhotoInfo(stamp, "", None, "", "", f"{why}; save it anew")
 
 
-def verify(part: Path, wanted: Size, photo: Path | None, form: Form) -> Verdict:
+def verify(part: Path, wanted: Size, photo: Path | None, form: OutputFormat) -> Verdict:
     """See ``disk.verify.verify``; a result over which its decoder dies is unusable."""
     try:
         return guard.run(verifying.verify, _whole(part), wanted, _whole(photo) if photo else None, form)

@@ -7,7 +7,7 @@ from typing import IO, Any, Final
 import pillow_heif
 from PIL import Image, ImageFile, PngImagePlugin
 
-from batchbg.disk import room
+from batchbg.disk import memory
 from batchbg.disk.colour import Said, said
 
 EXTENSIONS: Final = {
@@ -131,10 +131,10 @@ def _make_room_for_webp(file: IO[bytes]) -> None:
             width, height = (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1
         case b"VP8 ":
             width, height = (int.from_bytes(head[at : at + 2], "little") & 0x3FFF for at in (26, 28))
-    need = room.PIXEL_BYTES["WEBP"] * width * height
-    if need > room.MOST_BYTES:
+    need = memory.PIXEL_BYTES["WEBP"] * width * height
+    if need > memory.MOST_BYTES:
         raise TooManyPixels(width * height)
-    room.ask(need)
+    memory.ask(need)
 
 
 _PHOTOMETRIC: Final = 262

@@ -22,7 +22,7 @@ from typing import IO, Any, Final, ParamSpec, TypeVar
 
 import batchbg
 from batchbg import errors
-from batchbg.disk.room import MOST_BYTES, USUAL_BYTES
+from batchbg.disk.memory import MOST_BYTES, USUAL_BYTES
 from batchbg.errors import DecoderDied, DiskError
 
 P = ParamSpec("P")
@@ -148,7 +148,7 @@ class _Answer(pickle.Unpickler):
 
 
 _ANSWERS: Final = {
-    ("batchbg.core.model", "Look"),
+    ("batchbg.core.model", "PhotoInfo"),
     ("batchbg.core.model", "Size"),
     ("batchbg.core.model", "Stamp"),
     ("batchbg.disk.verify", "Verdict"),

@@ -11,10 +11,10 @@ import pillow_heif
 from PIL import Image, ImageChops, ImageCms, ImageMath, ImageOps
 
 from batchbg.core.model import Size
-from batchbg.disk import room
+from batchbg.disk import memory
 from batchbg.disk.files import open_file
 from batchbg.disk.formats import open_picture
-from batchbg.disk.look import orientation_of
+from batchbg.disk.probe import orientation_of
 from batchbg.errors import PhotoChanged
 
 JPEG_QUALITY: Final = 95
@@ -120,14 +120,14 @@ def _opened(path: Path, sha256: str = "", *, small: bool = False) -> Iterator[Im
     try:
         with _content(path, sha256) as file, open_picture(file) as opened:
             turned = orientation_of(opened) != 1
-            need = room.decoding(opened) if small else room.copying(opened, turned=turned)
-            if small and need > room.MOST_BYTES and opened.format == "HEIF":
-                room.ask(room.decoding(opened, reduced=True))
+            need = memory.decoding(opened) if small else memory.copying(opened, turned=turned)
+            if small and need > memory.MOST_BYTES and opened.format == "HEIF":
+                memory.ask(memory.decoding(opened, reduced=True))
                 yield _by_rows(file, opened)
                 return
-            if need > room.MOST_BYTES:
+            if need > memory.MOST_BYTES:
                 raise PhotoChanged(f"{path.name} takes too much memory to decode; save it smaller")
-            room.ask(need)
+            memory.ask(need)
             yield opened
     except FileNotFoundError as error:
         raise PhotoChanged(f"{path.name} is gone") from error

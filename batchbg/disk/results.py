@@ -13,7 +13,7 @@ from typing import Final
 from batchbg.core.model import Size
 from batchbg.core.naming import received_name
 from batchbg.disk import decoding, files
-from batchbg.disk.convert import Form
+from batchbg.disk.convert import OutputFormat
 from batchbg.disk.files import Identity
 from batchbg.disk.rehearsal import PART_PREFIX as PART_PREFIX
 from batchbg.disk.rehearsal import PART_SUFFIX as PART_SUFFIX
@@ -21,7 +21,7 @@ from batchbg.disk.rehearsal import rehearse
 from batchbg.disk.verify import other_shape
 from batchbg.errors import DiskError, OutputRefused
 
-PNG: Final = Form()
+PNG: Final = OutputFormat()
 """As results come, mostly."""
 
 
@@ -44,7 +44,7 @@ class Result:
     converted: bool = False
 
 
-def check(part: Path, wanted: Size, photo: Path | None = None, form: Form = PNG) -> Result:
+def check(part: Path, wanted: Size, photo: Path | None = None, form: OutputFormat = PNG) -> Result:
     """Decode a downloaded file completely; then give it the form in which it is to be saved.
 
     Args:

@@ -9,8 +9,8 @@ from typing import IO, Any, Final
 from PIL import Image, ImageChops, ImageStat
 
 from batchbg.core.model import Size
-from batchbg.disk import room
-from batchbg.disk.convert import Form
+from batchbg.disk import memory
+from batchbg.disk.convert import OutputFormat
 from batchbg.disk.formats import EXTENSIONS, MAX_PIXELS, Watched, open_picture
 from batchbg.disk.normalise import MINIATURE, miniature
 from batchbg.errors import PhotoChanged, ResultUnusable
@@ -40,7 +40,7 @@ class Verdict:
     converted: bytes | None
 
 
-def verify(part: Path, wanted: Size, photo: Path | None, form: Form) -> Verdict:
+def verify(part: Path, wanted: Size, photo: Path | None, form: OutputFormat) -> Verdict:
     """Decode a downloaded file completely.
 
     Args:
@@ -64,11 +64,11 @@ def verify(part: Path, wanted: Size, photo: Path | None, form: Form) -> Verdict:
             raise ResultUnusable(f"the result is no whole picture: {_short(error)}") from error
 
 
-def _verify(file: IO[bytes], wanted: Size, photo: Path | None, form: Form) -> Verdict:
+def _verify(file: IO[bytes], wanted: Size, photo: Path | None, form: OutputFormat) -> Verdict:
     with open_picture(file) as picture:
         pixels = Size(*picture.size)
         _believe(pixels, wanted)
-        room.ask(_need(picture, form))
+        memory.ask(_need(picture, form))
         before = _photo(photo)
         picture.load()
         remarks = [_blank(picture), _echo(picture, before)]
@@ -89,16 +89,16 @@ def _believe(pixels: Size, wanted: Size) -> None:
         raise ResultUnusable(f"the result claims {pixels} pixels, where the photo has {wanted}")
 
 
-def _need(picture: Image.Image, form: Form) -> float:
+def _need(picture: Image.Image, form: OutputFormat) -> float:
     """Return the bytes that decoding takes, and a copy where another form is to be made."""
     copies = 0 if picture.format == form.kind and not form.colour else 2
-    need = room.decoding(picture) + copies * 4 * picture.width * picture.height
-    if need > room.MOST_BYTES:
+    need = memory.decoding(picture) + copies * 4 * picture.width * picture.height
+    if need > memory.MOST_BYTES:
         raise ResultUnusable(f"the result, {Size(*picture.size)} as {picture.format}, takes too much memory to decode")
     return need
 
 
-def _converted(picture: Image.Image, form: Form) -> bytes:
+def _converted(picture: Image.Image, form: OutputFormat) -> bytes:
     try:
         return form.encode(picture)
     except Exception as error:  # encoders have limits of their own

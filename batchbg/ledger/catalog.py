@@ -7,7 +7,7 @@ from typing import Any, Final, TypeVar
 import sqlalchemy as sa
 
 from batchbg.core.lifecycle import JobState
-from batchbg.core.model import KnownJob, Look, Size, Slot, Stamp
+from batchbg.core.model import KnownJob, Output, PhotoInfo, Size, Stamp
 from batchbg.ledger.credits import upsert
 from batchbg.ledger.engine import Tx
 from batchbg.ledger.tables import LACKING, assets, events, folders, jobs, meta, outputs, photos, pictures, runs
@@ -52,16 +52,16 @@ def somewhere_below(column: Any, folder: str) -> Any:
     return (column >= f"{folder}/") & (column < f"{folder}0")
 
 
-def looks_of(connection: sa.Connection, root_id: int, paths: Sequence[str]) -> dict[str, Look]:
+def looks_of(connection: sa.Connection, root_id: int, paths: Sequence[str]) -> dict[str, PhotoInfo]:
     """Return what earlier looks found in these files, by path below the root."""
-    found: dict[str, Look] = {}
+    found: dict[str, PhotoInfo] = {}
     for chunk in chunks(paths):
         query = sa.select(photos).where(photos.c.folder_id == root_id, photos.c.path.in_(chunk))
         found |= {row.path: _as_look(row) for row in connection.execute(query)}
     return found
 
 
-def look_at(connection: sa.Connection, root: str, path: str) -> Look | None:
+def look_at(connection: sa.Connection, root: str, path: str) -> PhotoInfo | None:
     """Return what an earlier look found in one file."""
     row = connection.execute(_LOOK, {"root": root, "name": path}).first()
     return _as_look(row) if row else None
@@ -74,8 +74,8 @@ _LOOK: Final = (
 )
 
 
-def _as_look(row: sa.Row[Any]) -> Look:
-    return Look(
+def _as_look(row: sa.Row[Any]) -> PhotoInfo:
+    return PhotoInfo(
         stamp=Stamp(row.size, row.mtime_ns, row.inode),
         sha256=row.sha256,
         pixels=Size(row.width, row.height) if row.width is not None else None,
@@ -87,42 +87,42 @@ def _as_look(row: sa.Row[Any]) -> Look:
     )
 
 
-def remember(tx: Tx, root_id: int, looks: Mapping[str, Look]) -> dict[str, Look]:
+def remember(tx: Tx, root_id: int, looks: Mapping[str, PhotoInfo]) -> dict[str, PhotoInfo]:
     """Keep what looks found, in place of earlier ones; return them with the keys under which their jobs are kept."""
     if not looks:
         return {}
     first = _first_seen(tx, looks.values())
-    looks = {path: dataclasses.replace(look, key=first.get(look.picture, "")) for path, look in looks.items()}
+    looks = {path: dataclasses.replace(info, key=first.get(info.picture, "")) for path, info in looks.items()}
     rows = [
         {
             "folder_id": root_id,
             "path": path,
-            "size": look.stamp.size,
-            "mtime_ns": look.stamp.mtime_ns,
-            "inode": look.stamp.inode,
-            "sha256": look.sha256,
-            "width": look.pixels.width if look.pixels else None,
-            "height": look.pixels.height if look.pixels else None,
-            "extension": look.extension,
-            "normalise": look.normalise,
-            "rejected": look.rejected,
-            "picture": look.picture,
-            "key": look.key,
+            "size": info.stamp.size,
+            "mtime_ns": info.stamp.mtime_ns,
+            "inode": info.stamp.inode,
+            "sha256": info.sha256,
+            "width": info.pixels.width if info.pixels else None,
+            "height": info.pixels.height if info.pixels else None,
+            "extension": info.extension,
+            "normalise": info.normalise,
+            "rejected": info.rejected,
+            "picture": info.picture,
+            "key": info.key,
             "rejected_run_id": None,
         }
-        for path, look in looks.items()
+        for path, info in looks.items()
     ]
     replaced = [name for name in rows[0] if name not in ("folder_id", "path")]
     tx.connection.execute(upsert(tx.connection, photos, *replaced), rows)
     return dict(looks)
 
 
-def _first_seen(tx: Tx, looks: Iterable[Look]) -> dict[str, str]:
+def _first_seen(tx: Tx, looks: Iterable[PhotoInfo]) -> dict[str, str]:
     """Return by picture the first content (sha256) that was seen with it, these included."""
     here: dict[str, str] = {}
-    for look in looks:
-        if look.picture:
-            here.setdefault(look.picture, look.sha256)
+    for info in looks:
+        if info.picture:
+            here.setdefault(info.picture, info.sha256)
     known: dict[str, str] = {}
     for chunk in chunks(list(here)):
         query = sa.select(pictures.c.picture, pictures.c.sha256).where(pictures.c.picture.in_(chunk))
@@ -195,15 +195,15 @@ _SLOT: Final[sa.Select[Any]] = sa.select(
 )
 
 
-def _as_slot(row: sa.Row[Any]) -> Slot:
-    return Slot(**row._mapping)
+def _as_slot(row: sa.Row[Any]) -> Output:
+    return Output(**row._mapping)
 
 
 def slots_of(
     connection: sa.Connection, output_root_id: int, photo_root_id: int, paths: Sequence[str]
-) -> dict[str, Slot]:
+) -> dict[str, Output]:
     """Return the slots of these photos, by photo path."""
-    found: dict[str, Slot] = {}
+    found: dict[str, Output] = {}
     for chunk in chunks(paths):
         query = _SLOT.where(
             outputs.c.folder_id == output_root_id,
@@ -216,9 +216,9 @@ def slots_of(
 
 def slots_by_content(
     connection: sa.Connection, output_root_id: int, contents: Collection[str]
-) -> dict[str, list[Slot]]:
+) -> dict[str, list[Output]]:
     """Return the slots in an output folder that hold a result of any of these photo contents (sha256)."""
-    found: dict[str, list[Slot]] = {}
+    found: dict[str, list[Output]] = {}
     for chunk in chunks(list(contents)):
         query = _SLOT.where(outputs.c.folder_id == output_root_id, outputs.c.saved_photo_sha256.in_(chunk))
         for row in connection.execute(query.order_by(outputs.c.path)):
@@ -227,7 +227,7 @@ def slots_by_content(
     return found
 
 
-def slot(connection: sa.Connection, output_id: int) -> Slot:
+def slot(connection: sa.Connection, output_id: int) -> Output:
     """Return one slot."""
     return _as_slot(connection.execute(_SLOT_BY_ID, {"slot": output_id}).one())
 
@@ -235,7 +235,7 @@ def slot(connection: sa.Connection, output_id: int) -> Slot:
 _SLOT_BY_ID: Final = _SLOT.where(outputs.c.id == sa.bindparam("slot"))
 
 
-def slots_wanting(connection: sa.Connection, job_id: str) -> list[Slot]:
+def slots_wanting(connection: sa.Connection, job_id: str) -> list[Output]:
     """Return the slots that want this job's result and do not hold it, in the order of their paths."""
     return [_as_slot(row) for row in connection.execute(_WANTING, {"job": job_id})]
 
@@ -246,7 +246,7 @@ _WANTING: Final = _SLOT.where(
 ).order_by(outputs.c.path)
 
 
-def slots_holding(connection: sa.Connection, job_id: str | None = None) -> Iterator[Slot]:
+def slots_holding(connection: sa.Connection, job_id: str | None = None) -> Iterator[Output]:
     """Yield the slots that hold a result, of one job or of any."""
     query = _SLOT.where(outputs.c.saved_job_id.is_not(None) if job_id is None else outputs.c.saved_job_id == job_id)
     for row in connection.execution_options(yield_per=500).execute(query.order_by(outputs.c.id)):
@@ -258,7 +258,7 @@ def saved_contents(connection: sa.Connection) -> frozenset[str]:
     return frozenset(connection.scalars(sa.select(outputs.c.saved_sha256).where(outputs.c.saved_sha256.is_not(None))))
 
 
-def rename(tx: Tx, slot: Slot, path: str) -> None:
+def rename(tx: Tx, slot: Output, path: str) -> None:
     """Give a slot under whose path nothing was ever saved another one."""
     tx.connection.execute(_UPDATE_SLOT, {"slot": slot.id, "path": path})
 
@@ -277,7 +277,7 @@ def awaiting(connection: sa.Connection, output_root_id: int) -> set[str]:
     return {path for folder_id, path in lacking if folder_id == output_root_id}
 
 
-def lost_file(tx: Tx, slot: Slot) -> None:
+def mark_missing(tx: Tx, slot: Output) -> None:
     """Say that a slot's result is no longer on disk: it is wanted again."""
     tx.connection.execute(
         sa.update(outputs).where(outputs.c.id == slot.id).values(wanted_job_id=slot.saved_job, saved_job_id=None)

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
-from batchbg.core.budget import Bucket, Caps, Credits, Period, Room, Scope, rooms
+from batchbg.core.budget import Bucket, Caps, Credits, Headroom, Period, Scope, rooms
 from batchbg.ledger.engine import Tx
 from batchbg.ledger.tables import balances, credit_entries, credit_totals, jobs
 
@@ -100,7 +100,7 @@ _TOTALS: Final = sa.select(credit_totals.c.bucket, credit_totals.c.amount).where
 )
 
 
-def room_under(connection: sa.Connection, caps: Caps, period: Period, account: str) -> list[Room]:
+def room_under(connection: sa.Connection, caps: Caps, period: Period, account: str) -> list[Headroom]:
     """Return the room under every cap that is set, for a reservation in ``period``."""
     names = dict(period.scopes())
     spent = {scope: totals(connection, scope, names[scope]).spent for scope, _ in caps.by_scope()}
@@ -116,7 +116,7 @@ def settled(connection: sa.Connection) -> int:
     return sums.charged + sums.unresolved
 
 
-def read_balance(tx: Tx, account: str, credits: int, settled_before: int) -> None:
+def record_balance(tx: Tx, account: str, credits: int, settled_before: int) -> None:
     """Record a reading of the account; ``settled_before`` is ``settled`` as it was when the reading was asked for.
 
     A create that was in the air at that time may or may not be in the reading; it is counted beside it.
@@ -182,7 +182,7 @@ def was_read(connection: sa.Connection, run_id: str) -> bool:
     return bool(connection.scalar(sa.select(sa.exists().where(balances.c.run_id == run_id))))
 
 
-def _balance_room(connection: sa.Connection, keep: int, account: str) -> Room:
+def _balance_room(connection: sa.Connection, keep: int, account: str) -> Headroom:
     row = connection.execute(
         sa.select(balances.c.credits, balances.c.settled)
         .where(balances.c.account == account)
@@ -190,9 +190,9 @@ def _balance_room(connection: sa.Connection, keep: int, account: str) -> Room:
         .limit(1)
     ).first()
     if row is None:
-        return Room("budget.keep_balance (the account's balance is not known)", keep, 0)
+        return Headroom("budget.keep_balance (the account's balance is not known)", keep, 0)
     since = settled(connection) + totals(connection, Scope.TOTAL).reserved - row.settled
-    return Room("budget.keep_balance", keep, row.credits - max(since, 0) - keep)
+    return Headroom("budget.keep_balance", keep, row.credits - max(since, 0) - keep)
 
 
 def disagreements(connection: sa.Connection) -> list[str]:

@@ -20,8 +20,8 @@ import sqlalchemy as sa
 from batchbg.disk.files import create, read_text
 from batchbg.errors import ConfigError, DiskError, LedgerBusy, LedgerError
 from batchbg.ledger import marks
+from batchbg.ledger.filesystem import refuse_network, refuse_odd
 from batchbg.ledger.lock import NoLock, locked
-from batchbg.ledger.place import refuse_network, refuse_odd
 from batchbg.ledger.presence import Presence, refuse_links
 from batchbg.ledger.tables import events
 

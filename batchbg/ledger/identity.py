@@ -3,7 +3,6 @@
 import contextlib
 import dataclasses
 import datetime
-import ipaddress
 import json
 import os
 import socket
@@ -17,6 +16,7 @@ from urllib.parse import urlsplit
 import sqlalchemy as sa
 
 from batchbg.core import zone
+from batchbg.core.addresses import is_loopback
 from batchbg.core.model import new_id
 from batchbg.errors import ConfigError, DiskError
 from batchbg.ledger import marks
@@ -383,17 +383,10 @@ _KIND_BY_ADDRESS: Final = "kind_by_address"
 def _was_abroad(connection: sa.Connection) -> bool:
     """Tell whether a run was ever sent to an address that is not this machine's."""
     return any(
-        host != "localhost" and not _is_loopback(host)
+        not is_loopback(host)
         for url in connection.scalars(sa.select(runs.c.base_url).distinct())
         if (host := urlsplit(url).hostname)
     )
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def rehearsed_since(connection: sa.Connection) -> float | None:

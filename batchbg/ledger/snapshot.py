@@ -8,7 +8,7 @@ from pathlib import Path
 
 from batchbg.errors import LedgerError
 from batchbg.ledger.engine import Ledger, open_ledger, sqlite_path
-from batchbg.ledger.place import refuse_odd
+from batchbg.ledger.filesystem import refuse_odd
 
 
 def open_snapshot(url: str, folder: Path) -> Ledger:

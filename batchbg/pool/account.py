@@ -17,5 +17,5 @@ async def read_account(api: MagicHour, ledger: Ledger, writer: Writer) -> Accoun
         before = credits.settled(connection)
     account = await api.account()
     if account is not None and account.credits is not None:
-        await writer.do(credits.read_balance, account.id, account.credits, before)
+        await writer.do(credits.record_balance, account.id, account.credits, before)
     return account

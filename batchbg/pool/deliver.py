@@ -9,19 +9,19 @@ from pathlib import Path
 from typing import Final
 
 from batchbg.api.client import MagicHour
-from batchbg.api.wire import Progress, Project
-from batchbg.core.model import Job, Slot
+from batchbg.api.wire import Project, ProjectStatus
+from batchbg.core.model import Job, Output
 from batchbg.core.planning import ORIGINAL, UNKNOWN_FILE, UNSAVABLE
 from batchbg.disk import files, results
-from batchbg.disk.convert import Colour, Form, kind_of
+from batchbg.disk.convert import Colour, OutputFormat, kind_of
 from batchbg.disk.rehearsal import Rehearsal
 from batchbg.errors import ApiUnreachable, OutputRefused, RequestRefused, ResultUnusable, WrongProject
 from batchbg.ledger import catalog, jobs
 from batchbg.ledger.engine import Ledger, Tx
 from batchbg.ledger.writer import Writer
+from batchbg.pool.decoding import DecodeLimit
 from batchbg.pool.observer import Observer
-from batchbg.pool.patience import Patience
-from batchbg.pool.pictures import Pictures
+from batchbg.pool.outage import Outage
 
 log = logging.getLogger(__name__)
 
@@ -42,7 +42,7 @@ scanned."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Saving:
+class SaveOptions:
     """How a run saves results; in which format, each one's own path says.
 
     Attributes:
@@ -72,11 +72,11 @@ class Deliverer:
         api: MagicHour,
         ledger: Ledger,
         writer: Writer,
-        patience: Patience,
-        pictures: Pictures,
+        patience: Outage,
+        pictures: DecodeLimit,
         observer: Observer,
         width: int,
-        saving: Saving,
+        saving: SaveOptions,
     ) -> None:
         self._api = api
         self._ledger = ledger
@@ -168,7 +168,7 @@ class Deliverer:
                         self._rehearsal.originals.add(found)
 
     @staticmethod
-    def _is_original(job: Job, slot: Slot, target: Path) -> bool:
+    def _is_original(job: Job, slot: Output, target: Path) -> bool:
         """Return whether what lies at a result's path is the photo itself, by another way: nobody wants it replaced."""
         present = results.digest(target)
         return present == job.photo_sha256 and present != slot.saved_sha256
@@ -208,19 +208,19 @@ class Deliverer:
         if refused is not None:
             raise refused
 
-    def _form(self, slot: Slot, target: Path) -> Form:
+    def _form(self, slot: Output, target: Path) -> OutputFormat:
         """Return the form of a slot's result: its path is fixed, whatever today's format is."""
         root = _root(target, slot)
         kept = root / RECEIVED / slot.path if self._saving.keep_received else None
-        return Form(kind_of(target), self._saving.quality, self._saving.flatten, kept, root)
+        return OutputFormat(kind_of(target), self._saving.quality, self._saving.flatten, kept, root)
 
-    def _target(self, job: Job, slot: Slot) -> Path:
+    def _target(self, job: Job, slot: Output) -> Path:
         if slot.id == job.output_id:
             return self._ledger.absolute(job.output_folder) / slot.path
         with self._ledger.reading() as connection:
             return self._ledger.absolute(catalog.folder_path(connection, slot.folder_id)) / slot.path
 
-    async def _put(self, job: Job, slot: Slot, part: Path, target: Path, result: results.Result) -> bool:
+    async def _put(self, job: Job, slot: Output, part: Path, target: Path, result: results.Result) -> bool:
         """Name a checked file. It may replace what this ledger put there and nobody has changed since."""
         if result.converted:
             # A crash may come between the name and its record, and the next run may convert otherwise.
@@ -242,7 +242,7 @@ class Deliverer:
             originals=self._rehearsal.originals,
         )
 
-    async def _second(self, job: Job, slot: Slot, holding: list[Slot], part: Path, target: Path) -> results.Result:
+    async def _second(self, job: Job, slot: Output, holding: list[Output], part: Path, target: Path) -> results.Result:
         """Put a copy of a result at ``part``: from a file that holds it unchanged, else from the service.
 
         A copy in another format is made from a PNG, which has lost nothing.
@@ -262,7 +262,7 @@ class Deliverer:
                 return await asyncio.to_thread(results.check, part, job.pixels, None, form)
         return await self._fetch(job, None, part, form)
 
-    async def _fetch(self, job: Job, project: Project | None, part: Path, form: Form) -> results.Result:
+    async def _fetch(self, job: Job, project: Project | None, part: Path, form: OutputFormat) -> results.Result:
         """Download a result, check it and give it its form; again where it comes out odd.
 
         Raises:
@@ -314,7 +314,7 @@ class Deliverer:
             raise ResultUnusable(f"the project cannot be found: {error}") from error
         if project.name and not job.owns(project.name):
             raise WrongProject(project.name)
-        if project.progress is not Progress.COMPLETE or not project.downloads or not project.enabled:
+        if project.progress is not ProjectStatus.COMPLETE or not project.downloads or not project.enabled:
             raise ResultUnusable(f"the project has no result to download (status {project.status})")
         return project
 
@@ -323,12 +323,12 @@ def _is_there(path: Path) -> bool:
     return os.path.lexists(path)
 
 
-def _record(tx: Tx, job: Job, slot: Slot, result: results.Result) -> tuple[Job, bool]:
+def _record(tx: Tx, job: Job, slot: Output, result: results.Result) -> tuple[Job, bool]:
     """Say that a result is in its place; return the job, and whether other outputs want the result, too."""
     catalog.saved(tx, slot.id, job.id, job.photo_sha256, result.sha256, result.size)
     return jobs.done(tx, job, result.remark), bool(catalog.slots_wanting(tx.connection, job.id))
 
 
-def _root(target: Path, slot: Slot) -> Path:
+def _root(target: Path, slot: Output) -> Path:
     """Return the output folder of a slot whose result belongs at ``target``."""
     return target.parents[slot.path.count("/")]

@@ -4,8 +4,8 @@ import asyncio
 import logging
 import time
 
-from batchbg.api.again import ask_again
 from batchbg.api.client import MagicHour
+from batchbg.api.retry import ask_again
 from batchbg.core.model import Job
 from batchbg.errors import ApiError
 from batchbg.ledger import credits

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable
 
-from batchbg.core.brake import Brake
+from batchbg.core.circuit_breaker import CircuitBreaker
 from batchbg.errors import ExitCode
 from batchbg.pool.stop import Stop
 
@@ -19,7 +19,7 @@ class Gate:
     """
 
     def __init__(self, stop: Stop, max_files: int | None) -> None:
-        self.brake = Brake()
+        self.brake = CircuitBreaker()
         self.in_air = 0
         self.let_through = 0
         self._stop = stop

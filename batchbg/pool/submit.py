@@ -28,13 +28,13 @@ from batchbg.ledger import jobs
 from batchbg.ledger.engine import Ledger, Tx, enter
 from batchbg.ledger.jobs import Budget
 from batchbg.ledger.writer import Writer
+from batchbg.pool.concurrency import ConcurrencyLimit
 from batchbg.pool.evidence import Evidence
 from batchbg.pool.gate import Gate
 from batchbg.pool.observer import Observer
-from batchbg.pool.patience import Patience
+from batchbg.pool.outage import Outage
 from batchbg.pool.prices import PriceWatch
 from batchbg.pool.room import Room
-from batchbg.pool.slots import Slots
 from batchbg.pool.stop import Stop
 from batchbg.pool.uploads import Asset, Uploads
 
@@ -57,11 +57,11 @@ class Submitter:
         ledger: Ledger,
         writer: Writer,
         uploads: Uploads,
-        slots: Slots,
+        slots: ConcurrencyLimit,
         gate: Gate,
         room: Room,
         stop: Stop,
-        patience: Patience,
+        patience: Outage,
         budget: Budget,
         prices: PriceWatch,
         evidence: Evidence,

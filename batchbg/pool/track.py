@@ -10,12 +10,12 @@ import time
 from typing import Final
 
 from batchbg.api.client import MagicHour
-from batchbg.api.wire import KNOWN_WAITING, Progress, Project
-from batchbg.core.cadence import Cadence
+from batchbg.api.wire import KNOWN_WAITING, Project, ProjectStatus
 from batchbg.core.model import Job
+from batchbg.core.poll_schedule import PollSchedule
 from batchbg.errors import AccountRefused, ApiUnreachable, ExitCode, RequestRefused
 from batchbg.pool.gate import Gate
-from batchbg.pool.patience import Patience
+from batchbg.pool.outage import Outage
 from batchbg.pool.stop import Stop
 
 log = logging.getLogger(__name__)
@@ -72,7 +72,7 @@ class Tracker:
     """
 
     def __init__(
-        self, api: MagicHour, stop: Stop, patience: Patience, gate: Gate, cadence: Cadence, render_patience_s: float
+        self, api: MagicHour, stop: Stop, patience: Outage, gate: Gate, cadence: PollSchedule, render_patience_s: float
     ) -> None:
         self._api = api
         self._stop = stop
@@ -182,7 +182,7 @@ class Tracker:
         self._gate.brake.recorded()
         if not project.enabled:
             self._settle(followed, Gone("the project was deleted at the service"))
-        elif project.progress is Progress.WAITING:
+        elif project.progress is ProjectStatus.WAITING:
             if project.status not in KNOWN_WAITING and (
                 followed.last is None or followed.last.status != project.status
             ):
@@ -193,11 +193,14 @@ class Tracker:
                 self._settle(followed, project)  # for the ledger to count, before another create goes by it
             else:
                 self._again(followed)
-        elif project.progress is Progress.COMPLETE and not project.downloads and followed.empty < EMPTY_ASKS:
+        elif project.progress is ProjectStatus.COMPLETE and not project.downloads and followed.empty < EMPTY_ASKS:
             followed.empty += 1
             self._again(followed, wait_s=float(followed.empty))
         else:
-            if project.progress is Progress.COMPLETE and (age_s := self._age_s(followed.job)) < self._render_patience_s:
+            if (
+                project.progress is ProjectStatus.COMPLETE
+                and (age_s := self._age_s(followed.job)) < self._render_patience_s
+            ):
                 self._cadence.learn(min(followed.waiting_s, age_s), age_s)
             self._settle(followed, project)
 

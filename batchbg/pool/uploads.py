@@ -13,7 +13,7 @@ from typing import Final
 
 from batchbg.api.client import Body, MagicHour, chunks_of
 from batchbg.api.wire import UploadTarget
-from batchbg.core.model import Job, Look, Size, Treatment
+from batchbg.core.model import Job, PhotoInfo, Size, Treatment
 from batchbg.disk.decoding import cover_crop, upright_copy
 from batchbg.disk.files import open_file
 from batchbg.disk.scan import stamp_of
@@ -21,8 +21,8 @@ from batchbg.errors import ApiUnreachable, PhotoChanged, RequestRefused
 from batchbg.ledger import catalog
 from batchbg.ledger.engine import Connection, Ledger
 from batchbg.ledger.writer import Writer
-from batchbg.pool.patience import Patience
-from batchbg.pool.pictures import Pictures
+from batchbg.pool.decoding import DecodeLimit
+from batchbg.pool.outage import Outage
 
 KEPT_S: Final = 6 * 86400.0
 """Seconds for which an upload is reused. The service deletes inputs after 7 days (docs, inputs and outputs)."""
@@ -49,20 +49,20 @@ class Source:
     """
 
     path: Path
-    look: Look
+    info: PhotoInfo
     fit: Size | None = None
 
     @property
     def is_copy(self) -> bool:
         """Whether something else than the file's own bytes goes up."""
-        return bool(self.fit or self.look.normalise or not self.look.extension)
+        return bool(self.fit or self.info.normalise or not self.info.extension)
 
     @property
     def recipe(self) -> str:
         """What goes up, by content: the same recipe gives the same picture."""
         if self.fit:
-            return f"{self.look.sha256} fit {self.fit}"
-        return f"{self.look.sha256} upright" if self.is_copy else self.look.sha256
+            return f"{self.info.sha256} fit {self.fit}"
+        return f"{self.info.sha256} upright" if self.is_copy else self.info.sha256
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -82,8 +82,8 @@ class Uploads:
         api: MagicHour,
         ledger: Ledger,
         writer: Writer,
-        patience: Patience,
-        pictures: Pictures,
+        patience: Outage,
+        pictures: DecodeLimit,
         accounts: list[str],
         width: int,
     ) -> None:
@@ -143,10 +143,10 @@ class Uploads:
         return dataclasses.replace(source, fit=job.pixels) if job.treatment is Treatment.FIT else source
 
     def _source(self, connection: Connection, folder: str, path: str, sha256: str) -> Source:
-        look = catalog.look_at(connection, folder, path)
-        if look is None or sha256 not in look.contents or look.pixels is None:
+        info = catalog.look_at(connection, folder, path)
+        if info is None or sha256 not in info.contents or info.pixels is None:
             raise PhotoChanged(f"{path} has changed since it was paired")
-        return Source(self._ledger.absolute(folder) / path, look)
+        return Source(self._ledger.absolute(folder) / path, info)
 
     def _find(self, connection: Connection, source: Source) -> Asset | asyncio.Task[Asset]:
         """Return a file that is at the service, or the one upload of it that is under way; begin it where none is."""
@@ -177,10 +177,10 @@ class Uploads:
     async def _prepare(self, source: Source) -> tuple[Body, int, str, Callable[[], None]]:
         """Return (body, bytes, extension, a check that what was sent is what was paired)."""
         if not source.is_copy:
-            sent = _FileBody(source.path, source.look)
-            return sent.chunks, source.look.stamp.size, source.look.extension, sent.check
-        assert source.look.pixels is not None  # or it would not have been paired
-        async with self._pictures.open(source.look.pixels):
+            sent = _FileBody(source.path, source.info)
+            return sent.chunks, source.info.stamp.size, source.info.extension, sent.check
+        assert source.info.pixels is not None  # or it would not have been paired
+        async with self._pictures.open(source.info.pixels):
             data, extension = await asyncio.to_thread(_copy, source)
         return chunks_of(data), len(data), extension, lambda: None
 
@@ -244,16 +244,16 @@ def _copy(source: Source) -> tuple[bytes, str]:
     Raises:
         PhotoChanged: the file has other bytes, or cannot be read.
     """
-    path, sha256 = source.path, source.look.sha256
+    path, sha256 = source.path, source.info.sha256
     return cover_crop(path, source.fit, sha256) if source.fit else upright_copy(path, sha256)
 
 
 class _FileBody:
     """A file's own bytes on their way up, hashed as they leave: what was paired is what must have been sent."""
 
-    def __init__(self, path: Path, look: Look) -> None:
+    def __init__(self, path: Path, info: PhotoInfo) -> None:
         self._path = path
-        self._look = look
+        self._look = info
         self._digest = hashlib.sha256()
 
     async def chunks(self) -> AsyncIterator[bytes]:

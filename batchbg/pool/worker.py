@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import assert_never
 
 from batchbg import log_context
-from batchbg.api.wire import Progress, Project
+from batchbg.api.wire import Project, ProjectStatus
 from batchbg.core.endings import LOST_UPLOAD, NO_CREDITS
 from batchbg.core.lifecycle import JobState
 from batchbg.core.model import Job
@@ -25,13 +25,13 @@ from batchbg.errors import (
 )
 from batchbg.ledger import jobs
 from batchbg.ledger.writer import Writer
+from batchbg.pool.concurrency import ConcurrencyLimit
 from batchbg.pool.deliver import Deliverer
 from batchbg.pool.gate import Gate
 from batchbg.pool.observer import Observer
 from batchbg.pool.prices import PriceWatch
 from batchbg.pool.refunds import Refunds
 from batchbg.pool.room import Room
-from batchbg.pool.slots import Slots
 from batchbg.pool.stop import Stop
 from batchbg.pool.submit import Submitter
 from batchbg.pool.track import Gone, Stranger, Tracker
@@ -56,7 +56,7 @@ class Worker:
         refunds: Refunds,
         uploads: Uploads,
         prices: PriceWatch,
-        slots: Slots,
+        slots: ConcurrencyLimit,
         gate: Gate,
         room: Room,
         stop: Stop,
@@ -186,18 +186,18 @@ class Worker:
                 case Stranger(name):
                     return job, await self._park_stranger(job, name)
             reserved = job.credits
-            if ending.progress is Progress.WAITING:
+            if ending.progress is ProjectStatus.WAITING:
                 job = await self._writer.do(jobs.priced, job, ending.price)
                 self._prices.heard(job, ending.price, reserved=reserved)
                 await self._gate.followed(job.id)
                 continue
-            if ending.progress is Progress.COMPLETE:
+            if ending.progress is ProjectStatus.COMPLETE:
                 moved = await self._writer.do(jobs.complete, job, ending.price)
                 self._gate.brake.rendered()
                 self._projects[job.id] = ending
             else:
                 moved = await self._ended(job, ending)
-            if ending.progress is Progress.COMPLETE or ending.price.odd or (ending.price.credits or 0) > reserved:
+            if ending.progress is ProjectStatus.COMPLETE or ending.price.odd or (ending.price.credits or 0) > reserved:
                 self._prices.heard(moved, ending.price, reserved=reserved)
             return job, moved
 
@@ -213,7 +213,7 @@ class Worker:
 
     async def _ended(self, job: Job, project: Project) -> Job:
         """Record a render that came to nothing, and see to its refund."""
-        canceled = project.progress is Progress.CANCELED
+        canceled = project.progress is ProjectStatus.CANCELED
         state = JobState.CANCELED if canceled else JobState.FAILED
         error = project.error or ("canceled at the service" if canceled else "the service gives no reason")
         moved = await self._writer.do(jobs.ended, job, state, error, project.price, project.error_code)

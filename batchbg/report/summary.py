@@ -3,7 +3,7 @@
 import dataclasses
 from typing import Any
 
-from batchbg.core.budget import Caps, Credits, Room, Scope, period_of, tightest
+from batchbg.core.budget import Caps, Credits, Headroom, Scope, period_of, tightest
 from batchbg.core.lifecycle import JobState
 from batchbg.errors import ExitCode
 from batchbg.ledger import credits, jobs, runs
@@ -27,7 +27,7 @@ class Summary:
     jobs: dict[JobState, int]
     photos: dict[str, int]
     credits: Credits
-    room: Room | None
+    room: Headroom | None
     exit_code: ExitCode
     reasons: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
@@ -53,7 +53,7 @@ PHOTO_COUNTS = ("seen", "rejected", "reused", "skipped", "ignored")
 
 def of_run(
     connection: Connection, run_id: str, budget: Budget, at: float
-) -> tuple[dict[JobState, int], Credits, Room | None]:
+) -> tuple[dict[JobState, int], Credits, Headroom | None]:
     """Return (jobs taken up by the run by state, credits of its budget, the tightest cap).
 
     Where it went on with jobs that an earlier run had begun under a cap, that budget is among them.

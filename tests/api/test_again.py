@@ -1,6 +1,6 @@
 import pytest
 
-from batchbg.api.again import ask_again
+from batchbg.api.retry import ask_again
 from batchbg.errors import AccountRefused, ApiUnreachable, BatchbgError
 
 

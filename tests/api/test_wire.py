@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 from hypothesis import strategies as st
 
-from batchbg.api.wire import Progress, UploadTarget, account, project, upload_targets
+from batchbg.api.wire import ProjectStatus, UploadTarget, account, project, upload_targets
 from batchbg.core.price import UNTOLD, Price
 
 GOOD = {
@@ -27,21 +27,21 @@ def test_a_project_is_read():
     """Every field that matters."""
     found = project(GOOD, "p")
     assert found is not None
-    assert (found.status, found.progress, found.name) == ("complete", Progress.COMPLETE, "batchbg x-1")
+    assert (found.status, found.progress, found.name) == ("complete", ProjectStatus.COMPLETE, "batchbg x-1")
     assert (found.price.credits, found.downloads, found.error, found.enabled) == (5, ("https://s/x.png",), "", True)
 
 
 @pytest.mark.parametrize(
     ("status", "progress"),
     [
-        ("queued", Progress.WAITING),
-        ("rendering", Progress.WAITING),
-        ("draft", Progress.WAITING),
-        ("paused", Progress.WAITING),
-        ("", Progress.WAITING),
-        ("complete", Progress.COMPLETE),
-        ("error", Progress.ERROR),
-        ("canceled", Progress.CANCELED),
+        ("queued", ProjectStatus.WAITING),
+        ("rendering", ProjectStatus.WAITING),
+        ("draft", ProjectStatus.WAITING),
+        ("paused", ProjectStatus.WAITING),
+        ("", ProjectStatus.WAITING),
+        ("complete", ProjectStatus.COMPLETE),
+        ("error", ProjectStatus.ERROR),
+        ("canceled", ProjectStatus.CANCELED),
     ],
 )
 def test_an_unknown_status_is_waited_for(status, progress):

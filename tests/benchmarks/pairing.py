@@ -7,9 +7,9 @@ import hashlib
 import random
 import time
 
-from batchbg.choosing import ByPairing, MapRule
 from batchbg.core.model import Size
 from batchbg.core.pairing import Background, Pairing, Tolerance
+from batchbg.plan.selection import ByPairing, MapRule
 
 PHOTOS, BACKGROUNDS = 100_000, 10_000
 

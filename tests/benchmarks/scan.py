@@ -23,9 +23,9 @@ from typing import NamedTuple
 import sqlalchemy as sa
 from PIL import Image
 
-from batchbg.cli.plan import show_plan
+from batchbg.cli.commands.plan import show_plan
 from batchbg.ledger.engine import open_ledger
-from batchbg.planner import Planner, Tally
+from batchbg.plan.planner import Planner, Tally
 from batchbg.settings import Settings, load
 from tests.benchmarks.serving import numbered
 

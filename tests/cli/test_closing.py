@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from batchbg.cli.closing import next_command
+from batchbg.cli.summary import next_command
 from batchbg.core.budget import Credits
 from batchbg.core.lifecycle import JobState
 from batchbg.errors import ExitCode
 from batchbg.report.summary import PHOTO_COUNTS, Summary
 from batchbg.settings import load
-from batchbg.trust import trust
+from batchbg.settings.trust import trust
 from tests.cli.conftest import Terminal
 from tests.e2e.conftest import Shop
 

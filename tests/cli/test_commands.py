@@ -79,7 +79,7 @@ def test_an_internal_error_is_one_sentence(shop: Shop, monkeypatch: pytest.Monke
     def broken(*_: object) -> int:
         raise RuntimeError("one\ntwo")
 
-    monkeypatch.setattr("batchbg.cli.plan.show_plan", broken)
+    monkeypatch.setattr("batchbg.cli.commands.plan.show_plan", broken)
     result = shop.do("plan", *loud)
     assert result.code == 1
     assert result.err.splitlines()[0] == "batchbg: internal error: RuntimeError: one two; `-vv` shows where"
@@ -128,7 +128,7 @@ def test_a_list_of_commands_imports_none_of_them():
     )
     done = subprocess.run([sys.executable, "-c", code], env=environ, capture_output=True, text=True)
     assert "plain,resume" in done.stdout
-    assert not {"sqlalchemy", "httpx", "PIL", "batchbg.cli.resume"} & set(done.stdout.split())
+    assert not {"sqlalchemy", "httpx", "PIL", "batchbg.cli.commands.resume"} & set(done.stdout.split())
 
 
 @pytest.mark.slow

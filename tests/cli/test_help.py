@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from batchbg.cli import COMMANDS, group
-from batchbg.cli.help import LINK, TOPICS
+from batchbg.cli.commands.help import LINK, TOPICS
 from tests.cli.test_commands import completed
 from tests.e2e.conftest import Shop
 

@@ -6,8 +6,8 @@ import threading
 
 import pytest
 
-from batchbg.cli.progress import status_line
-from batchbg.core.standing import Standing
+from batchbg.cli.console_reporter import status_line
+from batchbg.core.progress import Progress
 from batchbg.settings import load
 from tests.cli.conftest import Terminal
 from tests.e2e.conftest import Shop
@@ -51,7 +51,7 @@ def test_sigusr1_tells_how_the_run_stands_and_disturbs_nothing(shop: Shop):
 @pytest.mark.slow
 def test_sigusr1_while_it_plans_tells_that_it_plans(shop: Shop, monkeypatch: pytest.MonkeyPatch):
     shop.some_photos(2)
-    from batchbg.planner import Planner
+    from batchbg.plan.planner import Planner
 
     plan = Planner.plan
 
@@ -73,16 +73,16 @@ def test_sigusr1_kills_no_command_that_has_nothing_to_tell(shop: Shop, monkeypat
         os.kill(os.getpid(), signal.SIGUSR1)
         return 0
 
-    monkeypatch.setattr("batchbg.cli.plan.show_plan", show_plan)
+    monkeypatch.setattr("batchbg.cli.commands.plan.show_plan", show_plan)
     assert shop.do("plan").code == 0
 
 
 def test_the_status_line_tells_money_and_the_learnt_width():
-    standing = Standing(45, 100, 5, 5, 8, 225, (225, 500), 52.4, 200.0, stopping=False)
+    standing = Progress(45, 100, 5, 5, 8, 225, (225, 500), 52.4, 200.0, stopping=False)
     settings = load({}, {"BATCHBG_PRICE_PER_CREDIT": "0.01"})
     assert status_line(standing, settings) == (
         "batchbg: 45 of 100 jobs, 5 in flight (the service takes 5, asked for 8), 225 credits (2.25) spent,"
         " 225 of 500 under the cap, 52 images a minute, about 3 min left"
     )
-    stopping = Standing(45, 100, 5, 8, 8, 225, None, None, 200.0, stopping=True)
+    stopping = Progress(45, 100, 5, 8, 8, 225, None, None, 200.0, stopping=True)
     assert status_line(stopping, settings) == "batchbg: 45 of 100 jobs, 5 in flight, 225 credits (2.25) spent, stopping"

@@ -11,12 +11,12 @@ import pytest
 from click.testing import CliRunner
 
 from batchbg.cli import group
-from batchbg.cli.progress import prospect
+from batchbg.cli.console_reporter import prospect
 from batchbg.cli.suggest import command_line, quoted
-from batchbg.core.budget import Room
-from batchbg.ledger.outlook import Outlook
+from batchbg.core.budget import Headroom
+from batchbg.core.suggestion import SPENDS
+from batchbg.ledger.estimate import Estimate
 from batchbg.settings import load
-from batchbg.words import SPENDS
 from tests.cli.conftest import Terminal
 from tests.e2e.conftest import Shop
 
@@ -170,9 +170,9 @@ def test_commands_on_the_report_s_page_find_their_ledger(shop: Shop):
 # Questions
 
 
-def outlook(jobs: int, left: int | None = None, balance: int | None = None) -> Outlook:
-    room = None if left is None else Room("max_credits of this run", 100, left)
-    return Outlook(jobs, 5, room, balance, 0.0)
+def outlook(jobs: int, left: int | None = None, balance: int | None = None) -> Estimate:
+    room = None if left is None else Headroom("max_credits of this run", 100, left)
+    return Estimate(jobs, 5, room, balance, 0.0)
 
 
 @pytest.mark.parametrize(
@@ -198,7 +198,7 @@ def outlook(jobs: int, left: int | None = None, balance: int | None = None) -> O
         ),
     ],
 )
-def test_a_question_shows_what_will_really_be_spent(found: Outlook, max_files: int | None, said: str):
+def test_a_question_shows_what_will_really_be_spent(found: Estimate, max_files: int | None, said: str):
     """Under the caps, beside the account's balance, and how long it takes."""
     assert prospect(found, load({}, {}), found.balance, max_files) == said
 
@@ -207,7 +207,7 @@ def test_a_question_shows_what_will_really_be_spent(found: Outlook, max_files: i
 def answers(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """What was asked; every answer is no."""
     asked: list[str] = []
-    monkeypatch.setattr("batchbg.cli.progress._somebody_there", lambda: True)
+    monkeypatch.setattr("batchbg.cli.console_reporter._somebody_there", lambda: True)
 
     def no(text: str, **_: Any) -> bool:
         asked.append(text)
@@ -329,7 +329,7 @@ def test_an_option_that_only_others_have_is_not_offered():
 
 def test_every_option_that_is_offered_exists():
     """In `run`, which has all that the words of other tools lead to."""
-    from batchbg.words import PEERS
+    from batchbg.core.suggestion import PEERS
 
     listed = CliRunner().invoke(group, ["run", "--help"]).output
     assert [name for name in PEERS if not re.search(rf"--{name}\b", listed)] == []

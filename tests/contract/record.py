@@ -22,9 +22,9 @@ from typing import Any, Final
 from batchbg import __version__
 from batchbg.api.client import MagicHour
 from batchbg.api.limiter import RateLimiter
+from batchbg.core.addresses import MAGIC_HOUR_URL
 from batchbg.core.model import PRICE_CREDITS
 from batchbg.sandbox import SandboxConfig, SandboxServer
-from batchbg.settings import MAGIC_HOUR_URL
 from tests.contract.cassettes import KEY, Cassettes
 from tests.contract.scenarios import EXPECTED, STORIES, Place
 

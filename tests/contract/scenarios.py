@@ -17,7 +17,7 @@ from PIL import Image
 
 from batchbg.api.client import MagicHour, chunks_of
 from batchbg.api.limiter import RateLimiter
-from batchbg.api.wire import Progress
+from batchbg.api.wire import ProjectStatus
 from batchbg.core.outcome import Created
 from tests.e2e.conftest import Result, Shop
 
@@ -52,7 +52,7 @@ class Customer(Shop):
     def pay_at_most_one(self) -> Result:
         """Run; the background goes up as it is, since what Pillow makes of it differs from version to version."""
         # A job's id is chance; a project is a job's by its name, which a cassette has to tell alike every time.
-        with mock.patch("batchbg.folder_plan.new_id", return_value="JOB"):
+        with mock.patch("batchbg.plan.folder_plan.new_id", return_value="JOB"):
             return self.run("--json", "--max-credits", "5", "--on-mismatch", "accept")
 
 
@@ -99,7 +99,7 @@ async def _failed_render(place: Place) -> dict[str, Any]:
         outcome = await api.create("batchbg cassette0000-1", target.file_path, None)
         assert isinstance(outcome, Created), outcome
         project = await api.project(outcome.project_id)
-        while project.progress is Progress.WAITING:
+        while project.progress is ProjectStatus.WAITING:
             project = await api.project(outcome.project_id)
     return {
         "charged": outcome.price.credits,

@@ -10,8 +10,8 @@ from batchbg.core.budget import (
     Caps,
     Counted,
     Credits,
+    Headroom,
     Period,
-    Room,
     Scope,
     next_price,
     period_of,
@@ -61,7 +61,7 @@ def test_a_cap_of_zero_is_a_cap():
 
 def test_a_room_that_is_overdrawn_reads_as_none_left():
     """A price that rose can take the last credits past the cap; people read 0."""
-    assert str(Room("budget.total", 23, -2)) == "budget.total: 0 of 23 credits left"
+    assert str(Headroom("budget.total", 23, -2)) == "budget.total: 0 of 23 credits left"
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from batchbg.core.backoff import LONGEST_S, pause_s
-from batchbg.core.brake import MAX_DOUBTS, MAX_ERRORS, MAX_STRANGERS, Brake
-from batchbg.core.cadence import Cadence
+from batchbg.core.circuit_breaker import MAX_DOUBTS, MAX_ERRORS, MAX_STRANGERS, CircuitBreaker
+from batchbg.core.poll_schedule import PollSchedule
 
 quick = settings(max_examples=80)
 
@@ -38,7 +38,7 @@ def test_what_the_server_asks_for_is_the_least(failures, asked):
 
 def test_the_first_create_of_a_run_goes_alone():
     """Until the record of its project has told the price: its answer may understate."""
-    brake = Brake()
+    brake = CircuitBreaker()
     assert brake.one_at_a_time
     brake.created()
     assert brake.one_at_a_time
@@ -48,9 +48,9 @@ def test_the_first_create_of_a_run_goes_alone():
 
 def test_after_an_answer_in_doubt_one_create_is_in_the_air():
     """Until one yields an id; the record of an earlier one, or its end, is no such thing."""
-    brake = Brake(price_known=True)
+    brake = CircuitBreaker(price_known=True)
     brake.doubted()
-    for heard in (Brake.recorded, Brake.rendered, Brake.failed):
+    for heard in (CircuitBreaker.recorded, CircuitBreaker.rendered, CircuitBreaker.failed):
         heard(brake)
         assert brake.one_at_a_time
     brake.created()
@@ -59,7 +59,7 @@ def test_after_an_answer_in_doubt_one_create_is_in_the_air():
 
 def test_three_answers_in_doubt_in_a_row_stop_the_run():
     """An id between them starts the count anew."""
-    brake = Brake(price_known=True)
+    brake = CircuitBreaker(price_known=True)
     brake.doubted()
     brake.doubted()
     brake.created()
@@ -73,7 +73,7 @@ def test_three_answers_in_doubt_in_a_row_stop_the_run():
 
 def test_three_strangers_in_a_row_stop_the_run():
     """Each create yields an id, and each id is another's: what they made is not known."""
-    brake = Brake(price_known=True)
+    brake = CircuitBreaker(price_known=True)
     for _ in range(2):
         brake.created()
         brake.mistaken()
@@ -90,7 +90,7 @@ def test_three_strangers_in_a_row_stop_the_run():
 
 def test_ten_errors_in_a_row_stop_the_run():
     """A render that succeeds between them starts the count anew; creates that are answered do not."""
-    brake = Brake()
+    brake = CircuitBreaker()
     for _ in range(9):
         brake.failed()
         brake.created()
@@ -108,7 +108,7 @@ def test_ten_errors_in_a_row_stop_the_run():
 
 def test_nothing_is_known_before_the_first_render():
     """It is asked early, then every half second or less often."""
-    cadence = Cadence()
+    cadence = PollSchedule()
     assert cadence.median_s is None
     assert cadence.first_s() == 0.25
     assert cadence.gap_s(1) == 0.5
@@ -116,7 +116,7 @@ def test_nothing_is_known_before_the_first_render():
 
 def test_the_first_question_comes_while_most_renders_are_under_way():
     """Well before the median of what was seen lately."""
-    cadence = Cadence()
+    cadence = PollSchedule()
     for seconds in (4.0, 2.0, 60.0):
         cadence.learn(seconds, seconds)
     assert cadence.median_s == 4.0
@@ -128,14 +128,14 @@ def test_the_first_question_comes_while_most_renders_are_under_way():
 
 def test_a_render_ended_somewhere_between_two_questions():
     """Its time is not the one at which it was asked about: the next question would come later and later."""
-    cadence = Cadence()
+    cadence = PollSchedule()
     cadence.learn(1.0, 2.0)
     assert cadence.median_s == 1.5
 
 
 def test_renders_that_are_over_when_first_asked_about_are_asked_about_earlier():
     """Until the question no longer costs anything."""
-    cadence = Cadence()
+    cadence = PollSchedule()
     for _ in range(1000):
         cadence.learn(0.0, cadence.first_s())
     assert cadence.first_s() < 0.001
@@ -145,7 +145,7 @@ def test_renders_that_are_over_when_first_asked_about_are_asked_about_earlier():
 @given(st.lists(st.floats(0, 3600), max_size=20), st.integers(1, 10**9))
 def test_gaps_grow_and_stay_within_bounds(times, asked):
     """Never closer than 0.25 s or a tenth of a render, never further apart than 10 s or a seventh of one."""
-    cadence = Cadence()
+    cadence = PollSchedule()
     for seconds in times:
         cadence.learn(seconds / 2, seconds)
     gap = cadence.gap_s(asked)

@@ -7,17 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from batchbg.core.lifecycle import JobState
-from batchbg.core.model import KnownJob, Slot
-from batchbg.core.planning import (
-    DONE_BEFORE,
-    FAILED_BEFORE,
-    UNKNOWN_FILE,
-    UNRESOLVED,
-    Action,
-    Decision,
-    Facts,
-    decide,
-)
+from batchbg.core.model import KnownJob, Output
+from batchbg.core.planning import DONE_BEFORE, FAILED_BEFORE, UNKNOWN_FILE, UNRESOLVED, Action, Decision, Facts, decide
 
 S = JobState
 UNDER_WAY = (S.SUBMITTING, S.RENDERING, S.DOWNLOADING)
@@ -42,8 +33,8 @@ def job(state: JobState, *, name: str = "j1", background: str = "bg", output: in
     return KnownJob(id=name, state=state, background_sha256=background, output_id=output, **{**values, **more})
 
 
-def slot(wanted: str | None = None, saved: str | None = None, content: str | None = None, number: int = MINE) -> Slot:
-    return Slot(number, 1, "a.png", 1, "a.jpg", wanted, saved, content, "r" if saved else None, 1 if saved else None)
+def slot(wanted: str | None = None, saved: str | None = None, content: str | None = None, number: int = MINE) -> Output:
+    return Output(number, 1, "a.png", 1, "a.jpg", wanted, saved, content, "r" if saved else None, 1 if saved else None)
 
 
 def facts(*jobs: KnownJob, **more: Any) -> Facts:

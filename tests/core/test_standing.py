@@ -1,6 +1,6 @@
 import pytest
 
-from batchbg.core.standing import WINDOW_S, Rate, time_left_s
+from batchbg.core.progress import WINDOW_S, Rate, time_left_s
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from batchbg.disk import room
+from batchbg.disk import memory
 
 
 def who() -> tuple[int, dict[str, str]]:
@@ -53,7 +53,7 @@ def sleep_busily() -> None:
 
 
 def large(need: int) -> tuple[float, float]:
-    room.ask(need)
+    memory.ask(need)
     start = time.monotonic()
     time.sleep(0.1)
     return start, time.monotonic()

@@ -8,8 +8,8 @@ from typing import Any
 
 from PIL import ExifTags, Image, ImageCms
 
-from batchbg.core.model import Look, Stamp
-from batchbg.disk.look import look
+from batchbg.core.model import PhotoInfo, Stamp
+from batchbg.disk.probe import probe
 from batchbg.disk.scan import stamp_of
 
 RED, GREEN, BLUE, WHITE = (255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255)
@@ -92,8 +92,8 @@ def stamp(path: Path) -> Stamp:
     return found
 
 
-def looked(path: Path, content: bytes | None = None) -> Look:
+def looked(path: Path, content: bytes | None = None) -> PhotoInfo:
     """Write ``content`` and look at it."""
     if content is not None:
         path.write_bytes(content)
-    return look(path, stamp(path))
+    return probe(path, stamp(path))

@@ -8,7 +8,7 @@ from PIL import Image
 
 from batchbg.core.model import Size
 from batchbg.disk import files
-from batchbg.disk.convert import Form, kind_of, too_large
+from batchbg.disk.convert import OutputFormat, kind_of, too_large
 from batchbg.disk.results import check
 from batchbg.errors import DiskError, ResultUnusable
 
@@ -32,7 +32,7 @@ def at(picture: Image.Image, x: int, y: int) -> tuple[int, ...]:
     return found
 
 
-def saved(part: Path, content: bytes, form: Form) -> Image.Image:
+def saved(part: Path, content: bytes, form: OutputFormat) -> Image.Image:
     """Check a download and return what is saved of it."""
     part.write_bytes(content)
     with Image.open(io.BytesIO(content)) as came:
@@ -53,7 +53,7 @@ def part(tmp_path: Path) -> Path:
 @pytest.mark.parametrize(("kind", "mode"), [("PNG", "RGBA"), ("WEBP", "RGBA"), ("AVIF", "RGBA"), ("JPEG", "RGB")])
 def test_a_cutout_in_every_format(part: Path, kind: str, mode: str):
     """Transparent where the format can, else on white."""
-    picture = saved(part, encoded(cutout(), "PNG"), Form(kind))
+    picture = saved(part, encoded(cutout(), "PNG"), OutputFormat(kind))
     assert (picture.format, picture.mode, picture.size) == (kind, mode, (40, 24))
     corner = at(picture, 39, 0)
     if kind == "JPEG":
@@ -69,7 +69,7 @@ def test_a_cutout_in_every_format(part: Path, kind: str, mode: str):
 @pytest.mark.parametrize("kind", ["PNG", "WEBP", "AVIF", "JPEG"])
 def test_the_colour_behind_is_really_in_the_pixels(part: Path, kind: str):
     """All of it where nothing was, half of it where half was seen through, and no transparency is left."""
-    picture = saved(part, encoded(cutout(), "PNG"), Form(kind, 95, GREEN))
+    picture = saved(part, encoded(cutout(), "PNG"), OutputFormat(kind, 95, GREEN))
     assert not picture.has_transparency_data
     for x, expected in [(39, GREEN), (21, (105, 110, 25)), (5, (200, 20, 20))]:
         found = at(picture, x, 5)[:3]
@@ -79,17 +79,17 @@ def test_the_colour_behind_is_really_in_the_pixels(part: Path, kind: str):
 def test_a_palette_and_greys_with_transparency_are_flattened_too(part: Path):
     """By what they show."""
     for picture in (cutout().quantize(16), cutout().convert("LA")):
-        found = saved(part, encoded(picture, "PNG"), Form("PNG", flatten=GREEN))
+        found = saved(part, encoded(picture, "PNG"), OutputFormat("PNG", flatten=GREEN))
         assert at(found, 39, 5) == (*GREEN, 255)
 
 
 def test_what_needs_nothing_stays_byte_for_byte(part: Path):
     """A PNG without transparency whatever colour is asked for, and a file that comes in the format already."""
     for content, form in [
-        (encoded(quarters(), "PNG"), Form("PNG", flatten=GREEN)),
-        (encoded(quarters(), "JPEG", quality=40), Form("JPEG", 95)),
-        (encoded(cutout(), "WEBP"), Form("WEBP", 10)),
-        (encoded(cutout(), "PNG"), Form()),
+        (encoded(quarters(), "PNG"), OutputFormat("PNG", flatten=GREEN)),
+        (encoded(quarters(), "JPEG", quality=40), OutputFormat("JPEG", 95)),
+        (encoded(cutout(), "WEBP"), OutputFormat("WEBP", 10)),
+        (encoded(cutout(), "PNG"), OutputFormat()),
     ]:
         part.write_bytes(content)
         found = check(part, Size(40, 24), None, form)
@@ -101,7 +101,7 @@ def test_less_quality_is_a_smaller_file(part: Path, kind: str):
     """And PNG has no quality to lose."""
     sizes = []
     for quality in (20, 60, 95):
-        saved(part, encoded(noise(), "PNG"), Form(kind, quality))
+        saved(part, encoded(noise(), "PNG"), OutputFormat(kind, quality))
         sizes.append(part.stat().st_size)
     assert sizes == sorted(set(sizes))
 
@@ -111,7 +111,7 @@ def test_the_colour_profile_goes_along(part: Path, kind: str):
     """The pixels mean what they meant."""
     profile = wide_gamut_profile()
     content = encoded(quarters(), "PNG" if kind != "PNG" else "JPEG", icc_profile=profile)
-    assert saved(part, content, Form(kind)).info["icc_profile"] == profile
+    assert saved(part, content, OutputFormat(kind)).info["icc_profile"] == profile
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "WEBP", "AVIF", "PNG"])
@@ -124,8 +124,8 @@ def test_odd_modes_are_saved_as_they_show(part: Path, kind: str):
         encoded(quarters().convert("L"), "PNG"),
         encoded(quarters().convert("1"), "PNG"),
     ]:
-        assert saved(part, content, Form(kind)).format == kind
-    turned = saved(part, oriented(quarters(), 6, "WEBP" if kind != "WEBP" else "PNG"), Form(kind))
+        assert saved(part, content, OutputFormat(kind)).format == kind
+    turned = saved(part, oriented(quarters(), 6, "WEBP" if kind != "WEBP" else "PNG"), OutputFormat(kind))
     assert turned.size == (24, 40)
 
 
@@ -134,12 +134,12 @@ def test_what_came_is_kept_beside_where_it_is_not_what_is_saved(part: Path, tmp_
     kept = tmp_path / ".received" / "sub" / "a.webp"
     first, second = encoded(cutout(), "PNG"), encoded(cutout().transpose(Image.Transpose.FLIP_LEFT_RIGHT), "PNG")
     for content in (first, second):
-        saved(part, content, Form("WEBP", received=kept))
+        saved(part, content, OutputFormat("WEBP", received=kept))
         assert [path.name for path in kept.parent.iterdir()] == ["a.webp.png"]
         assert (kept.parent / "a.webp.png").read_bytes() == content
-    saved(part, first, Form("PNG", received=kept.with_name("b.png")))
+    saved(part, first, OutputFormat("PNG", received=kept.with_name("b.png")))
     long = kept.with_name("n" * 250 + ".webp")
-    saved(part, encoded(quarters(), "JPEG"), Form("WEBP", received=long))
+    saved(part, encoded(quarters(), "JPEG"), OutputFormat("WEBP", received=long))
     (other,) = {path.name for path in kept.parent.iterdir()} - {"a.webp.png"}
     assert len(other) == 255
     assert other.endswith(".jpg")
@@ -153,10 +153,10 @@ def test_a_full_disk_while_converting_is_the_disks_fault(part: Path, monkeypatch
         with monkeypatch.context() as patched:
             patched.setattr(files.Folder, "create", lambda _folder, _name: Path("/dev/full").open("wb"))  # noqa: SIM115
             with pytest.raises(DiskError, match="No space"):
-                check(part, Size(200, 150), None, Form(kind))
+                check(part, Size(200, 150), None, OutputFormat(kind))
     part.write_bytes(content)
     with pytest.raises(DiskError):
-        check(part, Size(200, 150), None, Form("WEBP", received=part / "below a file"))
+        check(part, Size(200, 150), None, OutputFormat("WEBP", received=part / "below a file"))
 
 
 def test_what_a_format_does_not_hold_is_said_with_its_size(part: Path):
@@ -167,7 +167,7 @@ def test_what_a_format_does_not_hold_is_said_with_its_size(part: Path):
     assert too_large(Size(17_000, 20), Path("a.png")) == too_large(Size(16_383, 20), Path("a.webp")) == ""
     part.write_bytes(encoded(Image.new("RGB", (17_000, 2)), "PNG"))
     with pytest.raises(ResultUnusable, match="17000x2, cannot be saved as WEBP"):
-        check(part, Size(17_000, 2), None, Form("WEBP"))
+        check(part, Size(17_000, 2), None, OutputFormat("WEBP"))
 
 
 @pytest.mark.parametrize(

@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 
 from batchbg.core.model import Size
-from batchbg.disk import decoding, guard, room
-from batchbg.disk.convert import Form
+from batchbg.disk import decoding, guard, memory
+from batchbg.disk.convert import OutputFormat
 from batchbg.errors import DecoderDied, ResultUnusable
 from tests.disk import odd
 from tests.disk.pictures import encoded, quarters, stamp
@@ -62,8 +62,8 @@ def test_a_decoder_that_was_killed_for_something_else_is_replaced(decoders, tmp_
 
 def test_memory_has_an_end(decoders):
     """Far below the machine's, and without the death of anybody."""
-    assert guard.run(odd.take, room.USUAL_BYTES) == "taken"
-    assert guard.run(odd.take, 2 * (room.USUAL_BYTES + room.SLACK_BYTES)) == "MemoryError"
+    assert guard.run(odd.take, memory.USUAL_BYTES) == "taken"
+    assert guard.run(odd.take, 2 * (memory.USUAL_BYTES + memory.SLACK_BYTES)) == "MemoryError"
 
 
 def test_time_has_an_end(decoders, monkeypatch):
@@ -80,7 +80,7 @@ def test_more_memory_has_to_be_asked_for_and_is_taken_alone(decoders):
 
     def work() -> None:
         gate.wait()
-        times.append(guard.run(odd.large, room.MOST_BYTES - 1))
+        times.append(guard.run(odd.large, memory.MOST_BYTES - 1))
 
     threads = [threading.Thread(target=work) for _ in range(2)]
     for thread in threads:
@@ -90,7 +90,7 @@ def test_more_memory_has_to_be_asked_for_and_is_taken_alone(decoders):
     first, second = sorted(times)
     assert first[1] <= second[0]
     with pytest.raises(DecoderDied, match="memory"):
-        guard.run(odd.large, room.MOST_BYTES + 1)
+        guard.run(odd.large, memory.MOST_BYTES + 1)
 
 
 def test_what_a_library_prints_is_not_seen(decoders, capfd):
@@ -213,10 +213,10 @@ def test_a_photo_whose_decoder_dies_is_rejected_for_good(tmp_path, monkeypatch):
             raise DecoderDied("its decoder broke down over it", killed=killed)
 
         monkeypatch.setattr(guard, "run", die)
-        found = decoding.look(path, stamp(path))
+        found = decoding.probe(path, stamp(path))
         assert (found.pixels, found.rejected.startswith(start)) == (None, True)
         with pytest.raises(ResultUnusable, match="no whole picture"):
-            decoding.verify(path, Size(40, 24), None, Form())
+            decoding.verify(path, Size(40, 24), None, OutputFormat())
 
 
 @pytest.mark.slow

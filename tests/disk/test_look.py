@@ -8,8 +8,8 @@ import pytest
 from PIL import Image, ImageCms
 
 from batchbg.core.model import Size
-from batchbg.disk import look as look_module
-from batchbg.disk.look import Terms, look
+from batchbg.disk import probe as look_module
+from batchbg.disk.probe import ProbeLimits, probe
 from batchbg.disk.scan import stamp_of
 from batchbg.errors import PhotoChanged
 
@@ -126,7 +126,7 @@ def test_a_file_past_the_upload_limit_is_refused_unread(tmp_path):
     """With its size and the limit."""
     path = tmp_path / "a.png"
     path.write_bytes(encoded(noise(), "PNG"))
-    found = look(path, stamp(path), Terms(max_bytes=10_000))
+    found = probe(path, stamp(path), ProbeLimits(max_bytes=10_000))
     assert f"{path.stat().st_size / 1e6:g} MB" in found.rejected
     assert "0.01 MB" in found.rejected
     assert found.sha256 == ""
@@ -220,7 +220,7 @@ def test_a_file_that_is_not_the_one_the_scan_saw_is_left_for_later(tmp_path):
     seen = stamp(path)
     for other in (seen._replace(size=seen.size + 1), seen._replace(mtime_ns=1), seen._replace(inode=1)):
         with pytest.raises(PhotoChanged, match=r"a\.png is being written"):
-            look(path, other)
+            probe(path, other)
 
 
 def test_a_file_that_changes_while_it_is_read_is_left_for_later(tmp_path, monkeypatch):
@@ -237,7 +237,7 @@ def test_a_file_that_changes_while_it_is_read_is_left_for_later(tmp_path, monkey
 
     monkeypatch.setattr(look_module, "_judge", grown)
     with pytest.raises(PhotoChanged):
-        look(path, seen)
+        probe(path, seen)
 
 
 def test_a_file_that_is_gone_is_left_for_later(tmp_path):
@@ -247,7 +247,7 @@ def test_a_file_that_is_gone_is_left_for_later(tmp_path):
     seen = stamp(path)
     path.unlink()
     with pytest.raises(PhotoChanged, match=r"a\.png is gone"):
-        look(path, seen)
+        probe(path, seen)
 
 
 def test_a_file_that_cannot_be_read_is_rejected(tmp_path, monkeypatch):
@@ -260,7 +260,7 @@ def test_a_file_that_cannot_be_read_is_rejected(tmp_path, monkeypatch):
         raise PermissionError(13, "Permission denied", str(path))
 
     monkeypatch.setattr(os, "open", refuse)
-    assert look(path, seen).rejected.startswith("cannot be read: Permission denied")
+    assert probe(path, seen).rejected.startswith("cannot be read: Permission denied")
 
 
 def test_looking_changes_nothing(tmp_path):
@@ -304,4 +304,4 @@ def test_a_png_with_spoilt_pixels_is_rejected(tmp_path):
     path.write_bytes(data)
     stamp = stamp_of(path.stat())
     assert stamp is not None
-    assert look(path, stamp).rejected.startswith("corrupt or cut off")
+    assert probe(path, stamp).rejected.startswith("corrupt or cut off")

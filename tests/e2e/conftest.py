@@ -185,7 +185,7 @@ class Shop:
 
         ``grace_s`` stands in for the seconds that it takes to leave; ``first`` are statements that come before.
         """
-        grace = f"from batchbg.pool import drain; drain.GRACE_S = {grace_s};"
+        grace = f"from batchbg.pool import pool; pool.GRACE_S = {grace_s};"
         program = f"{first} {grace} from batchbg.cli import main; main()".strip()
         process = subprocess.Popen(
             [sys.executable, "-c", program, *self.arguments(command, *extra)],
@@ -260,7 +260,7 @@ class Shop:
 def brisk(monkeypatch: pytest.MonkeyPatch) -> None:
     """Ask and try again sooner than a real service would like it, so that tests are quick."""
     for name, seconds in (("BLIND_FIRST_S", 0.03), ("BLIND_GAP_S", 0.05), ("SHORTEST_GAP_S", 0.03)):
-        monkeypatch.setattr(f"batchbg.core.cadence.{name}", seconds)
+        monkeypatch.setattr(f"batchbg.core.poll_schedule.{name}", seconds)
     monkeypatch.setattr("batchbg.core.backoff.FIRST_S", 0.05)
 
 

@@ -17,7 +17,7 @@ from batchbg.disk.scan import Listing
 from batchbg.errors import LedgerError
 from batchbg.ledger import tables
 from batchbg.ledger.engine import Ledger, open_ledger
-from batchbg.planner import Planner
+from batchbg.plan.planner import Planner
 from tests.e2e.conftest import Result, Shop
 
 

@@ -311,12 +311,12 @@ def test_retry_of_what_is_still_charged_asks_again_for_nothing(shop: Shop, monke
 def test_retry_and_rescue_of_many_unrefunded_errors_are_quick_and_stop_nothing(shop: Shop, monkeypatch):
     """Their end was seen before: nothing is waited for, and no brake is pulled where no create can leave."""
     monkeypatch.setattr("batchbg.pool.refunds.ASKED_AFTER_S", (0.01, 0.02))
-    monkeypatch.setattr("batchbg.core.brake.MAX_ERRORS", 100)
+    monkeypatch.setattr("batchbg.core.circuit_breaker.MAX_ERRORS", 100)
     shop.some_photos(12)
     shop.faults.add("create", "job_error", refund_after_s=None)
     assert shop.run().code == 3
     monkeypatch.setattr("batchbg.pool.refunds.ASKED_AFTER_S", (3600.0, 3600.0))  # whoever waits does not end
-    monkeypatch.setattr("batchbg.core.brake.MAX_ERRORS", 10)
+    monkeypatch.setattr("batchbg.core.circuit_breaker.MAX_ERRORS", 10)
     for command in ("rescue", "retry"):
         result = shop.do(command)
         assert result.code == 3, result

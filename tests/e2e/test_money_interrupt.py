@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from batchbg.pool import drain
+from batchbg.pool import pool
 from tests.e2e.conftest import Shop
 
 pytestmark = pytest.mark.slow
@@ -103,7 +103,7 @@ def test_invariant_9_an_id_that_has_come_is_kept_although_the_answer_was_not_awa
 
 def test_invariant_9_the_grace_ends_after_ten_seconds(shop: Shop):
     """A create that hangs is not waited for any longer; the ten are two here."""
-    assert drain.GRACE_S == 10
+    assert pool.GRACE_S == 10
     shop.some_photos(2)
     shop.faults.add("create", "hang", nth=1, seconds=FOR_EVER_S)
     process = shop.spawn("run", grace_s=2)

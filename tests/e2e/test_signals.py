@@ -26,7 +26,7 @@ HANGS = {
         Deliverer._target = lambda *_: hang()
     """,
     "the main thread, in the middle of the scan": """
-        from batchbg.planner import Planner
+        from batchbg.plan.planner import Planner
         Planner._listings = lambda *_: hang()
     """,
     "nothing that could be interrupted": """

@@ -253,10 +253,10 @@ def walk(seed: int, steps: int, folder: Path) -> Walk:
         mock.patch("batchbg.pool.track.GONE_AFTER_S", 0.2),
         mock.patch("batchbg.pool.track.NEW_S", 0.2),
         mock.patch("batchbg.pipeline.ACCOUNT_PATIENCE_S", 0.1),
-        mock.patch("batchbg.api.again.PATIENCE_S", 0.5),
+        mock.patch("batchbg.api.retry.PATIENCE_S", 0.5),
         mock.patch("batchbg.core.backoff.FIRST_S", 0.02),
-        mock.patch("batchbg.core.cadence.BLIND_FIRST_S", 0.03),
-        mock.patch("batchbg.core.cadence.SHORTEST_GAP_S", 0.03),
+        mock.patch("batchbg.core.poll_schedule.BLIND_FIRST_S", 0.03),
+        mock.patch("batchbg.core.poll_schedule.SHORTEST_GAP_S", 0.03),
     )
     with contextlib.ExitStack() as stack:
         for patch in patches:

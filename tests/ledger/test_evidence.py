@@ -12,7 +12,7 @@ from batchbg.core.price import Price, Verdict
 from batchbg.errors import ConfigError, EarlierCapReached, StaleJobError
 from batchbg.ledger import credits, jobs, prices, runs
 from batchbg.ledger.engine import Ledger
-from batchbg.mend import retry
+from batchbg.repair import retry
 
 from .support import ACCOUNT, budget, disagreements, job_of, plan_one, planned, rendering, submitting, total
 
@@ -26,7 +26,7 @@ def clock(monkeypatch):
 
 def read(ledger: Ledger, balance: int, account: str = ACCOUNT) -> None:
     with ledger.transaction("run") as tx:
-        credits.read_balance(tx, account, balance, credits.settled(tx.connection))
+        credits.record_balance(tx, account, balance, credits.settled(tx.connection))
 
 
 def missing(ledger: Ledger, job: Job) -> int | None:

@@ -551,31 +551,31 @@ def test_a_second_attempt_belongs_to_its_own_day(ledger, monkeypatch):
 # keep_balance
 
 
-def read_balance(ledger: Ledger, credits_now: int, account: str = ACCOUNT) -> None:
+def record_balance(ledger: Ledger, credits_now: int, account: str = ACCOUNT) -> None:
     with ledger.transaction("run") as tx:
-        credits.read_balance(tx, account, credits_now, credits.settled(tx.connection))
+        credits.record_balance(tx, account, credits_now, credits.settled(tx.connection))
 
 
 def test_without_a_reading_keep_balance_lets_nothing_through(ledger):
     """What is not known cannot be kept."""
     first, second = planned(ledger, "a.jpg", "b.jpg")
-    read_balance(ledger, 1000, "another account")
+    record_balance(ledger, 1000, "another account")
     with pytest.raises(BudgetExceeded, match="not known"):
         move(ledger, jobs.reserve, first, budget(keep_balance=10))
-    read_balance(ledger, 1000)
+    record_balance(ledger, 1000)
     assert move(ledger, jobs.reserve, second, budget(keep_balance=10)).state is S.SUBMITTING
 
 
 def test_keep_balance_counts_what_was_reserved_since_the_reading(ledger):
     """20 on the account and 10 to be kept: two images, whatever became of them since."""
     three = planned(ledger, "a.jpg", "b.jpg", "c.jpg")
-    read_balance(ledger, 20)
+    record_balance(ledger, 20)
     cap = budget(keep_balance=10)
     move(ledger, jobs.created, move(ledger, jobs.reserve, three[0], cap), "p", Price(5))
     move(ledger, jobs.lost, move(ledger, jobs.reserve, three[1], cap), "timeout")
     with pytest.raises(BudgetExceeded, match="keep_balance"):
         move(ledger, jobs.reserve, three[2], cap)
-    read_balance(ledger, 15)
+    record_balance(ledger, 15)
     assert move(ledger, jobs.reserve, three[2], cap).state is S.SUBMITTING
 
 
@@ -583,9 +583,9 @@ def test_a_create_in_the_air_during_a_reading_is_counted_beside_it(ledger):
     """It may or may not be in the reading: the safe side."""
     two = planned(ledger, "a.jpg", "b.jpg")
     cap = budget(keep_balance=10)
-    read_balance(ledger, 100)
+    record_balance(ledger, 100)
     in_air = move(ledger, jobs.reserve, two[0], cap)
-    read_balance(ledger, 15)
+    record_balance(ledger, 15)
     with pytest.raises(BudgetExceeded):
         move(ledger, jobs.reserve, two[1], cap)
     move(ledger, jobs.created, in_air, "p", Price(5))

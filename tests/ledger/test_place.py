@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from batchbg.errors import ConfigError
-from batchbg.ledger import place
+from batchbg.ledger import filesystem
 from batchbg.ledger.engine import open_ledger
 
 MOUNTS = """\
@@ -29,14 +29,14 @@ tmpfs /mnt/photos/local tmpfs rw 0 0
 )
 def test_the_nearest_mount_tells_the_type(path, kind):
     """Also below another, and with blanks in its name."""
-    assert place.type_of(Path(path), MOUNTS) == kind
+    assert filesystem.type_of(Path(path), MOUNTS) == kind
 
 
 def test_a_ledger_on_a_network_is_refused(tmp_path, monkeypatch):
     """With the type and what to do; nothing is made there."""
     mounts = tmp_path / "mounts"
     mounts.write_text(f"server:/x {tmp_path} nfs4 rw 0 0\n")
-    monkeypatch.setattr(place, "_MOUNTS", mounts)
+    monkeypatch.setattr(filesystem, "_MOUNTS", mounts)
     with pytest.raises(ConfigError, match=r"network file system \(nfs4\)"):
         open_ledger(f"sqlite:///{tmp_path / 'batchbg.db'}")
     assert not (tmp_path / "batchbg.db").exists()
@@ -66,7 +66,7 @@ def test_a_ledger_on_a_network_is_refused(tmp_path, monkeypatch):
     ],
 )
 def test_what_other_machines_share_is_no_place_for_a_ledger(kind):
-    assert place.is_shared(kind)
+    assert filesystem.is_shared(kind)
 
 
 @pytest.mark.parametrize(
@@ -74,7 +74,7 @@ def test_what_other_machines_share_is_no_place_for_a_ledger(kind):
     ["ext4", "xfs", "btrfs", "zfs", "tmpfs", "overlay", "fuseblk", "fuse", "fuse.mergerfs", "apfs", "vfat", "ntfs3"],
 )
 def test_a_disk_of_this_machine_is(kind):
-    assert not place.is_shared(kind)
+    assert not filesystem.is_shared(kind)
 
 
 def test_another_programs_database_is_left_as_it_is(tmp_path):

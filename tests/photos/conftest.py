@@ -10,19 +10,19 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from batchbg.core.model import Look
-from batchbg.disk.look import USUAL, Terms, look
+from batchbg.core.model import PhotoInfo
+from batchbg.disk.probe import USUAL, ProbeLimits, probe
 from batchbg.disk.scan import stamp_of
 from tests.e2e.conftest import sandbox, shop
 
 __all__ = ["sandbox", "shop"]
 
 
-def see(path: Path, terms: Terms = USUAL) -> Look:
+def see(path: Path, terms: ProbeLimits = USUAL) -> PhotoInfo:
     """Look at a file as a scan does."""
     stamp = stamp_of(path.stat())
     assert stamp is not None
-    return look(path, stamp, terms)
+    return probe(path, stamp, terms)
 
 
 def chunk(kind: bytes, body: bytes) -> bytes:

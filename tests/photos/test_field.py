@@ -13,9 +13,9 @@ import pillow_heif
 import pytest
 from PIL import Image, ImageChops
 
-from batchbg.core.model import Look, Size
-from batchbg.disk import decoding, guard, isobmff, normalise, room
-from batchbg.disk.look import PICTURE_NAMES, Terms
+from batchbg.core.model import PhotoInfo, Size
+from batchbg.disk import decoding, guard, isobmff, memory, normalise
+from batchbg.disk.probe import PICTURE_NAMES, ProbeLimits
 from batchbg.disk.scan import Rules, stamp_of, walk
 from batchbg.errors import PhotoChanged
 from tests.disk import odd
@@ -25,11 +25,11 @@ from tests.photos.made import SIZE, Tiff, colours, encoded, raw, tiff, with_hole
 Put = Callable[[str, bytes], Path]
 
 
-def decoded(path: Path, terms: Terms | None = None) -> Look:
+def decoded(path: Path, terms: ProbeLimits | None = None) -> PhotoInfo:
     """Look in a decoder's process, where a library's own words are heard."""
     stamp = stamp_of(path.stat())
     assert stamp is not None
-    return decoding.look(path, stamp, terms or Terms())
+    return decoding.probe(path, stamp, terms or ProbeLimits())
 
 
 def sent(path: Path) -> Image.Image:
@@ -494,9 +494,9 @@ def test_what_shows_nothing_is_not_paid_for(put: Put, data: bytes):
     path = put("a", data)
     told = see(path)
     assert told.rejected == "blank: nothing in it to cut out; take it away, or give --allow-blank"
-    assert Terms(allow_blank=True).may_change(told)
-    assert not Terms().may_change(told)
-    assert see(path, Terms(allow_blank=True)).rejected == ""
+    assert ProbeLimits(allow_blank=True).may_change(told)
+    assert not ProbeLimits().may_change(told)
+    assert see(path, ProbeLimits(allow_blank=True)).rejected == ""
 
 
 def test_what_shows_little_is_a_photo(put: Put):
@@ -636,7 +636,7 @@ def test_what_would_not_fit_is_refused_from_its_header(
 ):
     """With how much would."""
     path = save("a", colours((400, 300)), format=kind)
-    monkeypatch.setattr(room, "MOST_BYTES", 120_000)
+    monkeypatch.setattr(memory, "MOST_BYTES", 120_000)
     told = see(path).rejected
     assert f"as {kind}; at most" in told
-    assert int(1.25e9 / room.PIXEL_BYTES[kind] / 1e6) == limit
+    assert int(1.25e9 / memory.PIXEL_BYTES[kind] / 1e6) == limit

@@ -8,11 +8,11 @@ import pytest
 from PIL import Image, TiffImagePlugin
 
 from batchbg.core.model import MAX_UPLOAD_BYTES, Size
-from batchbg.disk import look as looking
-from batchbg.disk import room
+from batchbg.disk import memory
+from batchbg.disk import probe as probing
 from batchbg.disk.formats import MAX_PIXELS
-from batchbg.disk.look import Terms, look
 from batchbg.disk.normalise import upright_copy
+from batchbg.disk.probe import ProbeLimits, probe
 from batchbg.disk.scan import stamp_of
 from batchbg.errors import PhotoChanged
 from tests.photos.conftest import Save, png, see, two_halves
@@ -125,7 +125,7 @@ def test_the_first_page_goes_up_as_a_copy_by_choice(save: Save, name: str):
     """And nothing of the second is in it."""
     first, second = Image.new("RGB", (40, 30), (200, 30, 30)), Image.new("RGB", (40, 30), (30, 30, 200))
     path = save(name, first, save_all=True, append_images=[second])
-    seen = see(path, Terms(first_page=True))
+    seen = see(path, ProbeLimits(first_page=True))
     assert (seen.pixels, seen.rejected) == (Size(40, 30), "")
     assert seen.normalise in ("first of 2 pages", "first of 2 frames")
     data, _ = upright_copy(path)
@@ -139,7 +139,7 @@ def test_a_verdict_is_not_kept_where_the_terms_have_changed(save: Save):
     picture = two_halves()
     one = save("one.tif", picture)
     two = save("two.tif", picture, save_all=True, append_images=[picture])
-    usual, first = Terms(), Terms(first_page=True)
+    usual, first = ProbeLimits(), ProbeLimits(first_page=True)
     assert first.may_change(see(two, usual))
     assert usual.may_change(see(two, first))
     assert not usual.may_change(see(two, usual))
@@ -203,14 +203,14 @@ def test_a_file_too_large_to_upload_is_not_even_read(tmp_path: Path):
 def test_a_large_picture_asks_for_room_first(save: Save):
     """From its header: large ones wait for each other, and what no room would do for is refused."""
     path = save("a.png")
-    room.grant(100)
+    memory.grant(100)
     try:
-        with pytest.raises(room.NeedsRoom) as asked:
+        with pytest.raises(memory.NeedsRoom) as asked:
             see(path)
-        room.grant(asked.value.need)
+        memory.grant(asked.value.need)
         assert see(path).pixels == Size(60, 40)
     finally:
-        room.grant(None)
+        memory.grant(None)
     assert MAX_PIXELS > 200_000_000
 
 
@@ -257,10 +257,10 @@ def test_a_file_that_is_being_written_is_left_for_the_next_run(save: Save):
     with path.open("ab") as file:
         file.write(b"more")
     with pytest.raises(PhotoChanged):
-        look(path, stamp)
+        probe(path, stamp)
     path.unlink()
     with pytest.raises(PhotoChanged):
-        look(path, stamp)
+        probe(path, stamp)
 
 
 def test_a_fifo_that_took_a_photos_place_keeps_nobody_waiting(save: Save):
@@ -273,7 +273,7 @@ def test_a_fifo_that_took_a_photos_place_keeps_nobody_waiting(save: Save):
 
     def open_it() -> None:
         with pytest.raises(PhotoChanged):
-            look(path, stamp)
+            probe(path, stamp)
 
     thread = threading.Thread(target=open_it, daemon=True)
     thread.start()
@@ -289,4 +289,4 @@ def test_want_of_memory_is_not_the_files_fault(save: Save, monkeypatch: pytest.M
         raise MemoryError
 
     monkeypatch.setattr("PIL.PngImagePlugin.PngImageFile.load", fail)
-    assert see(path).rejected.startswith(looking.UNREADABLE)
+    assert see(path).rejected.startswith(probing.UNREADABLE)

@@ -4,14 +4,14 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from batchbg import planner as planning
 from batchbg.core.planning import DONE_BEFORE
 from batchbg.disk import guard
-from batchbg.disk import look as looking
+from batchbg.disk import probe as probing
 from batchbg.errors import ConfigError
-from batchbg.folder_plan import Line
 from batchbg.ledger.engine import Ledger, open_ledger
-from batchbg.planner import Planner, Tally
+from batchbg.plan import planner as planning
+from batchbg.plan.folder_plan import Line
+from batchbg.plan.planner import Planner, Tally
 from batchbg.settings import load
 from tests.benchmarks.scan import pretend_done
 from tests.photos.conftest import without_privileges
@@ -161,14 +161,14 @@ def test_a_file_that_changes_while_it_is_looked_at_is_left_for_the_next_run(
 ):
     """It is counted, and nothing is planned for it."""
     photo = desk.photo("a.png")
-    judge = looking._judge
+    judge = probing._judge
 
     def judge_while_it_grows(*args: object) -> object:
         with photo.open("ab") as file:
             file.write(b"more")
         return judge(*args)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(looking, "_judge", judge_while_it_grows)
+    monkeypatch.setattr(probing, "_judge", judge_while_it_grows)
     monkeypatch.setattr(guard, "run", lambda function, *args: function(*args))  # here, where the above is known
     tally = desk.plan()
     assert (tally.seen, tally.new, dict(tally.skipped)) == (1, 0, {planning.BEING_WRITTEN: 1})

@@ -57,7 +57,7 @@ class Bench:
 
     def read(self, balance: int = 100) -> None:
         with self.ledger.transaction("run") as tx:
-            credits.read_balance(tx, ACCOUNT, balance, credits.settled(tx.connection))
+            credits.record_balance(tx, ACCOUNT, balance, credits.settled(tx.connection))
 
 
 @pytest.fixture

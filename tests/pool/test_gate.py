@@ -2,7 +2,7 @@ import asyncio
 
 import pytest
 
-from batchbg.core.brake import MAX_DOUBTS
+from batchbg.core.circuit_breaker import MAX_DOUBTS
 from batchbg.errors import ExitCode
 from batchbg.pool.gate import Gate
 from batchbg.pool.stop import Stop

@@ -4,7 +4,7 @@ import contextlib
 import pytest
 
 from batchbg.core.model import Size
-from batchbg.pool.pictures import Pictures
+from batchbg.pool.decoding import DecodeLimit
 
 SMALL = Size(10, 10)
 LARGE = Size(100, 100)
@@ -13,7 +13,7 @@ LARGE = Size(100, 100)
 class Work:
     """Holds pictures open until told to close them."""
 
-    def __init__(self, pictures: Pictures) -> None:
+    def __init__(self, pictures: DecodeLimit) -> None:
         self.pictures = pictures
         self.open: list[str] = []
         self.tasks: dict[str, asyncio.Task[None]] = {}
@@ -40,7 +40,7 @@ class Work:
 
 @pytest.fixture
 def work() -> Work:
-    return Work(Pictures(at_once=2, most_pixels=5_000))
+    return Work(DecodeLimit(at_once=2, most_pixels=5_000))
 
 
 async def test_so_many_at_once(work: Work):

@@ -1,9 +1,9 @@
 import asyncio
 
-from batchbg.pool.slots import GROW_AFTER, Slots
+from batchbg.pool.concurrency import GROW_AFTER, ConcurrencyLimit
 
 
-async def taken(slots: Slots, *jobs: str) -> list[asyncio.Task[None]]:
+async def taken(slots: ConcurrencyLimit, *jobs: str) -> list[asyncio.Task[None]]:
     tasks = [asyncio.create_task(slots.take(job)) for job in jobs]
     await asyncio.sleep(0)
     return tasks
@@ -11,7 +11,7 @@ async def taken(slots: Slots, *jobs: str) -> list[asyncio.Task[None]]:
 
 async def test_who_comes_first_is_served_first():
     """Each place that comes free wakes one job."""
-    slots = Slots(2)
+    slots = ConcurrencyLimit(2)
     tasks = await taken(slots, *"abcd")
     assert [task.done() for task in tasks] == [True, True, False, False]
     slots.free("a")
@@ -21,7 +21,7 @@ async def test_who_comes_first_is_served_first():
 
 async def test_a_job_that_gives_up_in_the_moment_of_its_turn_holds_no_place():
     """A place that nobody gives back would be lost for the rest of the run."""
-    slots = Slots(1)
+    slots = ConcurrencyLimit(1)
     (_, second) = await taken(slots, "a", "b")
     slots.free("a")  # b's turn
     second.cancel()
@@ -32,7 +32,7 @@ async def test_a_job_that_gives_up_in_the_moment_of_its_turn_holds_no_place():
 
 async def test_a_refusal_lowers_the_width_to_what_is_in_flight_and_success_lets_it_creep_back():
     """By one place after so many creates that were taken."""
-    slots = Slots(8)
+    slots = ConcurrencyLimit(8)
     await taken(slots, *"abcde")
     slots.refused("d")
     slots.refused("e")
@@ -47,7 +47,7 @@ async def test_a_refusal_lowers_the_width_to_what_is_in_flight_and_success_lets_
 
 async def test_there_is_always_one_place():
     """A service that refuses the only one is asked again, by one."""
-    slots = Slots(4)
+    slots = ConcurrencyLimit(4)
     await taken(slots, "a")
     slots.refused("a")
     assert slots.width == 1
@@ -56,7 +56,7 @@ async def test_there_is_always_one_place():
 
 async def test_a_job_that_an_earlier_run_left_in_flight_holds_a_place():
     """Beyond the width, if need be; others wait until it is free."""
-    slots = Slots(1)
+    slots = ConcurrencyLimit(1)
     slots.occupy("a")
     slots.occupy("b")
     assert slots.held == 2
@@ -71,7 +71,7 @@ async def test_a_job_that_an_earlier_run_left_in_flight_holds_a_place():
 
 async def test_who_has_a_place_does_not_wait_for_another():
     """It may ask as often as it likes."""
-    slots = Slots(1)
+    slots = ConcurrencyLimit(1)
     slots.occupy("a")
     assert (await taken(slots, "a"))[0].done()
     assert slots.held == 1

@@ -12,7 +12,7 @@ from PIL import Image
 
 from batchbg.core.budget import Caps
 from batchbg.core.lifecycle import JobState
-from batchbg.core.model import Job, Look, Size, Slot, Stamp, Treatment, new_id
+from batchbg.core.model import Job, Output, PhotoInfo, Size, Stamp, Treatment, new_id
 from batchbg.core.price import Price
 from batchbg.ledger import catalog, jobs, plans, runs
 from batchbg.ledger.engine import Tx, open_ledger
@@ -71,9 +71,9 @@ class Shop:
         file.write_bytes(content)
         sha256 = hashlib.sha256(content).hexdigest()
         pixels = None if rejected else SMALL
-        look = Look(Stamp(len(content), 1, 1), sha256, pixels, "" if rejected else "png", "", rejected)
+        info = PhotoInfo(Stamp(len(content), 1, 1), sha256, pixels, "" if rejected else "png", "", rejected)
         with self.ledger.transaction(self.run.id) as tx:
-            catalog.remember(tx, self._roots[background], {path: look})
+            catalog.remember(tx, self._roots[background], {path: info})
         return sha256
 
     def plan(self, path: str, content: bytes | None = None, *, background: str = "", **changes: Any) -> Job:
@@ -97,7 +97,7 @@ class Shop:
         assert job is not None
         return job
 
-    def _slot(self, tx: Tx, path: str) -> Slot:
+    def _slot(self, tx: Tx, path: str) -> Output:
         output = path.rpartition(".")[0] + ".png"
         (slot_id,) = plans.open_slots(tx, self._roots[2], self._roots[0], [(output, path)])
         return catalog.slot(tx.connection, slot_id)

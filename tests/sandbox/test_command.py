@@ -3,7 +3,7 @@
 import pytest
 from click.testing import CliRunner
 
-from batchbg.cli.sandbox import command
+from batchbg.cli.commands.sandbox import command
 from batchbg.sandbox import SandboxServer
 
 

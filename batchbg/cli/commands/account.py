@@ -1,0 +1,53 @@
+"""``batchbg account``: the key's account and balance."""
+
+import asyncio
+import os
+
+import click
+
+from batchbg import repair
+from batchbg.api.client import MagicHour
+from batchbg.api.limiter import RateLimiter
+from batchbg.api.retry import ask_again
+from batchbg.api.wire import Account
+from batchbg.cli import output
+from batchbg.cli.options import COMMON, with_settings
+from batchbg.core.price import Verdict
+from batchbg.errors import AccountUnreadable
+from batchbg.settings import Settings, api_key
+
+
+@click.command()
+@click.option("--accept-price", "verdict", flag_value=Verdict.ACCEPTED, help="Take the odd price for right.")
+@click.option("--dismiss-price", "verdict", flag_value=Verdict.DISMISSED, help="Take the odd price for a mistake.")
+@with_settings("base_url", "retry_lock", "json", *COMMON)
+def command(settings: Settings, verdict: Verdict | None) -> None:
+    """Show the balance of the key's account.
+
+    Where the service has named a price that cannot be right by itself, creates stop until a person has judged it.
+
+    \b
+    batchbg account
+    batchbg account --accept-price      that is what an image takes: count it, and go on
+    batchbg account --dismiss-price     that was a mistake: do not count it, and go on
+    """
+    if verdict is not None:
+        for told in repair.judge_prices(settings, Verdict(verdict)) or ["there is no odd price to judge"]:
+            output.tell(told)
+        return
+    try:
+        found = asyncio.run(read(settings, api_key(settings, os.environ)))
+    except AccountUnreadable as error:
+        raise AccountUnreadable(f"the key lacks the permission to read the account ({error}); give it one") from error
+    if found is None:
+        output.tell("the service has no account operation", err=True)
+    if settings.json:
+        output.print_json({name: getattr(found, name, None) for name in ("id", "tier", "credits")})
+    elif found is not None:
+        output.tell(f"account {found.id}, {found.tier or 'unknown'} plan: {found.credits} credits")
+
+
+async def read(settings: Settings, key: str) -> Account | None:
+    """Ask for the account; None where the service has no such operation."""
+    async with MagicHour(settings.base_url, key, RateLimiter(settings.requests_per_second), width=4) as api:
+        return await ask_again(api.account)

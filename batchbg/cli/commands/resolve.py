@@ -1,0 +1,53 @@
+"""``batchbg resolve``: settle creates whose answer was lost."""
+
+import os
+
+import click
+
+from batchbg import repair
+from batchbg.cli import output
+from batchbg.cli.completion import job_ids
+from batchbg.cli.options import COMMON, with_settings
+from batchbg.core.lifecycle import JobState
+from batchbg.settings import Settings, api_key
+
+
+@click.command()
+@click.argument("job", nargs=-1, shell_complete=job_ids(JobState.UNRESOLVED))
+@click.option("--all", "every", is_flag=True, help="All unresolved jobs.")
+@click.option("--project-id", metavar="ID", help="The project that the create made; the service is asked first.")
+@click.option("--yes-it-is", is_flag=True, help="With --project-id: take it, though the service tells no name of it.")
+@click.option("--charged", is_flag=True, help="It was charged and its result cannot be had: count it as failed.")
+@click.option("--not-charged", is_flag=True, help="It made nothing: plan it again.")
+@with_settings("base_url", "retry_lock", *COMMON)
+def command(
+    settings: Settings,
+    job: tuple[str, ...],
+    every: bool,
+    project_id: str | None,
+    yes_it_is: bool,
+    charged: bool,
+    not_charged: bool,
+) -> None:
+    """Settle unresolved jobs: creates whose answer was lost, which may or may not have been charged.
+
+    Look for the name that `batchbg jobs --state unresolved` shows in the service's web library, and at the
+    balance that `batchbg audit` shows. Then say what you found.
+
+    \b
+    batchbg resolve JOB --project-id ID      the project is there: attach it
+    batchbg resolve JOB --charged            the credits are gone, the project is not to be found
+    batchbg resolve --all --not-charged      nothing was made: plan them again
+    """
+    if bool(job) == every:
+        raise click.UsageError("Name jobs, or --all.")
+    if (project_id is not None) + charged + not_charged != 1:
+        raise click.UsageError("Say one of --project-id ID, --charged, --not-charged.")
+    key = api_key(settings, os.environ) if project_id is not None else ""
+    settled = repair.resolve(settings, key, job, project_id=project_id, charged=charged, unnamed=yes_it_is)
+    for one in settled:
+        output.tell(f"{one.id}: {one.state}  {one.photo_path}")
+    if not settled:
+        output.tell("there are no unresolved jobs")
+    elif not charged:
+        output.tell("`batchbg resume` goes on with them")

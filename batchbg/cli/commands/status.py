@@ -1,0 +1,40 @@
+"""``batchbg status``: jobs by state, credits, last runs."""
+
+import datetime
+import time
+
+import click
+
+from batchbg.cli import output
+from batchbg.cli.options import COMMON, with_settings
+from batchbg.cli.summary import summary_lines
+from batchbg.ledger import identity, runs
+from batchbg.ledger.engine import open_to_read
+from batchbg.report.summary import of_ledger
+from batchbg.settings import Settings
+
+
+@click.command()
+@with_settings("json", "sandbox", *COMMON, reading=True)
+def command(settings: Settings) -> None:
+    """Show the whole ledger: jobs by state, credits, the last runs.
+
+    \b
+    batchbg status
+    batchbg status --json | jq .credits.remaining
+    """
+    ledger = open_to_read(settings.ledger)
+    with ledger.reading() as connection:
+        zone = identity.zone_in(connection, settings.zone)
+        summary = of_ledger(connection, settings.caps, time.time(), zone)
+        past = runs.last(connection, 5)
+    ledger.close()
+    if settings.json:
+        output.print_json(summary.as_json())
+        return
+    for line in summary_lines(summary, settings):
+        output.tell(line)
+    for one in past:
+        began = datetime.datetime.fromtimestamp(one.started_at, zone).strftime("%Y-%m-%d %H:%M:%S")
+        ended = "killed or still going" if one.exit_code is None else f"exit {one.exit_code}"
+        output.tell(f"{began}  {one.command}  {ended}")

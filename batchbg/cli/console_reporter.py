@@ -1,0 +1,210 @@
+"""How a run shows itself while it goes: a bar on a terminal, a line a photo with -v, one line when asked."""
+
+import asyncio
+import contextlib
+import functools
+import os
+import sys
+from typing import Any, Final
+
+import click
+from tqdm import tqdm
+
+from batchbg.cli.logs import say
+from batchbg.cli.output import duration, expected_s, is_animated, money, note
+from batchbg.cli.suggest import command_line
+from batchbg.core.progress import Progress
+from batchbg.errors import BatchbgError, ConfigError
+from batchbg.ledger.estimate import Estimate
+from batchbg.plan.folder_plan import Line
+from batchbg.run.reporter import Reporter
+from batchbg.settings import Settings, api_key
+
+BAR = "{percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt}{postfix}"
+"""The figures that tqdm would add are those of its own clock; ours know of places and of caps."""
+
+
+PATIENCE_S: Final = 5.0
+"""Seconds for which the balance is asked for before a question."""
+
+
+class ConsoleReporter(Reporter):
+    """Tells a person how a run goes."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.live = is_animated() and not settings.quiet
+        self.never_asks = settings.is_capped and not _somebody_there()
+        self._settings = settings
+        self._bar: tqdm[Any] | None = None
+        self._looking: tqdm[Any] | None = None
+        self._opened = 0
+        self._planned = 0
+        self._asking = False
+
+    def line(self, line: Line) -> None:
+        """Print one photo of the plan with -v; rejects always."""
+        self._planned += 1
+        if line.action == "reject":
+            note(f"rejected {line.path}: {line.detail}", self._settings)
+        elif self._settings.verbose:
+            parts = [line.action, line.path, line.background and f"on {line.background}", line.detail]
+            note("  ".join(part for part in parts if part), self._settings)
+
+    def ledger_made(self, path: str) -> None:
+        """Say that a ledger was made, and where, with -q too: one made by mistake knows of nothing that is paid."""
+        say(f"new ledger: {path}")
+
+    def looked(self, number: int) -> None:
+        """Show how the scan goes, on a terminal."""
+        self._opened += number
+        if self._bar is not None:
+            return  # the work has begun, and has the one line there is
+        probing = self._looking  # the work may begin, in another thread, at any moment
+        if probing is None:
+            probing = tqdm(desc="looking", unit=" files", disable=not self.live, file=sys.stderr, leave=False)
+            self._looking = probing
+        probing.update(number)
+
+    def settled(self, total: int) -> None:
+        """Show the bar, on a terminal."""
+        self._close_looking()
+        self._bar = tqdm(
+            total=total,
+            disable=not self.live or not total,
+            file=sys.stderr,
+            dynamic_ncols=True,
+            bar_format=BAR,
+            leave=False,
+        )
+
+    def tick(self, standing: Progress) -> None:
+        """Draw the bar as the run stands now."""
+        if self._bar is not None and not self._bar.disable and not self._asking:
+            self._bar.total = standing.total
+            self._bar.n = standing.ended
+            self._bar.set_postfix_str(", ".join(_beside_the_bar(standing)), refresh=True)
+
+    def status(self, standing: Progress | None) -> None:
+        """Print one line, as somebody asked, with -q too."""
+        text = status_line(standing, self._settings) if standing else self._before_the_pool()
+        # The signal may have come in the middle of another line's writing, or stderr be gone: no reason to end a run.
+        with contextlib.suppress(RuntimeError, OSError):
+            say(text)
+
+    def _before_the_pool(self) -> str:
+        if self._bar is not None:
+            return "batchbg: finishing"
+        return f"batchbg: planning: {self._planned} photos so far, {self._opened} files opened"
+
+    async def pilot_done(self, number: int, found: Estimate) -> bool:
+        """Write the report and, on a terminal, ask whether to go on with the rest."""
+        from batchbg.cli.asking import confirmed
+        from batchbg.report.page import write_report
+
+        typed = functools.partial(command_line, settings=self._settings)
+        page = await asyncio.to_thread(write_report, self._settings.ledger, self._settings.report, typed=typed)
+        note(f"pilot: {number} photos tried; {page} shows them", self._settings)
+        if self._settings.yes or not _somebody_there():
+            return False
+        files = self._settings.max_files
+        text = prospect(found, self._settings, found.balance, files if files is None else max(files - number, 0))
+        self._asking = True  # the bar would be drawn over the question
+        try:
+            if self._bar is not None:
+                self._bar.clear()
+            return await confirmed(f"Still to do: {text}. Go on?")
+        finally:
+            self._asking = False
+
+    def ask(self, found: Estimate) -> bool:
+        """Ask before a large batch.
+
+        Raises:
+            ConfigError: there is nobody to ask.
+        """
+        settings = self._settings
+        if _somebody_there():
+            self._close_looking()
+            text = prospect(found, settings, _balance(settings, found.balance), settings.max_files)
+            return click.confirm(f"{text}. Go on?", err=True)
+        if settings.is_capped:
+            return True
+        cost = f"{found.jobs} new jobs, about {money(found.credits, settings)}"
+        raise ConfigError(f"{cost}, and nobody to ask: give --yes, or a cap such as --max-credits {found.credits}")
+
+    def _close_looking(self) -> None:
+        if self._looking is not None:
+            self._looking.close()
+            self._looking = None
+
+    def close(self) -> None:
+        """Take the bars away."""
+        self._close_looking()
+        if self._bar is not None:
+            self._bar.close()
+
+
+def prospect(found: Estimate, settings: Settings, balance: int | None, max_files: int | None) -> str:
+    """Return what going on would really do: the jobs that the caps let through, their cost, the balance, the time."""
+    number = found.jobs if max_files is None else min(found.jobs, max_files)
+    if found.room is not None:
+        number = min(number, max(found.room.left, 0) // found.price)
+    parts = [f"{found.jobs} new jobs" + (f", {number} of them now" if number < found.jobs else "")]
+    parts[0] += f", about {money(number * found.price, settings)}"
+    if found.room is not None:
+        parts.append(str(found.room))
+    if max_files is not None:
+        parts.append(f"max_files: {max_files} more")
+    parts.append("balance of the account not known" if balance is None else f"{balance} credits on the account")
+    return "; ".join([*parts, f"about {duration(expected_s(number, settings))}"])
+
+
+def _balance(settings: Settings, known: int | None) -> int | None:
+    """Ask the service for the account's balance, for a few seconds; where it does not tell, return what is known."""
+    from batchbg.cli.commands.account import read
+
+    try:
+        asking = read(settings, api_key(settings, os.environ))
+        account = asyncio.run(asyncio.wait_for(asking, PATIENCE_S))
+    except (BatchbgError, TimeoutError):
+        return known
+    return known if account is None or account.credits is None else account.credits
+
+
+def _somebody_there() -> bool:
+    return sys.stdin.isatty() and sys.stderr.isatty()
+
+
+def _beside_the_bar(standing: Progress) -> list[str]:
+    """Return the figures beside the bar, short enough for 80 columns."""
+    parts = [f"{standing.in_flight}{_of_width(standing)} in flight"]
+    parts.append(f"{standing.cap[0]}/{standing.cap[1]} credits" if standing.cap else f"{standing.spent} credits")
+    if standing.per_minute is not None:
+        parts.append(f"{standing.per_minute:.0f}/min")
+    if standing.stopping:
+        parts.append("stopping")
+    elif standing.left_s is not None:
+        parts.append(f"{duration(standing.left_s)} left")
+    return parts
+
+
+def _of_width(standing: Progress) -> str:
+    """Return the learnt width where the service takes no more than that."""
+    return f" of {standing.width} (asked {standing.widest})" if standing.width < standing.widest else ""
+
+
+def status_line(standing: Progress, settings: Settings) -> str:
+    """Return how a run stands as one line."""
+    parts = [f"{standing.ended} of {standing.total} jobs"]
+    narrowed = standing.width < standing.widest
+    width = f" (the service takes {standing.width}, asked for {standing.widest})" if narrowed else ""
+    parts.append(f"{standing.in_flight} in flight{width}")
+    spent = f"{money(standing.spent, settings)} spent"
+    parts.append(f"{spent}, {standing.cap[0]} of {standing.cap[1]} under the cap" if standing.cap else spent)
+    if standing.per_minute is not None:
+        parts.append(f"{standing.per_minute:.0f} images a minute")
+    if standing.stopping:
+        parts.append("stopping")
+    elif standing.left_s is not None:
+        parts.append(f"about {duration(standing.left_s)} left")
+    return "batchbg: " + ", ".join(parts)

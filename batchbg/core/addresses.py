@@ -1,0 +1,37 @@
+"""Addresses of services: which may be told a secret, and which are this machine."""
+
+import ipaddress
+from typing import Final
+from urllib.parse import urlsplit
+
+from batchbg.errors import ConfigError
+
+MAGIC_HOUR_URL: Final = "https://api.magichour.ai"
+"""The API's host. Source: the spec's servers list; every path begins with /v1."""
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether ``host`` is this machine, where nothing crosses a network."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def check_host(url: str, name: str) -> None:
+    """Refuse an address to which nothing secret may be sent.
+
+    Raises:
+        ConfigError: not http(s), without a host, or plain http to another machine.
+    """
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname, parts.port
+    except ValueError as error:
+        raise ConfigError(f"{name}: {url!r} is not an address: {error}") from error
+    if parts.scheme not in ("http", "https") or not host:
+        raise ConfigError(f"{name}: {url!r} is not an address such as {MAGIC_HOUR_URL}")
+    if parts.username or parts.password or parts.query or parts.fragment:
+        raise ConfigError(f"{name}: only scheme, host, port and path belong in the address")
+    if parts.scheme == "http" and not is_loopback(host):
+        raise ConfigError(f"{name}: plain http to {host} would send the API key unprotected; use https")

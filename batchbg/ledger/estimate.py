@@ -1,0 +1,61 @@
+"""What a plan comes to: the ledger's copy it is made on, and the room its cost would find."""
+
+import dataclasses
+import datetime
+
+import sqlalchemy as sa
+
+from batchbg.core.budget import Caps, Headroom, next_price, period_of, tightest
+from batchbg.core.lifecycle import JobState
+from batchbg.core.model import PRICE_CREDITS
+from batchbg.ledger import credits, jobs, prices, runs
+from batchbg.ledger.engine import enter
+from batchbg.ledger.tables import balances
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Estimate:
+    """What the jobs of a plan would cost, and what they would find.
+
+    Attributes:
+        jobs: to be created, those that an earlier run planned included.
+        price: credits for one.
+        room: under the tightest cap; None without caps.
+        balance: credits the account should still have, as far as this ledger knows; None without a reading.
+        read_at: when the account was read, seconds since 1970.
+    """
+
+    jobs: int
+    price: int
+    room: Headroom | None
+    balance: int | None
+    read_at: float
+
+    @property
+    def credits(self) -> int:
+        """What all of them cost."""
+        return self.jobs * self.price
+
+
+def estimate(
+    connection: sa.Connection,
+    run_id: str,
+    caps: Caps,
+    base_url: str,
+    zone: datetime.tzinfo | None,
+    budget_id: str | None = None,
+) -> Estimate:
+    """Return the outlook for what a run has planned and taken up, under the budget of the run that it continues."""
+    account = runs.account_behind(connection, base_url) or base_url
+    period = period_of(budget_id or run_id, enter(connection, run_id).at, zone)
+    read_at = connection.scalar(
+        sa.select(balances.c.at).where(balances.c.account == account).order_by(balances.c.id.desc()).limit(1)
+    )
+    (balance,) = credits.room_under(connection, Caps(keep_balance=0), period, account)
+    return Estimate(
+        jobs=jobs.counts(connection, run_id)[JobState.PLANNED],
+        price=next_price(PRICE_CREDITS, *prices.last(connection, account)),
+        room=tightest(credits.room_under(connection, caps, period, account)),
+        balance=balance.left if read_at is not None else None,
+        read_at=read_at or 0.0,
+    )

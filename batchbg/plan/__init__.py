@@ -1,0 +1,1 @@
+"""From folders of photos and backgrounds to planned jobs."""

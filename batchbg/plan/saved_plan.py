@@ -1,0 +1,104 @@
+"""A plan as a file: what a person approved, to be done exactly so.
+
+One JSON object a line: photo, sha256, background (null for none), background_sha256, treatment, output, credits.
+"""
+
+import dataclasses
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import IO, Any, Final
+
+from batchbg.core.model import PRICE_CREDITS, Size, Treatment
+from batchbg.core.pairing import Background, Choice, misfit
+from batchbg.disk.files import read_text
+from batchbg.errors import ConfigError
+from batchbg.plan.selection import Chosen
+
+CHANGED: Final = "changed since the plan was saved"
+BACKGROUND_CHANGED: Final = "its background has changed since the plan was saved"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Entry:
+    """One photo of a saved plan; paths below their folders, "" for no background, contents as sha256."""
+
+    photo: str
+    sha256: str
+    background: str
+    background_sha256: str
+    treatment: Treatment
+    output: str
+
+
+def write_entry(file: IO[str], entry: Entry) -> None:
+    """Append one line."""
+    value = dataclasses.asdict(entry) | {
+        "background": entry.background or None,
+        "background_sha256": entry.background_sha256 or None,
+        "credits": PRICE_CREDITS,
+    }
+    file.write(json.dumps(value) + "\n")
+
+
+def read_plan(file: Path) -> dict[str, Entry]:
+    """Return a saved plan's entries by photo.
+
+    Raises:
+        ConfigError: names the line that cannot be read.
+    """
+    try:
+        lines = read_text(file).split("\n")
+        return {entry.photo: entry for entry in _entries(file, lines)}
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"plan: {file}: {getattr(error, 'strerror', None) or error}") from error
+
+
+def _entries(file: Path, lines: Sequence[str]) -> Iterator[Entry]:
+    for number, line in enumerate(lines, 1):
+        if line.strip():
+            try:
+                yield _entry(json.loads(line))
+            except (ValueError, KeyError, TypeError) as error:
+                raise ConfigError(f"plan: {file}, line {number}: not a line of `batchbg plan --save`") from error
+
+
+def _entry(value: Any) -> Entry:
+    texts = [
+        value["photo"],
+        value["sha256"],
+        value["output"],
+        value["background"] or "",
+        value["background_sha256"] or "",
+    ]
+    if not all(isinstance(text, str) for text in texts):
+        raise TypeError
+    photo, sha256, output, background, background_sha256 = texts
+    return Entry(photo, sha256, background, background_sha256, Treatment(value["treatment"]), output)
+
+
+class BySavedPlan:
+    """Chooses what a saved plan says, and refuses what is no longer as it was."""
+
+    by_size = False
+
+    def __init__(self, entries: Mapping[str, Entry], backgrounds: Mapping[str, Background]) -> None:
+        self._entries = entries
+        self._backgrounds = backgrounds
+
+    @property
+    def unused(self) -> list[str]:
+        """Photos of a saved plan that are gone have lines of their own."""
+        return []
+
+    def choose(self, path: str, pixels: Size, sha256: str) -> Chosen | str:
+        """Return the plan's choice for a photo, or why it is refused."""
+        entry = self._entries[path]
+        if sha256 != entry.sha256:
+            return CHANGED
+        if not entry.background:
+            return Chosen(None, Treatment.NONE)
+        background = self._backgrounds.get(entry.background)
+        if background is None or background.sha256 != entry.background_sha256:
+            return BACKGROUND_CHANGED
+        return Chosen(Choice(background, misfit(pixels, background.pixels), similar=True), entry.treatment)

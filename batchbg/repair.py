@@ -1,0 +1,221 @@
+"""What a person does about jobs that a run does not move on: retry, resolve, rescue."""
+
+import asyncio
+import dataclasses
+import logging
+from collections.abc import Sequence
+
+from batchbg.api.client import MagicHour
+from batchbg.api.limiter import RateLimiter
+from batchbg.api.retry import ask_again
+from batchbg.api.wire import Project
+from batchbg.core.lifecycle import JobState
+from batchbg.core.model import Job
+from batchbg.core.price import UNTOLD, Verdict
+from batchbg.disk.results import digest
+from batchbg.errors import ConfigError, RequestRefused
+from batchbg.ledger import catalog, jobs, prices
+from batchbg.ledger.engine import Connection, Ledger, Tx, held, open_ledger
+from batchbg.pipeline import bind_kind
+from batchbg.settings import Settings
+
+log = logging.getLogger(__name__)
+
+ENDED_BADLY = frozenset({JobState.FAILED, JobState.CANCELED})
+
+
+def pick(connection: Connection, ids: Sequence[str], states: frozenset[JobState]) -> list[Job]:
+    """Return the named jobs, or all in ``states`` where none is named.
+
+    Raises:
+        ConfigError: there is no such job, or it is in another state.
+    """
+    if not ids:
+        return list(jobs.in_states(connection, states))
+    found = []
+    for job_id in dict.fromkeys(ids):
+        job = jobs.get(connection, job_id)
+        if job is None:
+            raise ConfigError(f"there is no job {job_id}; `batchbg jobs` lists them")
+        if job.state not in states:
+            raise ConfigError(f"job {job_id} is {job.state}, not {' or '.join(sorted(states))}")
+        found.append(job)
+    return found
+
+
+def may_be_had(job: Job) -> bool:
+    """Return whether a job that ended badly is still charged, or has a complete render: either is no reason to pay."""
+    return bool(job.credits) or (job.rendered and job.project_id is not None)
+
+
+@dataclasses.dataclass(frozen=True)
+class Retried:
+    """What `retry` did: jobs planned again, jobs whose paid result is asked for, jobs left as they are."""
+
+    planned: tuple[str, ...]
+    asked: tuple[str, ...]
+    left: tuple[str, ...]
+
+
+def retry(tx: Tx, ids: Sequence[str], *, pay_again: bool) -> Retried:
+    """Open failed and canceled jobs again.
+
+    A job that was never created or whose refund was seen is planned again. One that is still charged, or whose render
+    was complete, whatever it took, is only asked for, unless a person says that it shall be paid for once more.
+    """
+    planned, asked, left = [], [], []
+    for job in pick(tx.connection, ids, ENDED_BADLY):
+        if pay_again and job.credits != job.charged:
+            raise ConfigError(f"job {job.id} has told an odd price; say first what it is: {prices.HOW_TO_JUDGE}")
+        if pay_again or not may_be_had(job):
+            jobs.reopen(tx, job, JobState.PLANNED, "retry, paid again" if job.credits else "retry")
+            planned.append(job.id)
+        elif job.project_id:
+            jobs.reopen(tx, job, JobState.RENDERING, "retry, asked for again")
+            asked.append(job.id)
+        else:
+            left.append(job.id)
+    return Retried(tuple(planned), tuple(asked), tuple(left))
+
+
+def plan_refunded(tx: Tx, ids: Sequence[str]) -> list[str]:
+    """Plan those of these jobs again whose refund has been seen meanwhile; return them."""
+    planned = []
+    for job_id in ids:
+        job = jobs.get(tx.connection, job_id)
+        if job is not None and job.state in ENDED_BADLY and not may_be_had(job):
+            jobs.reopen(tx, job, JobState.PLANNED, "retry, refund seen")
+            planned.append(job_id)
+    return planned
+
+
+@dataclasses.dataclass
+class Missing:
+    """What `rescue` found: results no longer on disk, and files that are not what was saved."""
+
+    missing: int = 0
+    changed: list[str] = dataclasses.field(default_factory=list)
+
+
+def look_for_results(tx: Tx, ledger: Ledger) -> Missing:
+    """Mark every saved result that is no longer on disk as wanted, and failed jobs that are paid for as rendering."""
+    found = Missing()
+    for slot in list(catalog.slots_holding(tx.connection)):
+        path = ledger.absolute(catalog.folder_path(tx.connection, slot.folder_id)) / slot.path
+        present = digest(path)
+        if slot.wanted_job != slot.saved_job:
+            continue  # a newer result is on its way to this place
+        if present is None and not path.exists():
+            catalog.mark_missing(tx, slot)
+            found.missing += 1
+        elif present != slot.saved_sha256:
+            found.changed.append(slot.path)
+    for job in list(jobs.in_states(tx.connection, ENDED_BADLY)):
+        if may_be_had(job) and job.project_id:
+            jobs.reopen(tx, job, JobState.RENDERING, "rescue")
+            found.missing += 1
+    return found
+
+
+def resolve(
+    settings: Settings,
+    key: str,
+    ids: Sequence[str],
+    *,
+    project_id: str | None,
+    charged: bool,
+    unnamed: bool = False,
+) -> list[Job]:
+    """Settle unresolved jobs by a person's word, or by the project that a person found; return them as they are then.
+
+    Args:
+        settings: checked.
+        key: the API key, needed with ``project_id`` only.
+        ids: of unresolved jobs; none for all.
+        project_id: the project that the create made; for one job only.
+        charged: without a project: whether the create was charged.
+        unnamed: take a project whose name the service does not tell, by a person's word.
+
+    Raises:
+        ConfigError: no such job, or the project is not its.
+        ApiError: the project cannot be looked up.
+    """
+    with held(settings.ledger, "resolve", settings.retry_lock):
+        ledger = open_ledger(settings.ledger, create=False)
+        try:
+            with ledger.reading() as connection:
+                picked = pick(connection, ids, frozenset({JobState.UNRESOLVED}))
+            project = None
+            if project_id is not None:
+                if len(picked) != 1:
+                    raise ConfigError("--project-id settles one job; name it")
+                bind_kind(ledger, settings)
+                project = asyncio.run(_look_up(settings, key, project_id))
+                _check_project(ledger, picked[0], project_id, project, unnamed=unnamed)
+            with ledger.transaction("resolve") as tx:
+                return [_settle(tx, job, project_id, project, charged=charged) for job in picked]
+        finally:
+            ledger.close()
+
+
+def judge_prices(settings: Settings, verdict: Verdict) -> list[str]:
+    """Take a person's word on every odd price that is open; return a line for each.
+
+    Raises:
+        ConfigError, LedgerError: there is no ledger, or it is held.
+    """
+    with held(settings.ledger, "account", settings.retry_lock):
+        ledger = open_ledger(settings.ledger, create=False)
+        try:
+            with ledger.transaction("account") as tx:
+                return [
+                    f"{verdict}: {line}"
+                    for account in prices.doubted_accounts(tx.connection)
+                    for line in _judge(tx, account, verdict)
+                ]
+        finally:
+            ledger.close()
+
+
+def _judge(tx: Tx, account: str, verdict: Verdict) -> list[str]:
+    lines = prices.in_doubt(tx.connection, account)
+    jobs.judge_prices(tx, account, verdict)
+    return lines
+
+
+async def _look_up(settings: Settings, key: str, project_id: str) -> Project:
+    """Return the project."""
+    limiter = RateLimiter(settings.requests_per_second)
+    async with MagicHour(settings.base_url, key, limiter, width=4) as api:
+        try:
+            return await ask_again(lambda: api.project(project_id))
+        except RequestRefused as error:
+            raise ConfigError(f"project {project_id} is not to be found: {error}") from error
+
+
+def _check_project(ledger: Ledger, job: Job, project_id: str, project: Project, *, unnamed: bool) -> None:
+    """Refuse a project that is not that of the job's last create.
+
+    Raises:
+        ConfigError: it bears another name, or none and nobody has vouched for it, or another job has it.
+    """
+    if not project.name and not unnamed:
+        raise ConfigError(
+            f"the service tells no name of project {project_id}, so that nothing shows that it is job {job.id}'s; look"
+            " at it in the web library, then say --yes-it-is"
+        )
+    if project.name and not job.owns(project.name):
+        raise ConfigError(
+            f"project {project_id} is called {project.name!r}: it is not job {job.id}'s, or that of an earlier attempt,"
+            f" and is not attached; its last create is called {job.name!r}"
+        )
+    with ledger.reading() as connection:
+        other = jobs.by_project(connection, project_id)
+    if other is not None:
+        raise ConfigError(f"project {project_id} belongs to job {other} already")
+
+
+def _settle(tx: Tx, job: Job, project_id: str | None, project: Project | None, *, charged: bool) -> Job:
+    if project_id is not None:
+        return jobs.resolve_project(tx, job, project_id, project.price if project else UNTOLD)
+    return jobs.resolve_charged(tx, job) if charged else jobs.resolve_not_charged(tx, job)

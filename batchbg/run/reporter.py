@@ -1,0 +1,43 @@
+"""What a run tells while it goes. Printing is the command line's."""
+
+from batchbg.core.progress import Progress
+from batchbg.ledger.estimate import Estimate
+from batchbg.plan.folder_plan import Line
+
+
+class Reporter:
+    """What a run tells while it goes; silent by default.
+
+    Attributes:
+        live: whether ``tick`` is wanted.
+        never_asks: whether a batch of any size may start without a word from anybody.
+    """
+
+    live = False
+    never_asks = False
+
+    def line(self, line: Line) -> None:
+        """One photo was planned."""
+
+    def ledger_made(self, path: str) -> None:
+        """A new ledger was made."""
+
+    def looked(self, number: int) -> None:
+        """So many more files were opened."""
+
+    def ask(self, found: Estimate) -> bool:
+        """These new jobs are more than may start unasked; return whether to go on."""
+        return False
+
+    def settled(self, total: int) -> None:
+        """The pool is set up and will now start on so many jobs."""
+
+    def tick(self, standing: Progress) -> None:
+        """Some time has passed."""
+
+    def status(self, standing: Progress | None) -> None:
+        """Somebody asks how the run stands; None while the pool is not at work."""
+
+    async def pilot_done(self, number: int, found: Estimate) -> bool:
+        """``number`` photos were tried and those of ``found`` remain; return whether to go on with them."""
+        return False

@@ -1,0 +1,173 @@
+"""The signals a process heeds: to end, in order or at once, and to say how it stands.
+
+The first of SIGINT, SIGTERM and SIGHUP ends what runs in order; the second ends the process at once, whatever hangs.
+Python hears a signal only between two steps of its main thread, which may never come: so a thread of its own, woken by
+the system's side of the signal, sees to the second.
+"""
+
+import contextlib
+import logging
+import os
+import select
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from types import FrameType
+from typing import TYPE_CHECKING, Final
+
+from batchbg.errors import ExitCode
+
+if TYPE_CHECKING:
+    from batchbg.pool.stop import Stop
+
+log = logging.getLogger(__name__)
+
+ENDINGS: Final = {
+    getattr(signal, name): code
+    for name, code in (
+        ("SIGINT", ExitCode.INTERRUPT),
+        ("SIGTERM", ExitCode.TERMINATED),
+        ("SIGHUP", ExitCode.HANGUP),
+    )
+    if hasattr(signal, name)
+}
+
+AT_ONCE_S: Final = 2.0
+"""Seconds after the second signal in which creates in the air may still be noted in the ledger."""
+
+HANGS_AFTER_S: Final = 10.0
+"""Seconds after the grace time of a first signal in which what was begun is to be at its end."""
+
+
+class _Watch:
+    """Sees from outside the main thread that signals end the process.
+
+    Attributes:
+        heed: how the run that is at work ends in order, and then at once; None where an exception does it.
+        grace_s: seconds that ending in order may take.
+        running: whether a command is at work.
+    """
+
+    def __init__(self) -> None:
+        self.heed: Callable[[ExitCode], None] | None = None
+        self.grace_s = 0.0
+        self.running = False
+        self._seen = 0
+        self._code = ExitCode.INTERRUPT
+        self._end_at: float | None = None
+        self._owner = 0
+        self._wakes = (-1, -1)
+
+    def begin(self) -> None:
+        """Watch from here on; signals that were ignored when the process started stay ignored."""
+        self.heed, self.running, self._seen, self._end_at = None, True, 0, None
+        if threading.current_thread() is not threading.main_thread():
+            return
+        for number in ENDINGS:
+            if signal.getsignal(number) is not signal.SIG_IGN:
+                signal.signal(number, self._handle)
+        if self._owner != os.getpid():  # a fork has no thread but the one that forked
+            self._owner = os.getpid()
+            self._wakes = os.pipe()
+            os.set_blocking(self._wakes[1], False)
+            threading.Thread(target=self._look_on, args=(self._wakes[0],), daemon=True, name="signals").start()
+        if os.name == "posix":
+            signal.set_wakeup_fd(self._wakes[1], warn_on_full_buffer=False)
+
+    def _handle(self, number: int, _frame: FrameType | None) -> None:
+        """Take a signal in the main thread."""
+        code = ENDINGS[signal.Signals(number)]
+        if self.heed is not None:
+            self.heed(code)
+        elif number == signal.SIGINT:
+            raise KeyboardInterrupt
+        else:
+            raise SystemExit(int(code))
+
+    def _look_on(self, wakes: int) -> None:
+        while True:
+            left = None if self._end_at is None else max(self._end_at - time.monotonic(), 0.0)
+            ready, _, _ = select.select([wakes], [], [], left)
+            if not ready:
+                end_at = self._end_at
+                if end_at is not None and time.monotonic() >= end_at:
+                    if self.running:
+                        os._exit(self._code)
+                    self._end_at = None  # it came to its end
+                continue
+            for number in os.read(wakes, 64):
+                if number in ENDINGS:
+                    self._count(ENDINGS[signal.Signals(number)])
+
+    def _count(self, code: ExitCode) -> None:
+        """Note a signal: what it leads to has to come about in time."""
+        self._seen += 1
+        if self._seen == 1:
+            self._code = code
+            self._end_at = time.monotonic() + self.grace_s + HANGS_AFTER_S
+        elif self._seen == 2:
+            self.running = True  # also where the command is over, and only threads of its keep the process alive
+            self._end_at = time.monotonic() + AT_ONCE_S
+        else:
+            os._exit(self._code)
+
+
+_watch: Final = _Watch()
+
+
+@contextlib.contextmanager
+def ending() -> Iterator[None]:
+    """Let signals end the process while a command is at work: the first by an exception, the second whatever hangs."""
+    _watch.begin()
+    try:
+        yield
+    finally:
+        _watch.running = False
+
+
+@contextlib.contextmanager
+def ended_by_signals(stop: "Stop") -> Iterator[None]:
+    """Let the first signal end what the running task does in order, the second at once."""
+    import asyncio
+
+    from batchbg.pool import pool
+
+    loop = asyncio.get_running_loop()
+    task = asyncio.current_task()
+    assert task is not None
+
+    def end(code: ExitCode) -> None:
+        if stop.leaving:
+            task.cancel()
+            return
+        stop.leave(code, "interrupted; run again to go on: nothing that is paid for is lost")
+        log.warning("stopping: waiting up to 10 s for creates in the air and downloads; again to stop at once")
+
+    def heed(code: ExitCode) -> None:
+        with contextlib.suppress(RuntimeError):  # the loop has just been closed
+            loop.call_soon_threadsafe(end, code)
+
+    before = _watch.heed, _watch.grace_s
+    _watch.heed, _watch.grace_s = heed, pool.GRACE_S
+    try:
+        yield
+    finally:
+        _watch.heed, _watch.grace_s = before
+
+
+@contextlib.contextmanager
+def asked_by_signal(tell: Callable[[], None]) -> Iterator[None]:
+    """Call ``tell`` at every SIGUSR1; all the time, for without a handler the signal kills."""
+    if not hasattr(signal, "SIGUSR1"):
+        yield
+        return
+
+    def handler(_number: int, _frame: FrameType | None) -> None:
+        tell()
+
+    before = signal.signal(signal.SIGUSR1, handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGUSR1, before)

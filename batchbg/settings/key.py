@@ -1,0 +1,54 @@
+"""The file that holds the API key: what it has to be before its content is sent anywhere."""
+
+import os
+import re
+import shlex
+import stat
+from pathlib import Path
+from typing import Final
+
+from batchbg.errors import ConfigError
+from batchbg.settings.trust import read_regular
+
+KEY_BYTES: Final = 4096
+"""Of a key file; a key has some dozens."""
+
+OTHERS_KEYS: Final = re.compile(
+    r"-----BEGIN|hvs\.|s\.[A-Za-z0-9]{24}$|ghp_|gho_|github_pat_|glpat-|xox[a-z]-|AKIA|eyJ|sk-|pypi-|npm_"
+)
+"""How the keys of other services begin. Source: their public descriptions of token formats."""
+
+
+def read_key(path: Path) -> str:
+    """Return the key in the file at ``path``; "" where it is empty.
+
+    Raises:
+        ConfigError: it cannot be read, others can read it, or it holds something else.
+    """
+    try:
+        content, found, flags = read_regular(path, KEY_BYTES)
+        text = content.decode("utf-8-sig").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"api_key_file {path}: {getattr(error, 'strerror', None) or 'cannot be read'}") from error
+    if os.name == "posix":
+        _check_secret(path, found, is_read_only=bool(flags & os.ST_RDONLY))
+    if len(text.split()) > 1:
+        raise ConfigError(f"api_key_file {path} holds more than a key: it must be one line with nothing else")
+    if OTHERS_KEYS.match(text) or re.match(r"\w+\s*=.", text):
+        raise ConfigError(f"api_key_file {path} holds something else than a key of this service; name another file")
+    return text
+
+
+def _check_secret(path: Path, found: os.stat_result, *, is_read_only: bool) -> None:
+    """Refuse a file that is no secret.
+
+    Containers have theirs readable to all, on a file system of its own that nobody can write.
+
+    Raises:
+        ConfigError: others can read or write it, or it is another user's.
+    """
+    others = stat.S_IWGRP | stat.S_IWOTH if is_read_only else stat.S_IRWXG | stat.S_IRWXO
+    if found.st_mode & others:
+        raise ConfigError(f"api_key_file {path} can be read by others; `chmod 600 {shlex.quote(str(path))}` mends it")
+    if found.st_uid not in (0, os.geteuid()) and os.geteuid() != 0:
+        raise ConfigError(f"api_key_file {path} belongs to another user; keep the key in a file of your own")
