@@ -146,13 +146,13 @@ def test_there_is_no_other_way_out():
         "output": "escapes",
         "logs": "escapes",
         "asking": "a question of figures and settings, and its answer's mistake",
-        "closing": "a table of lines that are escaped as they are made",
+        "summary": "a table of lines that are escaped as they are made",
         "help": "our own topics",
         "init": "files for cron and systemd, from names that need no escapes",
         "__init__": "a traceback, line by line, in escapes",
     }
     found = set()
-    for file in Path(cli.__file__).parent.glob("*.py"):
+    for file in Path(cli.__file__).parent.rglob("*.py"):
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
             match node:
                 case ast.Call(func=ast.Attribute(value=ast.Name("click" | "tqdm"), attr="echo" | "secho" | "write")):
