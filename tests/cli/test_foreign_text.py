@@ -12,8 +12,8 @@ from click.testing import CliRunner
 
 from batchbg import cli
 from batchbg.cli import group
-from tests.cli.conftest import Terminal
-from tests.e2e.conftest import Result, Shop
+from tests.support.shop import Result, Shop
+from tests.support.terminal import Terminal
 
 NASTY = "a\x1b]0;owned\x07\r\n\x9b31m\u202egnp.\u2028b\x7f.png"
 """A name that sets a terminal's title, forges a line, colours, and turns the direction of writing."""

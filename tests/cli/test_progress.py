@@ -9,8 +9,8 @@ import pytest
 from batchbg.cli.console_reporter import status_line
 from batchbg.core.progress import Progress
 from batchbg.settings import load
-from tests.cli.conftest import Terminal
-from tests.e2e.conftest import Shop
+from tests.support.shop import Shop
+from tests.support.terminal import Terminal
 
 
 @pytest.mark.slow

@@ -8,7 +8,7 @@ import pytest
 
 from batchbg.api.limiter import RateLimiter, Urgency
 from batchbg.pool import refunds
-from tests.e2e.conftest import Shop
+from tests.support.shop import Shop
 
 pytestmark = pytest.mark.slow
 

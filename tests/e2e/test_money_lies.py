@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from tests.e2e.conftest import Shop
+from tests.support.shop import Shop
 
 pytestmark = pytest.mark.slow
 

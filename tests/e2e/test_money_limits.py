@@ -11,7 +11,7 @@ from PIL import Image
 
 from batchbg.ledger import jobs
 from batchbg.sandbox import SandboxConfig, SandboxServer
-from tests.e2e.conftest import Shop
+from tests.support.shop import Shop
 
 pytestmark = pytest.mark.slow
 

@@ -20,7 +20,7 @@ from PIL import Image
 
 from batchbg.sandbox import SandboxConfig, SandboxServer
 from batchbg.sandbox.records import Create
-from tests.e2e.conftest import Result, Shop
+from tests.support.shop import Result, Shop
 
 TOTAL: Final = 700
 """The cap over the whole ledger, in credits; the account holds more."""
