@@ -42,10 +42,14 @@ from batchbg.errors import (
     LedgerError,
     PlanLeft,
 )
-from batchbg.ledger import catalog, credits, identity, jobs, orders, plans, runs
-from batchbg.ledger.engine import Connection, Ledger, Tx, enter, exists, held, open_ledger, sqlite_path
+from batchbg.ledger import balances, clock, identity, jobs, orders, outputs, purpose, runs, transitions
+from batchbg.ledger.budgets import Budget
+from batchbg.ledger.engine import open_ledger
 from batchbg.ledger.estimate import Estimate, estimate
-from batchbg.ledger.jobs import Budget
+from batchbg.ledger.filesystem import exists, sqlite_path
+from batchbg.ledger.lock import held
+from batchbg.ledger.store import Connection, Ledger
+from batchbg.ledger.transaction import Tx, enter
 from batchbg.ledger.writer import Writer
 from batchbg.plan.planner import Planner, Tally, some_of
 from batchbg.pool.account import read_account
@@ -119,7 +123,7 @@ def _in_its_zone(ledger: Ledger, settings: Settings, output: Path | None) -> Set
     for remark in identity.settle(ledger, output, settings.timezone):
         log.warning("%s", remark)
     with ledger.reading() as connection:
-        return dataclasses.replace(settings, timezone=identity.zone_of(connection))
+        return dataclasses.replace(settings, timezone=clock.zone_of(connection))
 
 
 def _tell_projects(ledger: Ledger) -> None:
@@ -141,10 +145,10 @@ def bind_kind(ledger: Ledger, settings: Settings) -> None:
         ConfigError: it was used with something else.
     """
     if settings.sandbox:
-        identity.bind_kind(ledger, identity.SANDBOX)
+        purpose.bind(ledger, purpose.SANDBOX)
     else:
         is_here = is_loopback(urlsplit(settings.base_url).hostname or "")
-        identity.bind_kind(ledger, identity.LOCAL if is_here else identity.API)
+        purpose.bind(ledger, purpose.LOCAL if is_here else purpose.API)
 
 
 def _replan_rehearsed(tx: Tx) -> None:
@@ -152,14 +156,14 @@ def _replan_rehearsed(tx: Tx) -> None:
 
     Only what went to a sandbox of this tool's own: anything else may be paid for.
     """
-    since = identity.rehearsed_since(tx.connection)
+    since = purpose.rehearsed_since(tx.connection)
     for job in list(jobs.in_states(tx.connection, PAID)):
         if since is None or job.submitted_at is None or job.submitted_at < since:
             continue
         if job.state is JobState.DOWNLOADING:
-            job = jobs.reopen(tx, job, JobState.RENDERING, "its sandbox has ended")
-        ended = jobs.ended(tx, job, JobState.FAILED, "its sandbox has ended", Price(0))
-        jobs.reopen(tx, ended, JobState.PLANNED, "planned again")
+            job = transitions.reopen(tx, job, JobState.RENDERING, "its sandbox has ended")
+        ended = transitions.ended(tx, job, JobState.FAILED, "its sandbox has ended", Price(0))
+        transitions.reopen(tx, ended, JobState.PLANNED, "planned again")
 
 
 def _is_ours(connection: Connection, owner: str) -> bool:
@@ -243,7 +247,7 @@ class _Run:
         """Park every create that a dead run left without an answer; nobody else can be at work on it."""
         for job in list(jobs.in_states(tx.connection, {JobState.SUBMITTING})):
             jobs.take_up(tx, job.id)
-            jobs.lost(tx, job, "the process ended between the create and its answer")
+            transitions.lost(tx, job, "the process ended between the create and its answer")
 
     def _plan_then_work(self) -> None:
         """Plan everything, ask where a person has to be asked, and only then begin."""
@@ -396,7 +400,7 @@ class _Run:
         """Tell whether there is nothing to do, so that nobody need be asked for anything."""
         with self._ledger.reading() as connection:
             states = jobs.counts(connection)
-            idle = not any(states[state] for state in PAID) and not catalog.undelivered(connection)
+            idle = not any(states[state] for state in PAID) and not outputs.undelivered(connection)
             idle = idle and not self._planned()
             return idle and next(jobs.charged_in_vain(connection, time.time() - ASKED_FOR_S), None) is None
 
@@ -441,7 +445,7 @@ class _Run:
         if self._settings.pilot is None:
             return None
         with self._ledger.reading() as connection:
-            candidates = plans.planned_by(connection, self._run.id)
+            candidates = jobs.planned_by(connection, self._run.id)
         if len(candidates) <= self._settings.pilot:
             return None
         return frozenset(pilot.pick(candidates, self._settings.pilot))
@@ -552,7 +556,7 @@ class _Run:
         if found is not None and found.tier == "free":
             log.warning("a free account: results may carry a watermark")
         with self._ledger.reading() as connection:
-            if self._budget.caps.keep_balance is not None and not credits.was_read(connection, self._run.id):
+            if self._budget.caps.keep_balance is not None and not balances.was_read(connection, self._run.id):
                 self._stop.creates(code, f"budget.keep_balance: the account's balance is not known: {why}")
         if api.skew_s is not None and abs(api.skew_s) > OFF_S:
             off = f"{abs(api.skew_s) / 3600:.0f} hours {'ahead of' if api.skew_s > 0 else 'behind'}"

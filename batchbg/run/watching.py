@@ -6,9 +6,10 @@ from batchbg.core.budget import CAP_NAMES, Scope, next_price, period_of, tightes
 from batchbg.core.lifecycle import JobState
 from batchbg.core.model import PRICE_CREDITS, Job
 from batchbg.core.progress import Progress, Rate, time_left_s
-from batchbg.ledger import credits, prices
-from batchbg.ledger.engine import Ledger, enter
-from batchbg.ledger.jobs import Budget
+from batchbg.ledger import budgets, credits, prices
+from batchbg.ledger.budgets import Budget
+from batchbg.ledger.store import Ledger
+from batchbg.ledger.transaction import enter
 from batchbg.pool.observer import Observer
 from batchbg.pool.pool import Pool
 from batchbg.pool.stop import Stop
@@ -62,7 +63,7 @@ class Watch(Observer):
         slots, now = self.pool.slots, time.monotonic()
         with self._ledger.reading() as connection:
             period = period_of(self._budget.id, enter(connection, "").at, self._budget.zone)
-            rooms = credits.room_under(connection, self._budget.caps, period, self._budget.account)
+            rooms = budgets.headroom_under(connection, self._budget.caps, period, self._budget.account)
             spent = credits.totals(connection, Scope.RUN, self._budget.id).spent
             price = next_price(PRICE_CREDITS, *prices.last(connection, self._budget.account))
         waiting = max(0, self.total - self._ended - max(slots.held, len(self._at_work)))

@@ -9,7 +9,9 @@ from batchbg.cli import output
 from batchbg.cli.console_reporter import ConsoleReporter
 from batchbg.cli.options import COMMON, RESULTS, with_settings
 from batchbg.cli.summary import print_summary
-from batchbg.ledger.engine import Ledger, Tx, open_ledger
+from batchbg.ledger.engine import open_ledger
+from batchbg.ledger.store import Ledger
+from batchbg.ledger.transaction import Tx
 from batchbg.settings import Settings, api_key
 
 

@@ -12,7 +12,10 @@ from batchbg.cli.options import COMMON, RESULTS, with_settings
 from batchbg.cli.summary import print_summary
 from batchbg.core.lifecycle import JobState
 from batchbg.errors import ExitCode
-from batchbg.ledger.engine import Ledger, Tx, held, open_ledger
+from batchbg.ledger.engine import open_ledger
+from batchbg.ledger.lock import held
+from batchbg.ledger.store import Ledger
+from batchbg.ledger.transaction import Tx
 from batchbg.settings import Settings, api_key
 
 
