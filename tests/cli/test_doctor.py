@@ -11,8 +11,8 @@ import pytest
 
 from batchbg.ledger.engine import HEAD
 from batchbg.ledger.lock import held
-from tests.cli.conftest import Terminal
-from tests.e2e.conftest import Shop
+from tests.support.shop import Shop
+from tests.support.terminal import Terminal
 
 
 def doctor(shop: Shop, *extra: str, code: int | None = None) -> dict[str, dict[str, str]]:

@@ -19,7 +19,7 @@ from batchbg.ledger import tables
 from batchbg.ledger.engine import open_ledger
 from batchbg.ledger.store import Ledger
 from batchbg.plan.planner import Planner
-from tests.e2e.conftest import Result, Shop
+from tests.support.shop import Result, Shop
 
 
 @pytest.fixture
