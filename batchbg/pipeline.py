@@ -51,8 +51,9 @@ from batchbg.plan.planner import Planner, Tally, some_of
 from batchbg.pool.account import read_account
 from batchbg.pool.deliver import SaveOptions
 from batchbg.pool.feed import PlanFeed
-from batchbg.pool.pool import Limits, Pool
+from batchbg.pool.pool import Pool
 from batchbg.pool.refunds import ASKED_FOR_S
+from batchbg.pool.session import Limits, PoolSession
 from batchbg.pool.stop import Stop
 from batchbg.report.summary import Summary, of_run
 from batchbg.run.reporter import Reporter
@@ -411,20 +412,22 @@ class _Run:
                     return
                 self._budget = dataclasses.replace(self._budget, account=accounts[0])
                 watch = self._new_watch()
-                self._pool = watch.pool = Pool(
-                    api,
-                    limiter,
-                    self._ledger,
-                    writer,
-                    self._stop,
-                    self._limits(),
-                    accounts,
-                    self._run.id,
-                    watch,
-                    SaveOptions(
-                        settings.quality, settings.flatten, settings.keep_received, settings.force, self._rehearsal
-                    ),
+                session = PoolSession(
+                    api=api,
+                    limiter=limiter,
+                    ledger=self._ledger,
+                    writer=writer,
+                    stop=self._stop,
+                    observer=watch,
+                    run_id=self._run.id,
+                    accounts=accounts,
+                    budget=self._budget,
+                    limits=self._limits(),
                 )
+                saving = SaveOptions(
+                    settings.quality, settings.flatten, settings.keep_received, settings.force, self._rehearsal
+                )
+                self._pool = watch.pool = Pool(session, saving)
                 with contextlib.suppress(asyncio.CancelledError), self._watched(watch):
                     first = self._pick_pilot()
                     if first is not None:
@@ -523,9 +526,6 @@ class _Run:
             max_duration_s=settings.max_duration,
             give_up_after_s=settings.give_up_after,
             render_patience_s=settings.render_patience,
-            budget_id=self._budget.id,
-            caps=self._budget.caps,
-            zone=settings.zone,
         )
 
     async def _accounts(self, api: MagicHour, writer: Writer) -> list[str] | None:
@@ -568,7 +568,7 @@ class _Run:
 
     async def _read_balance_after(self, api: MagicHour, writer: Writer) -> None:
         """Read the balance once more where something was created: evidence for `audit`."""
-        if self._pool is not None and self._pool.gate.let_through:
+        if self._pool is not None and self._pool.admission.let_through:
             with contextlib.suppress(ApiError):
                 await self._stop.before_leaving(read_account(api, self._ledger, writer))
 

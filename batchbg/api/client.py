@@ -160,7 +160,7 @@ class MagicHour:
     ) -> Outcome:
         """POST /v1/image-background-remover, the one request that costs credits. Sent once, whatever happens.
 
-        The caller has taken a slot of the rate limit and committed the intent. One that stops waiting for the answer
+        The caller has waited for the request rate and committed the intent. One that stops waiting for the answer
         takes what has come so far from ``exchange`` to ``judge``.
         """
         assets = {"image_file_path": image_path}
@@ -287,7 +287,7 @@ class MagicHour:
 
     async def _ask(self, method: str, path: str, urgency: Urgency, body: Any = None) -> Any:
         """Send a request that costs nothing and return the parsed answer."""
-        await self._limiter.slot(urgency)
+        await self._limiter.acquire(urgency)
         reply = await self._exchange(method, path, body)
         what = f"{method} {path.removeprefix('/v1')}"
         if isinstance(reply, Silence):

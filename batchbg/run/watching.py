@@ -59,7 +59,7 @@ class Watch(Observer):
     def standing(self) -> Progress:
         """Return how the run stands."""
         assert self.pool is not None
-        slots, now = self.pool.slots, time.monotonic()
+        slots, now = self.pool.concurrency, time.monotonic()
         with self._ledger.reading() as connection:
             period = period_of(self._budget.id, enter(connection, "").at, self._budget.zone)
             rooms = credits.room_under(connection, self._budget.caps, period, self._budget.account)
@@ -69,7 +69,7 @@ class Watch(Observer):
         for room in rooms:
             waiting = min(waiting, max(0, room.left) // price)
         if self._max_files is not None:
-            waiting = min(waiting, max(0, self._max_files - self.pool.gate.let_through))
+            waiting = min(waiting, max(0, self._max_files - self.pool.admission.let_through))
         if self._stop.no_creates:
             waiting = 0
         # A floor under the balance is no cap of which something could be spent.
