@@ -11,8 +11,8 @@ from batchbg.core.circuit_breaker import CircuitBreaker
 from batchbg.core.lifecycle import JobState
 from batchbg.core.model import Job
 from batchbg.errors import ApiError, BudgetExceeded, EarlierCapReached, ExitCode, KeyInDoubt, PriceInDoubt
-from batchbg.ledger import jobs, prices
-from batchbg.ledger.engine import Tx, enter
+from batchbg.ledger import budgets, prices, transitions
+from batchbg.ledger.transaction import Tx, enter
 from batchbg.pool.account import read_account
 from batchbg.pool.concurrency import ConcurrencyLimit
 from batchbg.pool.prices import PriceWatch
@@ -111,7 +111,7 @@ class Admission:
         async with self._doorway:
             if self._budget.caps.are_set or job.budget_run_id != self._budget.id:
                 with self._session.ledger.reading() as connection:
-                    jobs.find_room(enter(connection, ""), self._budget, job)
+                    budgets.find_headroom(enter(connection, ""), self._budget, job)
             while not self._stop.no_creates:
                 while not self._may_pass():
                     await self._passage.next()
@@ -144,7 +144,9 @@ class Admission:
         try:
             job = await self._session.writer.do(self._intend, job)
             if self._stop.no_creates:
-                return await self._session.writer.do(jobs.not_created, job, "creates were stopped before it left")
+                return await self._session.writer.do(
+                    transitions.not_created, job, "creates were stopped before it left"
+                )
             is_leaving = True
             return job
         finally:
@@ -154,7 +156,7 @@ class Admission:
     def _intend(self, tx: Tx, job: Job) -> Job:
         """Reserve in a ledger that is still the one at its path."""
         self._session.ledger.check_still_there(job.output_folder)
-        return jobs.reserve(tx, job, self._budget)
+        return transitions.reserve(tx, job, self._budget)
 
     async def _may_have_headroom(self, before: int) -> bool:
         """Wait until it is worth trying again; False where nothing is left that could give credits back."""

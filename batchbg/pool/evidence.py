@@ -5,7 +5,7 @@ import asyncio
 from batchbg.api.retry import ask_again
 from batchbg.core.model import Job
 from batchbg.errors import ApiError
-from batchbg.ledger import credits
+from batchbg.ledger import balances
 from batchbg.pool.account import read_account
 from batchbg.pool.admission import Admission
 from batchbg.pool.session import PoolSession
@@ -56,7 +56,7 @@ class Evidence:
             for job in resting.values():
                 if self._resting.get(job.id) is not job:
                     continue  # nobody waits for it any more
-                missing = credits.unexplained(connection, job.account, job.submitted_at or 0.0)
+                missing = balances.unexplained(connection, job.account, job.submitted_at or 0.0)
                 self._found[job.id] = trouble or _told(missing)
 
     async def _ask(self) -> str:

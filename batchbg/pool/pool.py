@@ -10,7 +10,7 @@ from batchbg.api.deadline import sleep_running
 from batchbg.core.lifecycle import PAID, JobState
 from batchbg.core.model import Job
 from batchbg.core.poll_schedule import PollSchedule
-from batchbg.ledger import catalog, jobs
+from batchbg.ledger import jobs, outputs
 from batchbg.pool import deliver
 from batchbg.pool.admission import Admission
 from batchbg.pool.concurrency import ConcurrencyLimit
@@ -161,7 +161,7 @@ class Pool:
     async def _copy_wanted(self) -> None:
         """Give results that are there to the outputs that still want them."""
         with self._session.ledger.reading() as connection:
-            undelivered = catalog.undelivered(connection)
+            undelivered = outputs.undelivered(connection)
         for job_id in undelivered:
             await self._stop.before_leaving(self._places.acquire())
             if self._stop.leaving:

@@ -7,7 +7,7 @@ from typing import Final
 
 from batchbg.core.model import Job
 from batchbg.errors import ApiError, StaleJobError
-from batchbg.ledger import jobs
+from batchbg.ledger import transitions
 from batchbg.pool.admission import Admission
 from batchbg.pool.session import PoolSession
 
@@ -67,7 +67,7 @@ class Refunds:
                 project = await self._session.api.project(job.project_id)
                 if project.name and not job.owns(project.name):
                     return  # another's record says nothing of this job's credits
-                after = await self._session.writer.do(jobs.refunded, job, project.price)
+                after = await self._session.writer.do(transitions.refunded, job, project.price)
             except (ApiError, StaleJobError) as error:
                 log.info("job %s: no word of a refund: %s", job.id, error)
                 continue

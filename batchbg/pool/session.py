@@ -5,8 +5,8 @@ from collections.abc import Sequence
 
 from batchbg.api.client import MagicHour
 from batchbg.api.limiter import RateLimiter
-from batchbg.ledger.engine import Ledger
-from batchbg.ledger.jobs import Budget
+from batchbg.ledger.budgets import Budget
+from batchbg.ledger.store import Ledger
 from batchbg.ledger.writer import Writer
 from batchbg.pool.observer import Observer
 from batchbg.pool.stop import Stop

@@ -12,7 +12,7 @@ from batchbg.core.model import Job
 from batchbg.core.outcome import Ambiguous, Created, Guarded, NotCreated, Outcome, Refusal
 from batchbg.core.price import Price
 from batchbg.errors import ExitCode, LedgerError, PhotoChanged, RequestRefused, StaleJobError
-from batchbg.ledger import jobs
+from batchbg.ledger import jobs, transitions
 from batchbg.pool.admission import Admission
 from batchbg.pool.evidence import Evidence
 from batchbg.pool.outage import Outage
@@ -47,9 +47,9 @@ class Submitter:
                 assets = await self._stop.before_creates_stop(self._uploads.assets_for(job))
             except RequestRefused as error:
                 self._admission.breaker.failed()
-                return await self._session.writer.do(jobs.refused, job, str(error))
+                return await self._session.writer.do(transitions.refused, job, str(error))
             except PhotoChanged as error:
-                await self._session.writer.do(jobs.drop, job, str(error))
+                await self._session.writer.do(transitions.drop, job, str(error))
                 raise
             if assets is None:
                 return job
@@ -63,7 +63,7 @@ class Submitter:
                     await self._uploads.forget(asset)
                 continue
             self._admission.breaker.failed()
-            return await self._session.writer.do(jobs.refused, job, refusal.reason)
+            return await self._session.writer.do(transitions.refused, job, refusal.reason)
 
     async def _send(self, job: Job, photo: Asset, background: Asset | None) -> tuple[Job, NotCreated | None]:
         """Send creates until one is answered; return a refusal that concerns this job alone beside the job."""
@@ -111,13 +111,13 @@ class Submitter:
                     breaker.created() if job.state is JobState.RENDERING else breaker.doubted()
                     self._admission.prices.heard(job, price, reserved=reserved)
                 case NotCreated(_, reason):
-                    job = await writer.do(jobs.not_created, job, reason)
+                    job = await writer.do(transitions.not_created, job, reason)
                 case Guarded(reason, pause_s):
                     breaker.doubted()
                     job = await self._settle_guarded(job, reason, pause_s)
                 case Ambiguous(reason):
                     breaker.doubted()
-                    job = await writer.do(jobs.lost, job, reason)
+                    job = await writer.do(transitions.lost, job, reason)
         finally:
             # The limiter holds everything back where the service is busy; here its place goes, too.
             busy = isinstance(outcome, NotCreated) and outcome.refusal is Refusal.BUSY
@@ -135,8 +135,8 @@ class Submitter:
         with self._admission.shut():
             against = await self._evidence.against(job, pause_s)
             if against:
-                return await self._session.writer.do(jobs.lost, job, f"{reason}, and {against}")
-            return await self._session.writer.do(jobs.not_created, job, f"{reason}; the balance is as it was")
+                return await self._session.writer.do(transitions.lost, job, f"{reason}, and {against}")
+            return await self._session.writer.do(transitions.not_created, job, f"{reason}; the balance is as it was")
 
     async def _keep_id(self, job: Job, project_id: str, price: Price) -> Job:
         """Commit a project id, also onto a disk that is full for a moment: it is worth more than anything else."""
@@ -144,7 +144,7 @@ class Submitter:
         deadline = asyncio.get_running_loop().time() + KEEP_TRYING_S
         while True:
             try:
-                return await self._session.writer.do(jobs.created, job, project_id, price)
+                return await self._session.writer.do(transitions.created, job, project_id, price)
             except StaleJobError:
                 with self._session.ledger.reading() as connection:
                     present = jobs.get(connection, job.id)

@@ -17,8 +17,8 @@ from batchbg.core.budget import Headroom
 from batchbg.core.suggestion import SPENDS
 from batchbg.ledger.estimate import Estimate
 from batchbg.settings import load
-from tests.cli.conftest import Terminal
-from tests.e2e.conftest import Shop
+from tests.support.shop import Shop
+from tests.support.terminal import Terminal
 
 
 def next_line(text: str) -> list[str]:
@@ -151,7 +151,7 @@ def test_words_are_quoted_for_a_shell_and_for_the_eye(part: str, word: str):
 
 
 def test_a_command_of_another_run_is_no_suggestion(shop: Shop):
-    from batchbg.ledger.engine import held
+    from batchbg.ledger.lock import held
 
     with held(shop.ledger, "run"):
         assert "`batchbg run`, pid " in shop.run("--max-credits", "5").err

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from tests.e2e.conftest import Shop
+from tests.support.shop import Shop
 
 pytestmark = pytest.mark.slow
 
@@ -161,7 +161,7 @@ def test_after_a_502_none_leaves_although_one_that_was_in_the_air_is_answered(sh
 @pytest.mark.parametrize("fault", [{"status": 404}, {"status": 403}, {"status": 500}])
 def test_a_502_whose_truth_cannot_be_seen_is_unresolved(shop: Shop, monkeypatch, fault):
     """Without a balance nobody can tell."""
-    monkeypatch.setattr("batchbg.pipeline.ACCOUNT_PATIENCE_S", 0.1)
+    monkeypatch.setattr("batchbg.run.accounts.PATIENCE_S", 0.1)
     shop.some_photos(4)
     shop.faults.add("account", "status", **fault)
     shop.faults.add("create", "status", status=502, nth=2)
@@ -480,7 +480,7 @@ def test_answers_that_came_while_the_process_slept_are_read(shop: Shop):
     shop.some_photos(6)
     shop.sandbox.configure(render_s=0.05)
     shop.faults.add("create", "delay", seconds=0.7, nth="2-")
-    patience = "from batchbg.api import client; client.SILENT_S = 3.0; client.DEADLINE_S = 3.0;"
+    patience = "from batchbg.api import connection; connection.SILENT_S = 3.0; connection.DEADLINE_S = 3.0;"
     process = shop.spawn("run", "--json", "--max-in-flight", "8", first=patience)
     shop.wait_for(lambda: shop.requests("create") >= 4)
     process.send_signal(signal.SIGSTOP)

@@ -19,9 +19,9 @@ from batchbg.core.lifecycle import JobState
 from batchbg.core.model import Job
 from batchbg.core.outcome import Ambiguous, Answer, Created, Outcome, Silence
 from batchbg.core.price import Price
-from batchbg.ledger import credits, jobs
-from batchbg.ledger.engine import Ledger
-from batchbg.ledger.jobs import Budget
+from batchbg.ledger import balances, credits, transitions
+from batchbg.ledger.budgets import Budget
+from batchbg.ledger.store import Ledger
 from batchbg.ledger.writer import Writer
 from batchbg.pool.admission import Admission
 from batchbg.pool.observer import Observer
@@ -181,19 +181,19 @@ class Bench:
 
     async def created(self, admission: Admission, job: Job) -> Job:
         """Let a create in the air be answered with a project of its own."""
-        job = await self.writer.do(jobs.created, job, f"project-{job.photo_path}", Price(5))
+        job = await self.writer.do(transitions.created, job, f"project-{job.photo_path}", Price(5))
         admission.answered(job)
         return job
 
     async def made_nothing(self, admission: Admission, job: Job, *, busy: bool = False) -> Job:
         """Let a create in the air be refused."""
-        job = await self.writer.do(jobs.not_created, job, "refused")
+        job = await self.writer.do(transitions.not_created, job, "refused")
         admission.answered(job, busy=busy)
         return job
 
     def read_balance(self, balance: int = 100) -> None:
         with self.ledger.transaction(RUN) as tx:
-            credits.record_balance(tx, ACCOUNT, balance, credits.settled(tx.connection))
+            balances.record(tx, ACCOUNT, balance, credits.settled(tx.connection))
 
     async def settle(self) -> None:
         """Let everything happen that can without something from outside: all commits, all turns of the loop."""

@@ -7,7 +7,7 @@ from batchbg.api.wire import Account
 from batchbg.core.lifecycle import JobState
 from batchbg.core.model import Job
 from batchbg.errors import AccountUnreadable, ExitCode
-from batchbg.ledger import jobs
+from batchbg.ledger import transitions
 from batchbg.pool.evidence import Evidence
 from tests.ledger.support import ACCOUNT
 from tests.pool.bench import Bench, soon
@@ -36,7 +36,7 @@ class Guarded:
     async def asked(self, job: Job, pause_s: float = 0.0) -> str:
         """Return what speaks against a create, which is settled then."""
         found = await soon(self.evidence.against(job, pause_s))
-        recorded = await self.bench.writer.do(jobs.lost if found else jobs.not_created, job, found)
+        recorded = await self.bench.writer.do(transitions.lost if found else transitions.not_created, job, found)
         self.admission.answered(recorded)
         return found
 
