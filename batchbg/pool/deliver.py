@@ -282,7 +282,7 @@ class Deliverer:
             trouble: ApiUnreachable | RequestRefused | ResultUnusable
             try:
                 project = project or await self._ask(job)
-                await self._api.download(project.downloads[0], part, new_part)
+                await self._api.storage.download(project.downloads[0], part, new_part)
                 async with self._pictures.open(job.pixels):
                     photo = self._ledger.absolute(job.photo_folder) / job.photo_path
                     result = await asyncio.to_thread(results.check, part, job.pixels, photo, form)

@@ -11,7 +11,8 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Final
 
-from batchbg.api.client import Body, MagicHour, chunks_of
+from batchbg.api.client import MagicHour
+from batchbg.api.storage import Body, chunks_of
 from batchbg.api.wire import UploadTarget
 from batchbg.core.model import Job, PhotoInfo, Size, Treatment
 from batchbg.disk.decoding import cover_crop, upright_copy
@@ -188,7 +189,7 @@ class Uploads:
         for attempt in range(1, TRIES + 1):
             target = await self._patience.ask(lambda: self._target(extension))
             try:
-                await self._api.put(target, body, size)
+                await self._api.storage.put(target, body, size)
             except (ApiUnreachable, RequestRefused) as error:
                 if attempt == TRIES:
                     if isinstance(error, RequestRefused) and error.status == TOO_LARGE:
