@@ -9,9 +9,9 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
+from batchbg.core.suggestion import suggestion
 from batchbg.disk.files import read_text
 from batchbg.errors import ConfigError
-from batchbg.settings import suggestion
 
 TRANSPARENT: Final = "transparent"
 """In a background map: no background."""
