@@ -1,4 +1,4 @@
-"""Fingerprints of photos and backgrounds: what earlier infos found in files, so that they are not opened again."""
+"""Fingerprints of photos and backgrounds: what probing found in files, so that they are not opened again."""
 
 import dataclasses
 import functools
@@ -14,7 +14,7 @@ from batchbg.ledger.transaction import Tx
 
 
 def infos_of(connection: sa.Connection, root_id: int, paths: Sequence[str]) -> dict[str, PhotoInfo]:
-    """Return what earlier infos found in these files, by path below the root."""
+    """Return what probing found in these files, by path below the root."""
     found: dict[str, PhotoInfo] = {}
     for chunk in chunks(paths):
         query = sa.select(photos).where(photos.c.folder_id == root_id, photos.c.path.in_(chunk))
@@ -23,7 +23,7 @@ def infos_of(connection: sa.Connection, root_id: int, paths: Sequence[str]) -> d
 
 
 def info_of(connection: sa.Connection, root: str, path: str) -> PhotoInfo | None:
-    """Return what an earlier look found in one file."""
+    """Return what probing found in one file."""
     row = connection.execute(_INFO, {"root": root, "name": path}).first()
     return _as_info(row) if row else None
 
@@ -49,7 +49,7 @@ def _as_info(row: sa.Row[Any]) -> PhotoInfo:
 
 
 def remember(tx: Tx, root_id: int, infos: Mapping[str, PhotoInfo]) -> dict[str, PhotoInfo]:
-    """Keep what infos found, in place of earlier ones; return them with the keys under which their jobs are kept."""
+    """Keep what probing found, in place of what it found before; return it with the keys under which jobs are kept."""
     if not infos:
         return {}
     first = _first_seen(tx, infos.values())
@@ -79,7 +79,7 @@ def remember(tx: Tx, root_id: int, infos: Mapping[str, PhotoInfo]) -> dict[str, 
 
 
 def _first_seen(tx: Tx, infos: Iterable[PhotoInfo]) -> dict[str, str]:
-    """Return by picture the first content (sha256) that was seen with it, these included."""
+    """Return by picture the first content (sha256) that was seen with it, these files included."""
     here: dict[str, str] = {}
     for info in infos:
         if info.picture:
@@ -145,9 +145,9 @@ def rejected(connection: sa.Connection) -> Iterator[tuple[str, str, str]]:
 def known_photos(
     connection: sa.Connection, photo_root_id: int, output_root_id: int, folder: str, *, deep: bool, paired: bool
 ) -> Iterator[Sequence[Sequence[Any]]]:
-    """Yield (path, size, mtime_ns, inode, output) of every photo of one folder that was ever looked at, some at a time.
+    """Yield (path, size, mtime_ns, inode, output) of every photo of one folder that was ever probed, some at a time.
 
-    ``output`` is the path of its result where its content, when last looked at, had its own; else None. There may be
+    ``output`` is the path of its result where its content, when last probed, had its own; else None. There may be
     100,000 rows, night after night: no more is read of each than the question needs.
 
     Args:
