@@ -17,7 +17,7 @@ from batchbg.disk import damage, memory, talk, tiffs
 from batchbg.disk.formats import EXTENSIONS, MAX_PIXELS, TooManyPixels, Watched, forget_xmp, open_picture
 from batchbg.disk.identity import MOST_BYTES, picture_key
 from batchbg.disk.scan import UNREADABLE as UNREADABLE
-from batchbg.disk.scan import stamp_of
+from batchbg.disk.scan import is_same
 from batchbg.errors import PhotoChanged
 
 _TOO_LARGE: Final = ", and the most that can be uploaded (max_upload_bytes)"
@@ -197,7 +197,7 @@ def _no(stamp: Stamp, reason: str, sha256: str = "") -> PhotoInfo:
 
 
 def _expect(file: IO[bytes], stamp: Stamp, path: Path) -> None:
-    if stamp_of(os.fstat(file.fileno())) != stamp:
+    if not is_same(os.fstat(file.fileno()), stamp):
         raise PhotoChanged(f"{path.name} is being written")
 
 

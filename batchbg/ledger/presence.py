@@ -54,7 +54,7 @@ class Presence:
         return bool(self._trouble)
 
     def is_at_its_path(self) -> bool:
-        """Tell whether a new connection would open the file that is watched; true before any is."""
+        """Return whether a new connection would open the file that is watched; true before any is."""
         try:
             return not self._seen or _file(self._path.stat()) == self._seen[0]
         except OSError:
@@ -133,7 +133,7 @@ class Presence:
         return WAL_HEADER_BYTES + frames * (page + FRAME_HEADER_BYTES) if frames else 0
 
     def _is_overwritten(self) -> bool:
-        """Tell whether the database has changed without a checkpoint, by whomever: nothing else may write into it."""
+        """Return whether the database has changed without a checkpoint, by whomever: nothing else may write into it."""
         for attempt in range(CONFIRM if self._index is not None else 0):
             told = self._told_checkpoints()
             found = self._path.stat()

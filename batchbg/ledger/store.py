@@ -212,6 +212,6 @@ def explained(path: Path) -> Iterator[None]:
             "database is locked": "another program keeps it locked; run again when it has finished",
             "file is not a database": "it is no ledger; --ledger names another",
             "disk I/O error": "the disk reports an error; is it full, or on a network?",
-        }.get(reason, "run again when that is mended")
+        }.get(reason, "run again when that is fixed")
         kind = LedgerDamaged if reason in DAMAGED else LedgerError
         raise kind(f"ledger {path}: {reason}; {advice}") from error

@@ -41,7 +41,9 @@ def test_every_file_is_found_with_its_stamp(tmp_path):
     by_folder = {listing.folder: listing for listing in walk(tmp_path, (), Rules())}
     assert list(by_folder) == ["", "sub", "sub/deep"]
     status = (tmp_path / "sub" / "b.png").stat()
-    assert by_folder["sub"].files == {"b.png": Stamp(status.st_size, status.st_mtime_ns, status.st_ino)}
+    assert by_folder["sub"].files == {
+        "b.png": Stamp(status.st_size, status.st_mtime_ns, status.st_ino, status.st_ctime_ns)
+    }
     assert by_folder["sub"].subfolders == ("deep",)
     assert [listing.ignored for listing in by_folder.values()] == [0, 0, 0]
 
@@ -300,7 +302,9 @@ def test_a_scan_changes_nothing(tmp_path):
 
 def test_numbers_of_files_and_times_that_no_database_holds_are_cut_to_what_it_does():
     """Inodes above 2^63, times past the year 2262: the same each time, so that the file is not new every night."""
-    found: Any = SimpleNamespace(st_mode=stat.S_IFREG, st_size=3, st_mtime_ns=2**63 + 5, st_ino=2**64 - 1)
+    found: Any = SimpleNamespace(
+        st_mode=stat.S_IFREG, st_size=3, st_mtime_ns=2**63 + 5, st_ino=2**64 - 1, st_ctime_ns=2**63 + 7
+    )
     stamp = stamp_of(found)
     assert stamp == stamp_of(found)
     assert stamp is not None
