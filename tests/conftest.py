@@ -1,4 +1,4 @@
-"""What holds for every test: how made-up examples are made up, whose settings there are, how ledgers are made and opened.
+"""What holds for every test: how made-up examples are made up, whose settings there are, quick ledgers, and the shop.
 
 Examples are the same ones in every run, at any speed.
 
@@ -6,16 +6,21 @@ A change is judged by what it does, not by the examples that chance chose for it
 search for new ones: ``pytest --hypothesis-profile=search``; what it finds becomes an ``@example``.
 """
 
-import functools
+import contextlib
 import itertools
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-import sqlalchemy as sa
 from hypothesis import HealthCheck, settings
 
 from batchbg.ledger import engine, migrate
+from batchbg.sandbox import SandboxConfig, SandboxServer
+
+pytest.register_assert_rewrite("tests.support")
+
+from tests.support import quick_ledgers  # noqa: E402
+from tests.support.shop import Shop  # noqa: E402 - what it asserts is explained as in a test
 
 SLOWNESS = [HealthCheck.too_slow, HealthCheck.data_too_large]
 
@@ -40,50 +45,27 @@ def own_settings(_all_homes: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return home / "batchbg"
 
 
-migrate_step_by_step = migrate.run_migrations
-
-
-@functools.cache
-def _as_migrated(scripts: Path) -> list[str]:
-    """The statements that make a new ledger, as the migrations of a folder leave it."""
-    made = sa.create_engine("sqlite://")
-    with made.begin() as connection:
-        migrate_step_by_step(connection)
-        assert connection.connection.driver_connection is not None
-        statements: list[str]
-        _begin, *statements, _commit = connection.connection.driver_connection.iterdump()
-    made.dispose()
-    return statements
-
-
-def _copy_or_migrate(connection: sa.Connection) -> None:
-    if engine.schema_version(connection) is not None:
-        return migrate_step_by_step(connection)
-    for statement in _as_migrated(migrate.scripts_folder()):
-        connection.exec_driver_sql(statement)
-
-
 @pytest.fixture(autouse=True)
-def new_ledgers_are_copied(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Migrate from nothing once a process, and copy the outcome from then on: hundreds of tests need a new ledger."""
-    monkeypatch.setattr(migrate, "run_migrations", _copy_or_migrate)
+def _quick_ledgers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(migrate, "run_migrations", quick_ledgers.copy_or_migrate)
+    monkeypatch.setattr(engine, "_engine", quick_ledgers.open_engine)
 
 
-_open_engine = engine._engine
-_dialect: list[sa.Dialect] = []
-_compiled: dict[Any, Any] = {}
+@pytest.fixture
+def brisk(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ask and try again sooner than a real service would like it, so that tests are quick."""
+    for name, seconds in (("BLIND_FIRST_S", 0.03), ("BLIND_GAP_S", 0.05), ("SHORTEST_GAP_S", 0.03)):
+        monkeypatch.setattr(f"batchbg.core.poll_schedule.{name}", seconds)
+    monkeypatch.setattr("batchbg.core.backoff.FIRST_S", 0.05)
 
 
-def _open_engine_with_statements_compiled(*where: Any) -> sa.Engine:
-    made = _open_engine(*where)
-    if not _dialect:
-        _dialect.append(made.dialect)
-    made.dialect = _dialect[0]  # what was compiled for one dialect is of no use to another
-    made.update_execution_options(compiled_cache=_compiled)
-    return made
+@pytest.fixture
+def sandbox(brisk: None) -> Iterator[SandboxServer]:
+    with SandboxServer(SandboxConfig(background_cutout="fast", render_s=0.02, seed=1)) as server:
+        yield server
 
 
-@pytest.fixture(autouse=True)
-def statements_are_compiled_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Share what SQLAlchemy makes of a statement among the ledgers of a process: a command has one, tests hundreds."""
-    monkeypatch.setattr(engine, "_engine", _open_engine_with_statements_compiled)
+@pytest.fixture
+def shop(tmp_path: Path, sandbox: SandboxServer) -> Iterator[Shop]:
+    with contextlib.closing(Shop(tmp_path, sandbox)) as opened:
+        yield opened
