@@ -85,9 +85,9 @@ def test_no_create_leaves_once_the_ledger_is_not_the_one_at_its_path(
     assert paid_twice(shop) == 0
 
 
-def killed(shop: Shop, creates: int = 4) -> None:
+def killed(shop: Shop, creates: int = 4, first: str = "") -> None:
     """Let a run be killed when so many creates have arrived: what it committed is in the log still."""
-    process = shop.spawn("run", "--max-in-flight", "2")
+    process = shop.spawn("run", "--max-in-flight", "2", first=first)
     shop.wait_for(lambda: len(shop.creates()) >= creates)
     process.kill()
     process.communicate()
@@ -316,7 +316,7 @@ def test_a_ledger_that_paid_is_no_rehearsal_whatever_an_answer_said(shop: Shop, 
     shop.some_photos(4)
     if not reachable:
         shop.faults.add("account", "status", status=503)
-    killed(shop, 2)
+    killed(shop, 2, "from batchbg.run import accounts; accounts.PATIENCE_S = 0.1;")
     shop.faults.clear()
     refused = shop.batchbg("run", str(shop.photos), "-o", str(shop.output), "--ledger", shop.ledger, "--sandbox")
     assert refused.code == 2, refused.err

@@ -49,6 +49,7 @@ def bump_often(path: Path, times: int) -> None:
     ledger.close()
 
 
+@pytest.mark.slow
 def test_two_processes_and_two_threads_lose_no_update(ledger, path):
     """Every writing transaction begins IMMEDIATE, so that what it has read is still true when it writes."""
     with ledger.begin() as connection:
