@@ -6,8 +6,8 @@ from batchbg.cli import output
 from batchbg.cli.options import COMMON, with_settings
 from batchbg.core.lifecycle import JobState
 from batchbg.core.model import Job
-from batchbg.ledger import catalog
 from batchbg.ledger import jobs as ledger_jobs
+from batchbg.ledger import photos
 from batchbg.ledger.engine import open_to_read
 from batchbg.settings import Settings
 
@@ -30,7 +30,7 @@ def command(settings: Settings, state: str | None) -> None:
     ledger = open_to_read(settings.ledger)
     with ledger.reading() as connection:
         if state == REJECTED:
-            for root, path, reason in catalog.rejected(connection):
+            for root, path, reason in photos.rejected(connection):
                 _print(
                     settings, {"state": REJECTED, "photo": path, "folder": root, "error": reason}, f"{path}: {reason}"
                 )

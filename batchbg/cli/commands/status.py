@@ -8,7 +8,7 @@ import click
 from batchbg.cli import output
 from batchbg.cli.options import COMMON, with_settings
 from batchbg.cli.summary import summary_lines
-from batchbg.ledger import identity, runs
+from batchbg.ledger import clock, runs
 from batchbg.ledger.engine import open_to_read
 from batchbg.report.summary import of_ledger
 from batchbg.settings import Settings
@@ -25,7 +25,7 @@ def command(settings: Settings) -> None:
     """
     ledger = open_to_read(settings.ledger)
     with ledger.reading() as connection:
-        zone = identity.zone_in(connection, settings.zone)
+        zone = clock.zone_in(connection, settings.zone)
         summary = of_ledger(connection, settings.caps, time.time(), zone)
         past = runs.last(connection, 5)
     ledger.close()
