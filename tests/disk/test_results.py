@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from batchbg.core.model import Size
-from batchbg.disk import files
+from batchbg.disk.folder import Folder
 from batchbg.disk.results import Result, check, copy, digest, is_odd, make_folder, part_path, put, try_out
 from batchbg.errors import DiskError, ExitCode, OutputRefused, ResultUnusable
 
@@ -185,7 +185,7 @@ def test_a_link_of_that_name_is_foreign_also_where_it_is_broken(tmp_path, part):
 def test_a_result_is_on_disk_before_it_has_its_name(tmp_path, part, monkeypatch):
     """Its bytes are flushed, then the name is given, then the folder is flushed."""
     order = []
-    fsync, name_anew = os.fsync, files.Folder.name_anew
+    fsync, name_anew = os.fsync, Folder.name_anew
 
     def note_fsync(descriptor):
         order.append("folder" if stat.S_ISDIR(os.fstat(descriptor).st_mode) else "file")
@@ -196,7 +196,7 @@ def test_a_result_is_on_disk_before_it_has_its_name(tmp_path, part, monkeypatch)
         return name_anew(self, old, new)
 
     monkeypatch.setattr(os, "fsync", note_fsync)
-    monkeypatch.setattr(files.Folder, "name_anew", note_rename)
+    monkeypatch.setattr(Folder, "name_anew", note_rename)
     part.write_bytes(b"result")
     put(part, tmp_path / "a.png", replace=False, sha256=sha256(b"result"))
     assert order == ["file", "rename", "folder"]

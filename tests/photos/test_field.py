@@ -15,7 +15,8 @@ from PIL import Image, ImageChops
 
 from batchbg.core.model import PhotoInfo, Size
 from batchbg.disk import decoding, guard, isobmff, memory, normalise
-from batchbg.disk.probe import PICTURE_NAMES, ProbeLimits
+from batchbg.disk.not_pictures import PICTURE_NAMES
+from batchbg.disk.probe import ProbeLimits
 from batchbg.disk.scan import Rules, stamp_of, walk
 from batchbg.errors import PhotoChanged
 from tests.disk import odd
