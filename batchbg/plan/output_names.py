@@ -11,6 +11,7 @@ from batchbg.core.naming import SUFFIXES, output_names, promised_names
 from batchbg.core.planning import UNSAVABLE
 from batchbg.disk.scan import Listing
 from batchbg.ledger import jobs, outputs, transitions
+from batchbg.ledger.events import EventKind
 from batchbg.ledger.transaction import Tx
 from batchbg.plan.request import Request
 from batchbg.plan.roots import Roots
@@ -69,9 +70,7 @@ def _reopen(tx: Tx, slot: Output) -> None:
     job = jobs.get(tx.connection, slot.wanted_job) if slot.wanted_job else None
     if job is None or job.state is not JobState.FAILED or not job.error.startswith(UNSAVABLE):
         return
-    transitions.reopen(
-        tx, job, JobState.RENDERING if job.project_id else JobState.PLANNED, "its result has another name now"
-    )
+    transitions.reopen(tx, job, JobState.RENDERING if job.project_id else JobState.PLANNED, EventKind.RENAMED)
 
 
 def portable_path(path: str) -> str:
