@@ -11,8 +11,7 @@ from batchbg.disk.convert import OutputFormat, kind_of, too_large
 from batchbg.disk.folder import Folder
 from batchbg.disk.results import check
 from batchbg.errors import DiskError, ResultUnusable
-
-from .pictures import encoded, noise, oriented, png_16_bit, quarters, wide_gamut_profile
+from tests.support.pictures import encoded, noise, oriented, png_16_bit, quarters, wide_gamut_profile
 
 GREEN = (10, 200, 30)
 
