@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from PIL import ExifTags, Image, ImageCms, ImageDraw
 
 from batchbg.disk import isobmff
-from batchbg.disk.identity import picture_key
-from tests.disk.pictures import chunk, encoded, wide_gamut_profile
-from tests.photos.made import colours, with_nclx
+from batchbg.disk.picture_key import picture_key
+from tests.support.made import colours, with_nclx
+from tests.support.pictures import chunk, encoded, wide_gamut_profile
 
 SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 
