@@ -16,6 +16,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from batchbg import __version__
+from batchbg.cli import streams
 from batchbg.errors import BatchbgError, ExitCode
 from batchbg.run.signals import ending
 
@@ -97,8 +98,13 @@ def group(ctx: click.Context) -> None:
 
 def main() -> NoReturn:
     """Run the command line and exit with the documented code."""
+    streams.settle()
     with ending():
-        _run()
+        try:
+            _run()
+        finally:
+            if why := streams.lost():
+                _say(f"batchbg: not everything could be printed: {why}")
 
 
 def _run() -> NoReturn:
@@ -116,10 +122,6 @@ def _run() -> NoReturn:
     except (KeyboardInterrupt, click.Abort):
         _say("batchbg: interrupted")
         sys.exit(ExitCode.INTERRUPT)
-    except BrokenPipeError:
-        # Whoever read the output has seen enough; Python would complain once more at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(ExitCode.OK)
     except Exception as error:
         said = " ".join(f"{type(error).__name__}: {error}".split())
         _say(f"batchbg: internal error: {said}; `-vv` shows where")
