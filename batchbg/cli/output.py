@@ -5,9 +5,8 @@ import sys
 from typing import Any, Final
 
 import click
-from tqdm import tqdm
 
-from batchbg.cli.logs import say
+from batchbg.cli.logs import say, write
 from batchbg.cli.suggest import located
 from batchbg.core.text import as_json, shown
 from batchbg.settings import Settings
@@ -32,7 +31,7 @@ def tell(text: str, *, head: str = "", err: bool = False) -> None:
 
 def tell_above_bar(text: str) -> None:
     """Print one line for people on stdout while a bar is drawn on stderr."""
-    tqdm.write(shown(located(text)))
+    write(shown(located(text)), sys.stdout)
 
 
 def styled(text: str, **style: Any) -> str:

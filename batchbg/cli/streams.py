@@ -43,7 +43,7 @@ class _Text(io.TextIOWrapper):
         super().__init__(io.BufferedWriter(sink), self._encodes, "backslashreplace", line_buffering=lines)
 
     @property
-    def encoding(self) -> str:  # type: ignore[override] - typeshed has an attribute
+    def encoding(self) -> str:  # type: ignore[override]
         """Return the name of the encoding, under which click does not look for a better one than ASCII."""
         return f"{self._encodes}, escaped" if self._encodes.lower() in ("ascii", "us-ascii", "646") else self._encodes
 

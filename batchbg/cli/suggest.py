@@ -102,7 +102,7 @@ def _repeated(settings: Settings, typed: Mapping[str, Any], takes: Mapping[str, 
 def _options(words: list[str]) -> dict[str, str]:
     """Return the options that a command takes, by their names; none where there is no such command."""
     try:
-        command: click.Command = importlib.import_module(f"batchbg.cli.{words[0]}").command
+        command: click.Command = importlib.import_module(f"batchbg.cli.commands.{words[0]}").command
     except (ImportError, IndexError):
         return {}
     if isinstance(command, click.Group):

@@ -29,7 +29,7 @@ def completed(*words: str, shell: str = "bash") -> list[str]:
 
 def test_every_command_is_there_and_has_a_help_of_its_own():
     for name in COMMANDS:
-        command: click.Command = importlib.import_module(f"batchbg.cli.{name}").command
+        command: click.Command = importlib.import_module(f"batchbg.cli.commands.{name}").command
         assert command.help
         result = CliRunner().invoke(group, [name, "--help"])
         assert result.exit_code == 0
@@ -79,7 +79,7 @@ def test_an_internal_error_is_one_sentence(shop: Shop, monkeypatch: pytest.Monke
     def broken(*_: object) -> int:
         raise RuntimeError("one\ntwo")
 
-    monkeypatch.setattr("batchbg.cli.commands.plan.show_plan", broken)
+    monkeypatch.setattr("batchbg.cli.planned.show_plan", broken)
     result = shop.do("plan", *loud)
     assert result.code == 1
     assert result.err.splitlines()[0] == "batchbg: internal error: RuntimeError: one two; `-vv` shows where"

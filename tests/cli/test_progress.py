@@ -73,7 +73,7 @@ def test_sigusr1_kills_no_command_that_has_nothing_to_tell(shop: Shop, monkeypat
         os.kill(os.getpid(), signal.SIGUSR1)
         return 0
 
-    monkeypatch.setattr("batchbg.cli.commands.plan.show_plan", show_plan)
+    monkeypatch.setattr("batchbg.cli.planned.show_plan", show_plan)
     assert shop.do("plan").code == 0
 
 

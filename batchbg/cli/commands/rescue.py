@@ -1,16 +1,16 @@
 """``batchbg rescue``: fetch every paid result that is missing on disk."""
 
 import os
+from typing import TYPE_CHECKING
 
 import click
 
-from batchbg import pipeline, repair
 from batchbg.cli import output
-from batchbg.cli.console_reporter import ConsoleReporter
 from batchbg.cli.options import COMMON, RESULTS, with_settings
-from batchbg.cli.summary import print_summary
-from batchbg.ledger.engine import Ledger, Tx, open_ledger
 from batchbg.settings import Settings, api_key
+
+if TYPE_CHECKING:
+    from batchbg.ledger.engine import Ledger, Tx
 
 
 @click.command()
@@ -24,10 +24,15 @@ def command(ctx: click.Context, settings: Settings) -> None:
     \b
     batchbg rescue
     """
+    from batchbg import pipeline, repair
+    from batchbg.cli.console_reporter import ConsoleReporter
+    from batchbg.cli.summary import print_summary
+    from batchbg.ledger.engine import open_ledger
+
     open_ledger(settings.ledger, create=False).close()
     found = repair.Missing()
 
-    def prepare(tx: Tx, ledger: Ledger) -> None:
+    def prepare(tx: "Tx", ledger: "Ledger") -> None:
         nonlocal found
         found = repair.look_for_results(tx, ledger)
 

@@ -1,19 +1,20 @@
 """``batchbg retry``: open failed and canceled jobs again."""
 
 import os
+from typing import TYPE_CHECKING
 
 import click
 
-from batchbg import pipeline, repair
 from batchbg.cli import output
 from batchbg.cli.completion import job_ids
-from batchbg.cli.console_reporter import ConsoleReporter
 from batchbg.cli.options import COMMON, RESULTS, with_settings
-from batchbg.cli.summary import print_summary
 from batchbg.core.lifecycle import JobState
 from batchbg.errors import ExitCode
-from batchbg.ledger.engine import Ledger, Tx, held, open_ledger
 from batchbg.settings import Settings, api_key
+
+if TYPE_CHECKING:
+    from batchbg.ledger.engine import Ledger, Tx
+    from batchbg.repair import Retried
 
 
 @click.command()
@@ -31,9 +32,14 @@ def command(ctx: click.Context, settings: Settings, job: tuple[str, ...], pay_ag
     batchbg retry                 all of them
     batchbg retry JOB --pay-again
     """
+    from batchbg import pipeline, repair
+    from batchbg.cli.console_reporter import ConsoleReporter
+    from batchbg.cli.summary import print_summary
+    from batchbg.ledger.engine import held, open_ledger
+
     done = repair.Retried((), (), ())
 
-    def prepare(tx: Tx, _ledger: Ledger) -> None:
+    def prepare(tx: "Tx", _ledger: "Ledger") -> None:
         nonlocal done
         done = repair.retry(tx, job, pay_again=pay_again)
 
@@ -58,7 +64,10 @@ def command(ctx: click.Context, settings: Settings, job: tuple[str, ...], pay_ag
 
 
 def _needs_service(settings: Settings, ids: tuple[str, ...], pay_again: bool) -> bool:
-    """Tell whether some of the jobs are still charged, so that the service has to be asked."""
+    """Return whether some of the jobs are still charged, so that the service has to be asked."""
+    from batchbg import repair
+    from batchbg.ledger.engine import open_ledger
+
     ledger = open_ledger(settings.ledger, create=False)
     with ledger.reading() as connection:
         picked = repair.pick(connection, ids, repair.ENDED_BADLY)
@@ -66,7 +75,7 @@ def _needs_service(settings: Settings, ids: tuple[str, ...], pay_again: bool) ->
     return not pay_again and any(repair.may_be_had(job) and job.project_id for job in picked)
 
 
-def _print(done: repair.Retried, planned: tuple[str, ...]) -> None:
+def _print(done: "Retried", planned: tuple[str, ...]) -> None:
     if planned:
         output.tell(f"{len(planned)} jobs planned again: `batchbg resume` does them", err=True)
     for job_id in done.left:

@@ -7,10 +7,6 @@ import click
 
 from batchbg.cli import output
 from batchbg.cli.options import COMMON, with_settings
-from batchbg.cli.summary import summary_lines
-from batchbg.ledger import identity, runs
-from batchbg.ledger.engine import open_to_read
-from batchbg.report.summary import of_ledger
 from batchbg.settings import Settings
 
 
@@ -23,6 +19,11 @@ def command(settings: Settings) -> None:
     batchbg status
     batchbg status --json | jq .credits.remaining
     """
+    from batchbg.cli.summary import summary_lines
+    from batchbg.ledger import identity, runs
+    from batchbg.ledger.engine import open_to_read
+    from batchbg.report.summary import of_ledger
+
     ledger = open_to_read(settings.ledger)
     with ledger.reading() as connection:
         zone = identity.zone_in(connection, settings.zone)
