@@ -1,6 +1,7 @@
 """What a person does about jobs that a run does not move on: retry, resolve, rescue."""
 
 import asyncio
+import contextlib
 import dataclasses
 import logging
 from collections.abc import Sequence
@@ -16,7 +17,8 @@ from batchbg.disk.results import digest
 from batchbg.errors import ConfigError, RequestRefused
 from batchbg.ledger import catalog, jobs, prices
 from batchbg.ledger.engine import Connection, Ledger, Tx, held, open_ledger
-from batchbg.pipeline import bind_kind
+from batchbg.run.binding import bind_kind
+from batchbg.run.task import Task
 from batchbg.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -50,56 +52,109 @@ def may_be_had(job: Job) -> bool:
 
 @dataclasses.dataclass(frozen=True)
 class Retried:
-    """What `retry` did: jobs planned again, jobs whose paid result is asked for, jobs left as they are."""
+    """What `retry` did.
+
+    Attributes:
+        planned: jobs planned again.
+        asked: jobs whose paid result was asked for.
+        refunded: those of ``asked`` that turned out to be refunded and were planned again.
+        left: jobs that stay as they are.
+    """
 
     planned: tuple[str, ...]
     asked: tuple[str, ...]
     left: tuple[str, ...]
+    refunded: tuple[str, ...] = ()
 
 
-def retry(tx: Tx, ids: Sequence[str], *, pay_again: bool) -> Retried:
+@dataclasses.dataclass(frozen=True)
+class Retry(Task[Retried]):
     """Open failed and canceled jobs again.
 
     A job that was never created or whose refund was seen is planned again. One that is still charged, or whose render
     was complete, whatever it took, is only asked for, unless a person says that it shall be paid for once more.
+
+    Attributes:
+        ids: of the jobs; none for all.
+        pay_again: a person has said so.
     """
-    planned, asked, left = [], [], []
-    for job in pick(tx.connection, ids, ENDED_BADLY):
-        if pay_again and job.credits != job.charged:
-            raise ConfigError(f"job {job.id} has told an odd price; say first what it is: {prices.HOW_TO_JUDGE}")
-        if pay_again or not may_be_had(job):
-            jobs.reopen(tx, job, JobState.PLANNED, "retry, paid again" if job.credits else "retry")
-            planned.append(job.id)
-        elif job.project_id:
-            jobs.reopen(tx, job, JobState.RENDERING, "retry, asked for again")
-            asked.append(job.id)
-        else:
-            left.append(job.id)
-    return Retried(tuple(planned), tuple(asked), tuple(left))
+
+    ids: Sequence[str]
+    pay_again: bool
+    command = "retry"
+    creates = False
+
+    def prepare(self, tx: Tx, ledger: Ledger) -> Retried:
+        """Open the jobs.
+
+        Raises:
+            ConfigError: one is not there, in another state, or its price has to be judged first.
+        """
+        planned, asked, left = [], [], []
+        for job in pick(tx.connection, self.ids, ENDED_BADLY):
+            if self.pay_again and job.credits != job.charged:
+                raise ConfigError(f"job {job.id} has told an odd price; say first what it is: {prices.HOW_TO_JUDGE}")
+            if self.pay_again or not may_be_had(job):
+                jobs.reopen(tx, job, JobState.PLANNED, "retry, paid again" if job.credits else "retry")
+                planned.append(job.id)
+            elif job.project_id:
+                jobs.reopen(tx, job, JobState.RENDERING, "retry, asked for again")
+                asked.append(job.id)
+            else:
+                left.append(job.id)
+        return Retried(tuple(planned), tuple(asked), tuple(left))
+
+    def conclude(self, tx: Tx, found: Retried) -> Retried:
+        """Plan those of the jobs again that turned out to be refunded."""
+        refunded = []
+        for job_id in found.asked:
+            job = jobs.get(tx.connection, job_id)
+            if job is not None and job.state in ENDED_BADLY and not may_be_had(job):
+                jobs.reopen(tx, job, JobState.PLANNED, "retry, refund seen")
+                refunded.append(job_id)
+        return dataclasses.replace(found, refunded=tuple(refunded))
 
 
-def plan_refunded(tx: Tx, ids: Sequence[str]) -> list[str]:
-    """Plan those of these jobs again whose refund has been seen meanwhile; return them."""
-    planned = []
-    for job_id in ids:
-        job = jobs.get(tx.connection, job_id)
-        if job is not None and job.state in ENDED_BADLY and not may_be_had(job):
-            jobs.reopen(tx, job, JobState.PLANNED, "retry, refund seen")
-            planned.append(job_id)
-    return planned
+def retry_alone(settings: Settings, task: Retry) -> Retried | None:
+    """Open the jobs where the service need not be asked for any of them; None where it has to be.
+
+    Raises:
+        ConfigError, LedgerError: as ``Retry.prepare``; the ledger is held.
+    """
+    with (
+        held(settings.ledger, task.command, settings.retry_lock),
+        contextlib.closing(open_ledger(settings.ledger, create=False)) as ledger,
+    ):
+        with ledger.reading() as connection:
+            picked = pick(connection, task.ids, ENDED_BADLY)
+        if not task.pay_again and any(may_be_had(job) and job.project_id for job in picked):
+            return None
+        with ledger.transaction(task.command) as tx:
+            return task.prepare(tx, ledger)
 
 
-@dataclasses.dataclass
+@dataclasses.dataclass(frozen=True)
 class Missing:
-    """What `rescue` found: results no longer on disk, and files that are not what was saved."""
+    """What `rescue` found: how many results are no longer on disk, and which files are not what was saved."""
 
-    missing: int = 0
-    changed: list[str] = dataclasses.field(default_factory=list)
+    missing: int
+    changed: tuple[str, ...]
 
 
-def look_for_results(tx: Tx, ledger: Ledger) -> Missing:
-    """Mark every saved result that is no longer on disk as wanted, and failed jobs that are paid for as rendering."""
-    found = Missing()
+@dataclasses.dataclass(frozen=True)
+class Rescue(Task[Missing]):
+    """Fetch every paid result that is no longer on disk."""
+
+    command = "rescue"
+    creates = False
+
+    def prepare(self, tx: Tx, ledger: Ledger) -> Missing:
+        """Mark such results as wanted, and failed jobs that are paid for as rendering."""
+        return _look_for_results(tx, ledger)
+
+
+def _look_for_results(tx: Tx, ledger: Ledger) -> Missing:
+    missing, changed = 0, []
     for slot in list(catalog.slots_holding(tx.connection)):
         path = ledger.absolute(catalog.folder_path(tx.connection, slot.folder_id)) / slot.path
         present = digest(path)
@@ -107,14 +162,14 @@ def look_for_results(tx: Tx, ledger: Ledger) -> Missing:
             continue  # a newer result is on its way to this place
         if present is None and not path.exists():
             catalog.mark_missing(tx, slot)
-            found.missing += 1
+            missing += 1
         elif present != slot.saved_sha256:
-            found.changed.append(slot.path)
+            changed.append(slot.path)
     for job in list(jobs.in_states(tx.connection, ENDED_BADLY)):
         if may_be_had(job) and job.project_id:
             jobs.reopen(tx, job, JobState.RENDERING, "rescue")
-            found.missing += 1
-    return found
+            missing += 1
+    return Missing(missing, tuple(changed))
 
 
 def resolve(

@@ -1,4 +1,4 @@
-"""What holds for every test: how made-up examples are made up, and whose settings there are.
+"""What holds for every test: how made-up examples are made up, whose settings there are, and the shop.
 
 Examples are the same ones in every run, at any speed.
 
@@ -6,11 +6,19 @@ A change is judged by what it does, not by the examples that chance chose for it
 search for new ones: ``pytest --hypothesis-profile=search``; what it finds becomes an ``@example``.
 """
 
+import contextlib
 import itertools
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+from batchbg.sandbox import SandboxConfig, SandboxServer
+
+pytest.register_assert_rewrite("tests.support")
+
+from tests.support.shop import Shop  # noqa: E402 - what it asserts is explained as in a test
 
 SLOWNESS = [HealthCheck.too_slow, HealthCheck.data_too_large]
 
@@ -33,3 +41,23 @@ def own_settings(_all_homes: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("XDG_CONFIG_HOME", str(home))
     monkeypatch.setattr("batchbg.settings.trust._home_by_name", lambda: "")
     return home / "batchbg"
+
+
+@pytest.fixture
+def brisk(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ask and try again sooner than a real service would like it, so that tests are quick."""
+    for name, seconds in (("BLIND_FIRST_S", 0.03), ("BLIND_GAP_S", 0.05), ("SHORTEST_GAP_S", 0.03)):
+        monkeypatch.setattr(f"batchbg.core.poll_schedule.{name}", seconds)
+    monkeypatch.setattr("batchbg.core.backoff.FIRST_S", 0.05)
+
+
+@pytest.fixture
+def sandbox(brisk: None) -> Iterator[SandboxServer]:
+    with SandboxServer(SandboxConfig(background_cutout="fast", render_s=0.02, seed=1)) as server:
+        yield server
+
+
+@pytest.fixture
+def shop(tmp_path: Path, sandbox: SandboxServer) -> Iterator[Shop]:
+    with contextlib.closing(Shop(tmp_path, sandbox)) as opened:
+        yield opened

@@ -14,9 +14,7 @@ from batchbg.cli.commands.help import TOPICS
 from batchbg.core.lifecycle import JobState
 from batchbg.errors import ExitCode
 from batchbg.settings import SETTINGS
-from tests.e2e.conftest import Shop, brisk, sandbox, shop
-
-__all__ = ["brisk", "sandbox", "shop"]
+from tests.support.shop import Shop
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -15,6 +15,7 @@ from batchbg.cli.suggest import command_line
 from batchbg.cli.summary import print_summary, summary_lines
 from batchbg.errors import BatchbgError, ConfigError
 from batchbg.report.summary import Summary
+from batchbg.run.task import Process
 from batchbg.settings import Settings, api_key
 
 
@@ -45,7 +46,7 @@ def process(settings: Settings, name: str) -> Summary:
 
             server = stack.enter_context(SandboxServer(SandboxConfig()))
             settings = dataclasses.replace(settings, base_url=server.url)
-        summary = pipeline.run(settings, key, name, progress)
+        summary = pipeline.run(settings, key, Process(name), progress).summary
     return _with_report(summary, settings) if settings.report else summary
 
 

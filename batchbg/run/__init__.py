@@ -1,1 +1,1 @@
-"""One run: what it shares, and its steps in the order in which ``batchbg.pipeline`` takes them."""
+"""One run: what its steps share, and the steps, in the order in which ``batchbg.pipeline`` takes them."""

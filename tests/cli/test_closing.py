@@ -14,8 +14,8 @@ from batchbg.errors import ExitCode
 from batchbg.report.summary import PHOTO_COUNTS, Summary
 from batchbg.settings import load
 from batchbg.settings.trust import trust
-from tests.cli.conftest import Terminal
-from tests.e2e.conftest import Shop
+from tests.support.shop import Shop
+from tests.support.terminal import Terminal
 
 
 def rows(text: str) -> dict[str, str]:

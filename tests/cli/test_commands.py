@@ -13,7 +13,7 @@ from click.testing import CliRunner
 
 from batchbg import __version__
 from batchbg.cli import COMMANDS, group
-from tests.e2e.conftest import Shop
+from tests.support.shop import Shop
 
 
 def completed(*words: str, shell: str = "bash") -> list[str]:

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from batchbg.ledger.engine import HEAD, held
-from tests.cli.conftest import Terminal
-from tests.e2e.conftest import Shop
+from tests.support.shop import Shop
+from tests.support.terminal import Terminal
 
 
 def doctor(shop: Shop, *extra: str, code: int | None = None) -> dict[str, dict[str, str]]:

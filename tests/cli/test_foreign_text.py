@@ -12,8 +12,8 @@ from click.testing import CliRunner
 
 from batchbg import cli
 from batchbg.cli import group
-from tests.cli.conftest import Terminal
-from tests.e2e.conftest import Result, Shop
+from tests.support.shop import Result, Shop
+from tests.support.terminal import Terminal
 
 NASTY = "a\x1b]0;owned\x07\r\n\x9b31m\u202egnp.\u2028b\x7f.png"
 """A name that sets a terminal's title, forges a line, colours, and turns the direction of writing."""
@@ -146,13 +146,13 @@ def test_there_is_no_other_way_out():
         "output": "escapes",
         "logs": "escapes",
         "asking": "a question of figures and settings, and its answer's mistake",
-        "closing": "a table of lines that are escaped as they are made",
+        "summary": "a table of lines that are escaped as they are made",
         "help": "our own topics",
         "init": "files for cron and systemd, from names that need no escapes",
         "__init__": "a traceback, line by line, in escapes",
     }
     found = set()
-    for file in Path(cli.__file__).parent.glob("*.py"):
+    for file in Path(cli.__file__).parent.rglob("*.py"):
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
             match node:
                 case ast.Call(func=ast.Attribute(value=ast.Name("click" | "tqdm"), attr="echo" | "secho" | "write")):

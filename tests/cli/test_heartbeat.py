@@ -12,7 +12,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from batchbg.api import ping
 from batchbg.sandbox import SandboxConfig, SandboxServer
 from batchbg.settings import load
-from tests.e2e.conftest import KEY, Shop
+from tests.support.shop import KEY, Shop
 
 
 class Monitor(SandboxServer):

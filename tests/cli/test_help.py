@@ -10,7 +10,7 @@ from click.testing import CliRunner
 from batchbg.cli import COMMANDS, group
 from batchbg.cli.commands.help import LINK, TOPICS
 from tests.cli.test_commands import completed
-from tests.e2e.conftest import Shop
+from tests.support.shop import Shop
 
 FOLDER = Path(str(resources.files("batchbg"))) / "topics"
 

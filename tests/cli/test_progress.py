@@ -9,8 +9,8 @@ import pytest
 from batchbg.cli.console_reporter import status_line
 from batchbg.core.progress import Progress
 from batchbg.settings import load
-from tests.cli.conftest import Terminal
-from tests.e2e.conftest import Shop
+from tests.support.shop import Shop
+from tests.support.terminal import Terminal
 
 
 @pytest.mark.slow
@@ -18,7 +18,7 @@ def test_the_bar_shows_places_credits_rate_and_time_left(
     shop: Shop, terminal: Terminal, monkeypatch: pytest.MonkeyPatch
 ):
     """The learnt width too, where the service takes less than was asked for."""
-    monkeypatch.setattr("batchbg.pipeline.TICK_S", 0.01)
+    monkeypatch.setattr("batchbg.run.watching.TICK_S", 0.01)
     shop.some_photos(3)
     shop.sandbox.configure(render_s=0.1, in_flight_limit=1, over_limit="refuse", retry_after="none")
     result = shop.run("--max-in-flight", "3", "--max-credits", "100")

@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.e2e.conftest import Shop
+from tests.support.shop import Shop
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
 

@@ -7,7 +7,7 @@ from typing import Any
 import jsonschema
 import pytest
 
-from tests.e2e.conftest import Shop
+from tests.support.shop import Shop
 
 SCHEMAS = resources.files("batchbg") / "schemas"
 NAMES = ("account", "audit", "doctor", "jobs", "plan", "run", "status")

@@ -17,8 +17,8 @@ from batchbg.core.budget import Headroom
 from batchbg.core.suggestion import SPENDS
 from batchbg.ledger.estimate import Estimate
 from batchbg.settings import load
-from tests.cli.conftest import Terminal
-from tests.e2e.conftest import Shop
+from tests.support.shop import Shop
+from tests.support.terminal import Terminal
 
 
 def next_line(text: str) -> list[str]:

@@ -8,7 +8,7 @@ import pytest
 
 from batchbg.cli import COMMANDS
 from tests.cli.test_commands import completed
-from tests.e2e.conftest import KEY, Result, Shop
+from tests.support.shop import KEY, Result, Shop
 
 COMMANDS_WITH_KEY = ("account", "doctor", "run", "resume", "audit", "retry", "rescue")
 

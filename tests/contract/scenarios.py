@@ -19,7 +19,7 @@ from batchbg.api.client import MagicHour, chunks_of
 from batchbg.api.limiter import RateLimiter
 from batchbg.api.wire import ProjectStatus
 from batchbg.core.outcome import Created
-from tests.e2e.conftest import Result, Shop
+from tests.support.shop import Result, Shop
 
 SAMPLES: Final = Path(__file__).resolve().parents[2] / "sample_inputs"
 PHOTO: Final = SAMPLES / "photos/kitchen/mugs/white-mug.jpg"

@@ -11,8 +11,8 @@ import pytest
 from PIL import Image
 
 from batchbg.sandbox import SandboxConfig, SandboxServer
-from tests.e2e.conftest import Shop
 from tests.sandbox.conftest import picture
+from tests.support.shop import Shop
 
 pytestmark = pytest.mark.contract
 

@@ -20,9 +20,7 @@ from batchbg.disk.convert import OutputFormat
 from batchbg.errors import DecoderDied, ResultUnusable
 from tests.disk import odd
 from tests.disk.pictures import encoded, quarters, stamp
-from tests.e2e.conftest import Shop, sandbox, shop
-
-__all__ = ["sandbox", "shop"]
+from tests.support.shop import Shop
 
 linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks into /proc")
 

@@ -20,10 +20,8 @@ from batchbg.sandbox.effects import Effect
 from batchbg.sandbox.records import Operation
 from tests.disk import odd
 from tests.disk.pictures import chunk, encoded, looked, noise, png, quarters
-from tests.e2e.conftest import Shop, sandbox, shop
+from tests.support.shop import Shop
 from tests.test_layers import MODULES
-
-__all__ = ["sandbox", "shop"]
 
 KINDS = ["PNG", "JPEG", "WEBP", "AVIF", "HEIF", "JPEG2000", "TIFF", "BMP", "GIF"]
 

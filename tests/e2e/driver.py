@@ -20,7 +20,7 @@ from sqlalchemy.engine.default import DefaultDialect
 
 from batchbg.cli import main
 
-NEEDED = ("pipeline", "mend", "cli.run", "cli.resume", "ledger.migrate")
+NEEDED = ("pipeline", "repair", "cli.commands.run", "cli.commands.resume", "ledger.migrate")
 
 
 def hook() -> None:

@@ -18,7 +18,7 @@ from batchbg.errors import LedgerError
 from batchbg.ledger import tables
 from batchbg.ledger.engine import Ledger, open_ledger
 from batchbg.plan.planner import Planner
-from tests.e2e.conftest import Result, Shop
+from tests.support.shop import Result, Shop
 
 
 @pytest.fixture

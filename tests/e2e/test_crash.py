@@ -20,7 +20,7 @@ from PIL import Image
 
 from batchbg.sandbox import SandboxConfig, SandboxServer
 from batchbg.sandbox.records import Operation
-from tests.e2e.conftest import Shop
+from tests.support.shop import Shop
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 

@@ -14,7 +14,7 @@ import pytest
 
 from batchbg.ledger.ballast import BALLAST_BYTES
 from batchbg.sandbox import SandboxServer
-from tests.e2e.conftest import Shop
+from tests.support.shop import Shop
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 

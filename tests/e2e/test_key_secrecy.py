@@ -6,7 +6,7 @@ from urllib.parse import quote
 
 import pytest
 
-from tests.e2e.conftest import KEY, Shop
+from tests.support.shop import KEY, Shop
 
 WRITINGS = (
     KEY,

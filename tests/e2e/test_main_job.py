@@ -4,7 +4,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from tests.e2e.conftest import Shop
+from tests.support.shop import Shop
 
 SAMPLES = Path(__file__).parents[2] / "sample_inputs"
 

@@ -8,7 +8,7 @@ import pytest
 
 from batchbg.api.limiter import RateLimiter, Urgency
 from batchbg.pool import refunds
-from tests.e2e.conftest import Shop
+from tests.support.shop import Shop
 
 pytestmark = pytest.mark.slow
 
@@ -124,7 +124,7 @@ def test_invariant_4_keep_balance_stops_in_time(shop: Shop):
 @pytest.mark.parametrize(("fault", "code"), [({"status": 404}, 8), ({"status": 503}, 5), ({"status": 500}, 5)])
 def test_invariant_4_keep_balance_without_a_reading_lets_nothing_leave(shop: Shop, monkeypatch, fault, code: int):
     """An earlier run's reading is none: other programs spend too."""
-    monkeypatch.setattr("batchbg.pipeline.ACCOUNT_PATIENCE_S", 0.1)
+    monkeypatch.setattr("batchbg.run.accounts.PATIENCE_S", 0.1)
     shop.photo("a.png")
     assert shop.run().code == 0
     shop.photo("b.png")
@@ -141,7 +141,7 @@ def test_invariant_4_keep_balance_without_a_reading_lets_nothing_leave(shop: Sho
 )
 def test_a_service_without_an_account_operation_works_all_the_same(shop: Shop, monkeypatch, kind: str, settings):
     """Only the balance is not known then."""
-    monkeypatch.setattr("batchbg.pipeline.ACCOUNT_PATIENCE_S", 0.1)
+    monkeypatch.setattr("batchbg.run.accounts.PATIENCE_S", 0.1)
     shop.some_photos(3)
     shop.faults.add("account", kind, **settings)
     result = shop.run("--json", "--max-credits", "10")

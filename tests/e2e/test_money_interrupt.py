@@ -8,7 +8,7 @@ import time
 import pytest
 
 from batchbg.pool import pool
-from tests.e2e.conftest import Shop
+from tests.support.shop import Shop
 
 pytestmark = pytest.mark.slow
 

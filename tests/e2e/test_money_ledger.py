@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.conftest import Shop
+from tests.support.shop import Shop
 
 
 def files(shop: Shop) -> list[Path]:

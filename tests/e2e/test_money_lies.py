@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from tests.e2e.conftest import Shop
+from tests.support.shop import Shop
 
 pytestmark = pytest.mark.slow
 
@@ -161,7 +161,7 @@ def test_after_a_502_none_leaves_although_one_that_was_in_the_air_is_answered(sh
 @pytest.mark.parametrize("fault", [{"status": 404}, {"status": 403}, {"status": 500}])
 def test_a_502_whose_truth_cannot_be_seen_is_unresolved(shop: Shop, monkeypatch, fault):
     """Without a balance nobody can tell."""
-    monkeypatch.setattr("batchbg.pipeline.ACCOUNT_PATIENCE_S", 0.1)
+    monkeypatch.setattr("batchbg.run.accounts.PATIENCE_S", 0.1)
     shop.some_photos(4)
     shop.faults.add("account", "status", **fault)
     shop.faults.add("create", "status", status=502, nth=2)

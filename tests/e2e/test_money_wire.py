@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from batchbg.api import client
-from tests.e2e.conftest import KEY, Shop
+from tests.support.shop import KEY, Shop
 
 pytestmark = pytest.mark.slow
 

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from batchbg.ledger import marks
-from tests.e2e.conftest import Shop
+from tests.support.shop import Shop
 
 
 def test_invariant_10_every_file_is_accounted_for(shop: Shop):

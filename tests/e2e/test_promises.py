@@ -1,7 +1,7 @@
 """The three promises, one test each; every case of them is in the slow tier, beside this file."""
 
 from batchbg.sandbox import SandboxServer
-from tests.e2e.conftest import KEY, Shop
+from tests.support.shop import KEY, Shop
 
 
 def test_invariant_3_a_create_whose_answer_is_lost_is_never_sent_again(shop: Shop):

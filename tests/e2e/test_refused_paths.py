@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.conftest import Shop
+from tests.support.shop import Shop
 
 Patch = pytest.MonkeyPatch
 

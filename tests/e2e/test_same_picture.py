@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from PIL import Image, PngImagePlugin
 
-from tests.e2e.conftest import Shop
+from tests.support.shop import Shop
 
 
 def rate(path: Path, stars: int) -> None:

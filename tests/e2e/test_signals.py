@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.e2e.conftest import Shop
+from tests.support.shop import Shop
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(200)]
 
@@ -18,8 +18,8 @@ HANGS = {
         results.check = lambda *_, **__: hang()
     """,
     "a thread of the scan": """
-        from batchbg import planner
-        planner.look = lambda *_, **__: hang()
+        from batchbg.plan import planner
+        planner.probe = lambda *_, **__: hang()
     """,
     "the main thread, in the middle of the work": """
         from batchbg.pool.deliver import Deliverer

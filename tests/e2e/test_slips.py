@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.e2e.conftest import Shop
+from tests.support.shop import Shop
 
 
 @pytest.mark.parametrize(

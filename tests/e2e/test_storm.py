@@ -5,7 +5,7 @@ import bisect
 import pytest
 from PIL import Image
 
-from tests.e2e.conftest import Shop
+from tests.support.shop import Shop
 
 PHOTOS = 200
 RATE = 60

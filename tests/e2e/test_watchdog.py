@@ -12,7 +12,7 @@ from batchbg.disk import results
 from batchbg.ledger.engine import Ledger
 from batchbg.pool import uploads
 from batchbg.pool.track import Tracker
-from tests.e2e.conftest import Shop
+from tests.support.shop import Shop
 
 SLOW_S = 0.4
 """What each commit and each look at a picture takes here."""

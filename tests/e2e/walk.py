@@ -20,7 +20,7 @@ from PIL import Image
 
 from batchbg.sandbox import SandboxConfig, SandboxServer
 from batchbg.sandbox.records import Create
-from tests.e2e.conftest import Result, Shop
+from tests.support.shop import Result, Shop
 
 TOTAL: Final = 700
 """The cap over the whole ledger, in credits; the account holds more."""
@@ -252,7 +252,7 @@ def walk(seed: int, steps: int, folder: Path) -> Walk:
         mock.patch("batchbg.pool.refunds.ASKED_AFTER_S", (0.01, 0.05)),
         mock.patch("batchbg.pool.track.GONE_AFTER_S", 0.2),
         mock.patch("batchbg.pool.track.NEW_S", 0.2),
-        mock.patch("batchbg.pipeline.ACCOUNT_PATIENCE_S", 0.1),
+        mock.patch("batchbg.run.accounts.PATIENCE_S", 0.1),
         mock.patch("batchbg.api.retry.PATIENCE_S", 0.5),
         mock.patch("batchbg.core.backoff.FIRST_S", 0.02),
         mock.patch("batchbg.core.poll_schedule.BLIND_FIRST_S", 0.03),

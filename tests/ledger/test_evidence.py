@@ -12,7 +12,7 @@ from batchbg.core.price import Price, Verdict
 from batchbg.errors import ConfigError, EarlierCapReached, StaleJobError
 from batchbg.ledger import credits, jobs, prices, runs
 from batchbg.ledger.engine import Ledger
-from batchbg.repair import retry
+from batchbg.repair import Retry
 
 from .support import ACCOUNT, budget, disagreements, job_of, plan_one, planned, rendering, submitting, total
 
@@ -192,10 +192,10 @@ def test_a_job_with_an_odd_price_is_not_paid_again_before_that_is_judged(ledger)
     """What it holds back would be held for good."""
     job = move(ledger, jobs.ended, rendering(ledger), JobState.FAILED, "x", Price(1000))
     with pytest.raises(ConfigError, match="--dismiss-price"), ledger.transaction("run") as tx:
-        retry(tx, [job.id], pay_again=True)
+        Retry([job.id], pay_again=True).prepare(tx, ledger)
     judge(ledger, Verdict.DISMISSED)
     with ledger.transaction("run") as tx:
-        assert retry(tx, [job.id], pay_again=True).planned == (job.id,)
+        assert Retry([job.id], pay_again=True).prepare(tx, ledger).planned == (job.id,)
     assert (total(ledger).reserved, total(ledger).spent) == (0, 5)
 
 

@@ -13,9 +13,6 @@ from PIL import Image
 from batchbg.core.model import PhotoInfo
 from batchbg.disk.probe import USUAL, ProbeLimits, probe
 from batchbg.disk.scan import stamp_of
-from tests.e2e.conftest import sandbox, shop
-
-__all__ = ["sandbox", "shop"]
 
 
 def see(path: Path, terms: ProbeLimits = USUAL) -> PhotoInfo:

@@ -9,7 +9,7 @@ from PIL import Image, ImageDraw
 
 from batchbg.errors import LedgerError
 from batchbg.pool import deliver
-from tests.e2e.conftest import Shop
+from tests.support.shop import Shop
 
 
 def product(shop: Shop, name: str, tint: int = 0) -> Path:

@@ -12,7 +12,7 @@ import pytest
 
 from batchbg.pool import uploads
 from batchbg.sandbox import SandboxConfig, SandboxServer
-from tests.e2e.conftest import Shop
+from tests.support.shop import Shop
 
 
 def sha256(path: Path) -> str:

@@ -14,8 +14,8 @@ import pytest
 from PIL import Image
 
 from batchbg.core.text import shown
-from tests.e2e.conftest import Shop
 from tests.photos.conftest import png
+from tests.support.shop import Shop
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore::UserWarning")]
 

@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from tests.e2e.conftest import Shop
+from tests.support.shop import Shop
 
 
 def test_a_line_a_photo_tells_all(shop: Shop):

@@ -1,16 +1,12 @@
-"""``batchbg rescue``: fetch every paid result that is missing on disk."""
+"""``batchbg rescue``: fetch paid results that are missing on disk."""
 
 import os
-from typing import TYPE_CHECKING
 
 import click
 
 from batchbg.cli import output
 from batchbg.cli.options import COMMON, RESULTS, with_settings
 from batchbg.settings import Settings, api_key
-
-if TYPE_CHECKING:
-    from batchbg.ledger.engine import Ledger, Tx
 
 
 @click.command()
@@ -30,16 +26,10 @@ def command(ctx: click.Context, settings: Settings) -> None:
     from batchbg.ledger.engine import open_ledger
 
     open_ledger(settings.ledger, create=False).close()
-    found = repair.Missing()
-
-    def prepare(tx: "Tx", ledger: "Ledger") -> None:
-        nonlocal found
-        found = repair.look_for_results(tx, ledger)
-
-    key = api_key(settings, os.environ)
-    summary = pipeline.run(settings, key, "rescue", ConsoleReporter(settings), prepare)
+    ended = pipeline.run(settings, api_key(settings, os.environ), repair.Rescue(), ConsoleReporter(settings))
+    found = ended.found
     for path in found.changed:
         output.note(f"{path}: is not the file that was saved; left as it is", settings)
     output.note(f"{found.missing} results were missing, {len(found.changed)} files have changed", settings)
-    print_summary(summary, settings)
-    ctx.exit(summary.exit_code)
+    print_summary(ended.summary, settings)
+    ctx.exit(ended.summary.exit_code)

@@ -13,7 +13,6 @@ from batchbg.errors import ExitCode
 from batchbg.settings import Settings, api_key
 
 if TYPE_CHECKING:
-    from batchbg.ledger.engine import Ledger, Tx
     from batchbg.repair import Retried
 
 
@@ -35,47 +34,22 @@ def command(ctx: click.Context, settings: Settings, job: tuple[str, ...], pay_ag
     from batchbg import pipeline, repair
     from batchbg.cli.console_reporter import ConsoleReporter
     from batchbg.cli.summary import print_summary
-    from batchbg.ledger.engine import held, open_ledger
 
-    done = repair.Retried((), (), ())
-
-    def prepare(tx: "Tx", _ledger: "Ledger") -> None:
-        nonlocal done
-        done = repair.retry(tx, job, pay_again=pay_again)
-
-    if not _needs_service(settings, job, pay_again):
-        with held(settings.ledger, "retry", settings.retry_lock):
-            ledger = open_ledger(settings.ledger, create=False)
-            with ledger.transaction("retry") as tx:
-                prepare(tx, ledger)
-            ledger.close()
-        _print(done, done.planned)
+    task = repair.Retry(job, pay_again)
+    done = repair.retry_alone(settings, task)
+    if done is not None:
+        _print(done)
         return
-    key = api_key(settings, os.environ)
-    summary = pipeline.run(settings, key, "retry", ConsoleReporter(settings), prepare)
-    ledger = open_ledger(settings.ledger, create=False)
-    with held(settings.ledger, "retry", settings.retry_lock), ledger.transaction("retry") as tx:
-        refunded = repair.plan_refunded(tx, done.asked)
-    ledger.close()
-    _print(done, (*done.planned, *refunded))
+    ended = pipeline.run(settings, api_key(settings, os.environ), task, ConsoleReporter(settings))
+    _print(ended.found)
+    summary = ended.summary
     print_summary(summary, settings)
-    only_refunded = summary.exit_code is ExitCode.INCOMPLETE and set(refunded) == set(done.asked)
+    only_refunded = summary.exit_code is ExitCode.INCOMPLETE and ended.found.refunded == ended.found.asked
     ctx.exit(ExitCode.OK if only_refunded else summary.exit_code)
 
 
-def _needs_service(settings: Settings, ids: tuple[str, ...], pay_again: bool) -> bool:
-    """Return whether some of the jobs are still charged, so that the service has to be asked."""
-    from batchbg import repair
-    from batchbg.ledger.engine import open_ledger
-
-    ledger = open_ledger(settings.ledger, create=False)
-    with ledger.reading() as connection:
-        picked = repair.pick(connection, ids, repair.ENDED_BADLY)
-    ledger.close()
-    return not pay_again and any(repair.may_be_had(job) and job.project_id for job in picked)
-
-
-def _print(done: "Retried", planned: tuple[str, ...]) -> None:
+def _print(done: "Retried") -> None:
+    planned = (*done.planned, *done.refunded)
     if planned:
         output.tell(f"{len(planned)} jobs planned again: `batchbg resume` does them", err=True)
     for job_id in done.left:

@@ -17,19 +17,18 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, ClassVar
 from unittest import mock
 
 import httpx
-import pytest
 from PIL import Image
 from starlette.responses import Response
 
 from batchbg.cli import main
 from batchbg.ledger import marks
-from batchbg.sandbox import Fault, SandboxConfig, SandboxServer
+from batchbg.sandbox import Fault, SandboxServer
 from batchbg.sandbox.effects import Effect
 from batchbg.sandbox.faults import Planted
 from batchbg.sandbox.records import Create, Operation
@@ -254,23 +253,3 @@ class Shop:
         while not condition():
             assert time.monotonic() < deadline, "what was waited for did not come"
             time.sleep(0.005)
-
-
-@pytest.fixture(autouse=True)
-def brisk(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Ask and try again sooner than a real service would like it, so that tests are quick."""
-    for name, seconds in (("BLIND_FIRST_S", 0.03), ("BLIND_GAP_S", 0.05), ("SHORTEST_GAP_S", 0.03)):
-        monkeypatch.setattr(f"batchbg.core.poll_schedule.{name}", seconds)
-    monkeypatch.setattr("batchbg.core.backoff.FIRST_S", 0.05)
-
-
-@pytest.fixture
-def sandbox() -> Iterator[SandboxServer]:
-    with SandboxServer(SandboxConfig(background_cutout="fast", render_s=0.02, seed=1)) as server:
-        yield server
-
-
-@pytest.fixture
-def shop(tmp_path: Path, sandbox: SandboxServer) -> Iterator[Shop]:
-    with contextlib.closing(Shop(tmp_path, sandbox)) as opened:
-        yield opened

@@ -1,0 +1,73 @@
+"""Whose credits are spent: the account behind the key, and what a person should know of it before paying."""
+
+import logging
+from typing import Final
+
+from batchbg.api.client import MagicHour
+from batchbg.api.retry import ask_again
+from batchbg.api.wire import Account
+from batchbg.errors import AccountRefused, AccountUnreadable, ApiError, ExitCode
+from batchbg.ledger import credits, runs
+from batchbg.ledger.writer import Writer
+from batchbg.pool.account import read_account
+from batchbg.run.context import RunContext
+
+log = logging.getLogger(__name__)
+
+PATIENCE_S: Final = 5.0
+"""Seconds for which the account is asked for at the start; a service without that operation works all the same."""
+
+OFF_S: Final = 3600.0
+"""Seconds by which this machine's clock may differ from the service's before a run says so: days are counted by it."""
+
+
+async def find_accounts(run: RunContext, api: MagicHour, writer: Writer) -> list[str] | None:
+    """Return the account's name, then the base URL, which is its name where the service has no account operation.
+
+    None where the key is refused. What cannot be asked for now is taken from the last run.
+    """
+    base_url = run.settings.base_url
+    try:
+        found, code, why = await _ask(run, api, writer)
+    except AccountRefused as error:
+        run.stop.creates(ExitCode.ACCOUNT, f"the service refuses: {error}; check the key, then run again")
+        return None
+    if run.stop.leaving:
+        return None
+    if found is not None and found.tier == "free":
+        log.warning("a free account: results may carry a watermark")
+    _tell_of_clock(api)
+    with run.ledger.reading() as connection:
+        if run.budget.caps.keep_balance is not None and not credits.was_read(connection, run.id):
+            run.stop.creates(code, f"budget.keep_balance: the account's balance is not known: {why}")
+        name = (found.id if found else None) or runs.account_behind(connection, base_url) or base_url
+    await writer.do(runs.describe, account=name)
+    return list(dict.fromkeys((name, base_url)))
+
+
+async def _ask(run: RunContext, api: MagicHour, writer: Writer) -> tuple[Account | None, ExitCode, str]:
+    """Return (account, exit code and reason where its balance is needed and not known).
+
+    A service on which only this operation is down can still be used.
+
+    Raises:
+        AccountRefused: the key is.
+    """
+    asking = ask_again(lambda: read_account(api, run.ledger, writer), PATIENCE_S)
+    try:
+        return await run.stop.before_leaving(asking), ExitCode.CAP, "the service does not tell it"
+    except AccountUnreadable as error:
+        why = f"the key lacks the permission to read the account: {error}"
+        log.warning("%s; the balance cannot be shown, nor vouch for a lost create", why)
+        return None, ExitCode.ACCOUNT, why
+    except AccountRefused:
+        raise
+    except ApiError as error:
+        log.info("the account is not to be had: %s", error)
+        return None, ExitCode.TEMPORARY, str(error)
+
+
+def _tell_of_clock(api: MagicHour) -> None:
+    if api.skew_s is not None and abs(api.skew_s) > OFF_S:
+        off = f"{abs(api.skew_s) / 3600:.0f} hours {'ahead of' if api.skew_s > 0 else 'behind'}"
+        log.warning("this machine's clock is %s the service's: credits count for the days of this machine", off)

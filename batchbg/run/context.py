@@ -1,0 +1,147 @@
+"""What the steps of a run share, and the two things held around them: the ledger, and the run's entry in it."""
+
+import contextlib
+import dataclasses
+import logging
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from batchbg import log_context
+from batchbg.core.lifecycle import JobState
+from batchbg.disk.rehearsal import Rehearsal
+from batchbg.errors import BatchbgError, ConfigError, ExitCode, LedgerError
+from batchbg.ledger import identity, jobs, runs
+from batchbg.ledger.engine import Ledger, exists, held, open_ledger, sqlite_path
+from batchbg.ledger.jobs import Budget
+from batchbg.pool.stop import Stop
+from batchbg.run.binding import bind_kind
+from batchbg.run.reporter import Reporter
+from batchbg.run.signals import asked_by_signal
+from batchbg.run.task import Task
+from batchbg.run.watching import Watching
+from batchbg.settings import Settings
+
+log = logging.getLogger(__name__)
+
+
+@dataclasses.dataclass(frozen=True)
+class RunContext:
+    """One run under the ledger's lock.
+
+    Attributes:
+        settings: checked, with the time zone of the ledger.
+        key: the API key.
+        creates: whether planned jobs are created; otherwise only what is paid for is collected.
+        ledger: open, and held by this process.
+        id: of this run.
+        budget: whose caps it spends under; its account is known once the service has told it.
+        stop: why and how far it stops.
+        rehearsal: tries out where results belong before anything is paid for.
+        reporter: hears what happens.
+        watching: shows how it stands.
+    """
+
+    settings: Settings
+    key: str = dataclasses.field(repr=False)
+    creates: bool
+    ledger: Ledger
+    id: str
+    budget: Budget
+    stop: Stop
+    rehearsal: Rehearsal
+    reporter: Reporter
+    watching: Watching
+
+
+@contextlib.contextmanager
+def holding(settings: Settings, task: Task[Any], reporter: Reporter) -> Iterator[tuple[Ledger, Settings]]:
+    """Hold the ledger, and make sure that it is the right one; yield it, and the settings with the zone of its days.
+
+    Raises:
+        ConfigError, LedgerError: it is held by another run, is a copy or an older one, or serves another purpose.
+    """
+    with held(settings.ledger, task.command, settings.retry_lock):
+        output = Path(os.path.realpath(settings.output)) if settings.photos else None
+        if not exists(settings.ledger):
+            if output is None:
+                raise ConfigError("there is no ledger yet, so there is nothing to resume; `batchbg run` makes one")
+            identity.refuse_new(sqlite_path(settings.ledger), output)
+        ledger = open_ledger(settings.ledger)
+        try:
+            if ledger.made:
+                reporter.ledger_made(str(ledger.path))
+            settings = _in_its_zone(ledger, settings, output)
+            bind_kind(ledger, settings)
+            yield ledger, settings
+        finally:
+            if ledger.is_lost:
+                _name_projects(ledger)
+            ledger.close()
+
+
+def _in_its_zone(ledger: Ledger, settings: Settings, output: Path | None) -> Settings:
+    """Make sure that this is the one ledger of its results; return the settings with the zone of its days.
+
+    Raises:
+        ConfigError: a copy, an older one, or another's results.
+    """
+    ledger.watch()
+    for remark in identity.settle(ledger, output, settings.timezone):
+        log.warning("%s", remark)
+    with ledger.reading() as connection:
+        return dataclasses.replace(settings, timezone=identity.zone_of(connection))
+
+
+def _name_projects(ledger: Ledger) -> None:
+    """Print every project of a ledger that was taken away: nobody else knows of them."""
+    known = dict(ledger.projects)
+    with contextlib.suppress(LedgerError), ledger.reading() as connection:
+        known |= {job.id: job.project_id for job in jobs.in_states(connection, frozenset(JobState)) if job.project_id}
+    log.error("the ledger %s is not the one that this run wrote to; these are its projects:", ledger.path)
+    for job_id, project_id in known.items():
+        log.error("job %s: project id %s", job_id, project_id)
+
+
+@contextlib.contextmanager
+def beginning(
+    ledger: Ledger, settings: Settings, key: str, task: Task[Any], reporter: Reporter
+) -> Iterator[RunContext]:
+    """Enter a run in the ledger; its end is there too, whatever happens, short of a kill."""
+    with ledger.transaction() as tx:
+        entry = runs.begin(tx, task.command, settings.base_url, settings.max_credits, spends=task.creates)
+    if entry.continued:
+        log.info("continuing the run that was killed, under its cap")
+    caps = dataclasses.replace(settings.caps, run=entry.cap_credits)
+    run = RunContext(
+        settings=settings,
+        key=key,
+        creates=task.creates,
+        ledger=ledger,
+        id=entry.id,
+        budget=Budget(entry.budget_id, caps, settings.base_url, settings.zone),
+        stop=Stop(),
+        rehearsal=Rehearsal(entry.id),
+        reporter=reporter,
+        watching=Watching(reporter),
+    )
+    if not task.creates:
+        run.stop.collect_only()
+    code = ExitCode.INTERNAL
+    try:
+        with asked_by_signal(run.watching.asked), log_context.in_run(run.id):
+            yield run
+        code = run.stop.exit_code
+    except BatchbgError as error:
+        code = error.exit_code
+        raise
+    except KeyboardInterrupt:
+        code = ExitCode.INTERRUPT
+        raise
+    except SystemExit as leaving:
+        code = ExitCode(leaving.code) if isinstance(leaving.code, int) else ExitCode.INTERNAL
+        raise
+    finally:
+        with contextlib.suppress(LedgerError), ledger.transaction(run.id) as tx:
+            runs.end(tx, code)

@@ -1,0 +1,32 @@
+"""How many jobs a run still has to do."""
+
+import time
+
+from batchbg.core.lifecycle import FINAL, PAID, JobState
+from batchbg.ledger import catalog, jobs
+from batchbg.pool.refunds import ASKED_FOR_S
+from batchbg.run.context import RunContext
+
+OPEN = frozenset(JobState) - FINAL
+
+
+def planned(run: RunContext) -> int:
+    """Return how many of this run's jobs are yet to be created."""
+    with run.ledger.reading() as connection:
+        return jobs.counts(connection, run.id)[JobState.PLANNED]
+
+
+def open_jobs(run: RunContext) -> int:
+    """Return how many of this run's jobs are not at their end."""
+    with run.ledger.reading() as connection:
+        states = jobs.counts(connection, run.id)
+    return sum(number for state, number in states.items() if state in OPEN)
+
+
+def is_idle(run: RunContext) -> bool:
+    """Return whether there is nothing to do, so that nobody need be asked for anything."""
+    with run.ledger.reading() as connection:
+        states = jobs.counts(connection)
+        idle = not any(states[state] for state in PAID) and not catalog.undelivered(connection)
+        idle = idle and not jobs.counts(connection, run.id)[JobState.PLANNED]
+        return idle and next(jobs.charged_in_vain(connection, time.time() - ASKED_FOR_S), None) is None

@@ -1,0 +1,45 @@
+"""Before anything else: what earlier runs left behind, and what the command changes."""
+
+from batchbg.core.lifecycle import PAID, JobState
+from batchbg.core.price import Price
+from batchbg.ledger import identity, jobs
+from batchbg.ledger.engine import Tx
+from batchbg.run.context import RunContext
+from batchbg.run.task import Found, Task
+
+
+def prepare(run: RunContext, task: Task[Found]) -> Found:
+    """Recover from runs that died, then let the command change jobs, in one transaction; return what it found."""
+    with run.ledger.transaction(run.id) as tx:
+        _park_lost(tx)
+        if run.settings.sandbox:
+            _replan_rehearsed(tx)
+        return task.prepare(tx, run.ledger)
+
+
+def conclude(run: RunContext, task: Task[Found], found: Found) -> Found:
+    """Let the command change jobs after the work; return what it has found by then."""
+    with run.ledger.transaction(run.id) as tx:
+        return task.conclude(tx, found)
+
+
+def _park_lost(tx: Tx) -> None:
+    """Park every create that a dead run left without an answer; nobody else can be at work on it."""
+    for job in list(jobs.in_states(tx.connection, {JobState.SUBMITTING})):
+        jobs.take_up(tx, job.id)
+        jobs.lost(tx, job, "the process ended between the create and its answer")
+
+
+def _replan_rehearsed(tx: Tx) -> None:
+    """Plan again what was rendering in a sandbox that ended with its process: it took the renders and the books.
+
+    Only what went to a sandbox of this tool's own: anything else may be paid for.
+    """
+    since = identity.rehearsed_since(tx.connection)
+    for job in list(jobs.in_states(tx.connection, PAID)):
+        if since is None or job.submitted_at is None or job.submitted_at < since:
+            continue
+        if job.state is JobState.DOWNLOADING:
+            job = jobs.reopen(tx, job, JobState.RENDERING, "its sandbox has ended")
+        ended = jobs.ended(tx, job, JobState.FAILED, "its sandbox has ended", Price(0))
+        jobs.reopen(tx, ended, JobState.PLANNED, "planned again")

@@ -1,0 +1,39 @@
+"""What a command wants of a run."""
+
+import dataclasses
+from typing import Generic, TypeVar
+
+from batchbg.ledger.engine import Ledger, Tx
+
+Found = TypeVar("Found")
+
+
+class Task(Generic[Found]):
+    """What a command wants of a run; what it finds out on the way comes back as a value.
+
+    Attributes:
+        command: its name, for the ledger.
+        creates: whether planned jobs are created. Without it only what is paid for is collected.
+    """
+
+    command: str
+    creates: bool
+
+    def prepare(self, tx: Tx, ledger: Ledger) -> Found:
+        """Change jobs before the work begins."""
+        raise NotImplementedError
+
+    def conclude(self, tx: Tx, found: Found) -> Found:
+        """Change jobs once the work is over; ``found`` is what ``prepare`` returned."""
+        return found
+
+
+@dataclasses.dataclass(frozen=True)
+class Process(Task[None]):
+    """Finish what is planned and paid for, and what is found in a folder where the settings name one."""
+
+    command: str
+    creates = True
+
+    def prepare(self, tx: Tx, ledger: Ledger) -> None:
+        """Leave every job as it is."""
