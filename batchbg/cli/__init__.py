@@ -43,6 +43,10 @@ COMMANDS: Final = {
 """In the order of --help, in which a person meets them; here, so that a list of them imports none."""
 
 
+CONTINUED: Final = ("plan", "run", "resume", "retry", "rescue", "demo")
+"""Commands that go on from where they were interrupted when they are typed again."""
+
+
 class LazyGroup(click.Group):
     """A group that imports a command's module when it is named, and suggests the nearest for a wrong name."""
 
@@ -120,7 +124,7 @@ def _run() -> NoReturn:
         _say(f"batchbg: {error}")
         sys.exit(error.exit_code)
     except (KeyboardInterrupt, click.Abort):
-        _say("batchbg: interrupted")
+        _say(f"batchbg: interrupted{_how_to_continue()}")
         sys.exit(ExitCode.INTERRUPT)
     except Exception as error:
         said = " ".join(f"{type(error).__name__}: {error}".split())
@@ -146,6 +150,15 @@ def _show(error: click.ClickException) -> None:
         click.UsageError(text, error.ctx).show()
     else:
         click.ClickException(shown(text)).show()
+
+
+def _how_to_continue() -> str:
+    """Return what continues a command that was interrupted before it could say so itself."""
+    from batchbg.cli.suggest import quoted
+
+    if sys.argv[1:] and sys.argv[1] in CONTINUED:
+        return f"; nothing is lost: `batchbg {' '.join(map(quoted, sys.argv[1:]))}` continues"
+    return ""
 
 
 def _say_where() -> None:

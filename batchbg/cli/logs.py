@@ -75,7 +75,9 @@ def write(line: str, file: IO[str] | None = None) -> None:
     """Write a line above a progress bar, if there is one; on stderr where no other stream is named."""
     file = sys.stderr if file is None else file
     if "tqdm" in sys.modules:
-        sys.modules["tqdm"].tqdm.write(line, file=file)
+        from tqdm import tqdm
+
+        tqdm.write(line, file=file)
     else:  # nobody draws a bar
         file.write(f"{line}\n")
         file.flush()

@@ -9,6 +9,7 @@ import click
 from batchbg.cli.logs import say, write
 from batchbg.cli.suggest import located
 from batchbg.core.text import as_json, shown
+from batchbg.core.words import counted
 from batchbg.settings import Settings
 
 
@@ -46,7 +47,7 @@ def print_json(value: Any) -> None:
 
 def money(credits: int, settings: Settings) -> str:
     """Return credits, and money where the price of one is known."""
-    text = f"{credits} credits"
+    text = counted(credits, "credit")
     return f"{text} ({credits * settings.price_per_credit:.2f})" if settings.price_per_credit else text
 
 

@@ -4,12 +4,14 @@ import contextlib
 import datetime
 import tempfile
 from pathlib import Path
-from typing import IO
+from typing import IO, Final
 
 from tqdm import tqdm
 
 from batchbg.cli import output
 from batchbg.cli.console_reporter import ConsoleReporter
+from batchbg.cli.suggest import quoted, typed_again
+from batchbg.core.words import are, counted, share
 from batchbg.disk.files import whole
 from batchbg.errors import ConfigError, ExitCode
 from batchbg.ledger import identity
@@ -20,6 +22,12 @@ from batchbg.plan.folder_plan import Line
 from batchbg.plan.planner import Planner, Tally, some_of
 from batchbg.plan.saved_plan import write_entry
 from batchbg.settings import Settings
+
+NOT_REPEATED: Final = ("save", "dry_run", "json", "verbose", "quiet", "log_format", "strict")
+"""Options of a plan that are of no use to the run after it."""
+
+PICKS: Final = ("include", "exclude", "files_from", "null", "max_depth", "background_policy", "background_map")
+"""Options that a saved plan has in it."""
 
 
 def show_plan(settings: Settings, save: Path | None = None) -> ExitCode:
@@ -36,8 +44,17 @@ def show_plan(settings: Settings, save: Path | None = None) -> ExitCode:
     else:
         for text in _lines(tally, found, settings):
             output.tell(text)
+        if found.jobs and not settings.quiet:
+            output.tell(f"next: `batchbg {_next(found, settings, save)}`")
     rejects = tally.rejected if settings.strict else tally.newly_rejected
     return ExitCode.INCOMPLETE if rejects or tally.unmatched else ExitCode.OK
+
+
+def _next(found: Estimate, settings: Settings, save: Path | None) -> str:
+    """Return the command that does what is planned; with a cap of just that where no cap would hold it."""
+    line = typed_again("run", (*NOT_REPEATED, *PICKS) if save else NOT_REPEATED)
+    plan = f" --plan {quoted(str(save))}" if save else ""
+    return line + plan + ("" if settings.is_capped or settings.sandbox else f" --max-credits {found.credits}")
 
 
 def _plan(settings: Settings, save: Path | None) -> tuple[Tally, Estimate]:
@@ -83,7 +100,7 @@ def _text(line: Line, price: int) -> str:
     """Return one photo's line: action, photo, size, background with its figures, output, cost; or why not."""
     background = f"on {line.background}" if line.background else ""
     where = f"-> {line.output}" if line.output and line.action != "skip" else ""
-    cost = f"{price} credits" if line.entry else ""
+    cost = counted(price, "credit") if line.entry else ""
     parts = [f"{line.action:5s}", line.path, str(line.pixels or ""), background, line.detail, where, cost]
     return "  ".join(part for part in parts if part)
 
@@ -116,33 +133,38 @@ def _as_json(tally: Tally, found: Estimate, settings: Settings) -> dict[str, obj
 
 def _lines(tally: Tally, found: Estimate, settings: Settings) -> list[str]:
     cost = output.money(tally.new * found.price, settings)
-    lines = [f"{tally.seen} photos: {tally.new} new jobs, {cost}"]
+    lines = [f"{counted(tally.seen, 'photo')}: {counted(tally.new, 'new job')}, {cost}"]
     if tally.changed:
-        lines.append(f"{tally.changed} of them for photos that have changed since they were done")
+        lines.append(f"{tally.changed} of them for photos that were done before and have changed since")
     if tally.taken_up:
-        lines.append(f"{tally.taken_up} jobs of earlier runs go on")
+        lines.append(f"{counted(tally.taken_up, 'job')} of earlier runs to continue")
     if found.jobs != tally.new:
-        lines.append(f"{found.jobs} jobs to create in all, {output.money(found.credits, settings)}")
+        lines.append(f"{counted(found.jobs, 'job')} to create in all, {output.money(found.credits, settings)}")
     if tally.copies:
-        lines.append(f"{tally.copies} copies of results that are paid for")
+        lines.append(f"{counted(tally.copies, 'copy', 'copies')} of results that are already paid for")
     lines += [f"{number} skipped: {reason}" for reason, number in tally.skipped.most_common()]
     if tally.other_background:
-        lines.append(f"{tally.other_background} of these are done with another background than today's choice")
+        lines.append(f"{tally.other_background} of these done with another background than today's choice")
     if tally.missing:
-        lines.append(f"{tally.missing} results are no longer on disk: `batchbg rescue` fetches them, free")
+        lines.append(
+            f"{are(tally.missing, 'result')} no longer on disk: `batchbg rescue` fetches what is missing, free"
+        )
     if tally.rejected:
         lines.append(f"{tally.rejected} rejected, see above")
     if tally.ignored:
-        lines.append(f"{tally.ignored} files ignored: junk, hidden, filtered, or no pictures")
+        lines.append(f"{counted(tally.ignored, 'file')} ignored: junk, hidden, filtered, or not pictures")
     lines += [
         f"{number:5d} on {name or 'no background (transparent)'}" for name, number in tally.backgrounds.most_common()
     ]
     if tally.enlarged:
-        lines.append(f"{tally.enlarged} of these crops enlarge their background, which blurs it")
+        its = "enlarges its" if tally.enlarged == 1 else "enlarge their"
+        lines.append(f"{tally.enlarged} of these crops {its} background, which blurs it")
     lines += [f"background {path} is left out: {reason}" for path, reason in tally.bad_backgrounds.items()]
     if found.jobs:
         about = output.duration(output.expected_s(found.jobs, settings))
-        lines.append(f"about {about}, with {settings.max_in_flight} jobs in flight at {output.MEDIAN_S:g} s each")
+        lines.append(
+            f"about {about}, with {counted(settings.max_in_flight, 'job')} in flight at {output.MEDIAN_S:g} s each"
+        )
     return lines + [f"warning: {warning}" for warning in _warnings(found)]
 
 
@@ -151,11 +173,11 @@ def _warnings(found: Estimate) -> list[str]:
     warnings = []
     if found.room and found.room.left < found.credits:
         enough_for = max(found.room.left, 0) // found.price
-        warnings.append(f"{found.room}, enough for {enough_for} of {found.jobs} jobs")
+        warnings.append(f"{found.room}, enough for {share(enough_for, found.jobs, 'job')}")
     if found.balance is not None and found.balance < found.credits:
         read = datetime.datetime.fromtimestamp(found.read_at).astimezone()
         warnings.append(
-            f"the account should have {found.balance} credits left (read {read:%Y-%m-%d %H:%M}),"
-            f" enough for {max(found.balance, 0) // found.price} of {found.jobs} jobs"
+            f"the account should have {counted(found.balance, 'credit')} left (read {read:%Y-%m-%d %H:%M}),"
+            f" enough for {share(max(found.balance, 0) // found.price, found.jobs, 'job')}"
         )
     return warnings

@@ -317,7 +317,7 @@ class FolderPlan:
         if not is_planned or not isinstance(chosen, Chosen):
             return line
         entry = _entry(path, seen, chosen, output)
-        detail = _explain(chosen, _enlargement(chosen, seen.pixels))
+        detail = _explain(chosen)
         return dataclasses.replace(line, background=entry.background, detail=detail, entry=entry)
 
     def _copy(self, path: str, output: str, slot: Output | None, decision: Decision, known: Sequence[KnownJob]) -> Line:
@@ -362,7 +362,7 @@ class FolderPlan:
         entry = _entry(path, seen, chosen, output)
         changed = slot is not None and slot.saved_job is not None and slot.saved_photo_sha256 not in seen.contents
         enlarged = _enlargement(chosen, seen.pixels)
-        detail = _explain(chosen, enlarged)
+        detail = _explain(chosen)
         return Line(path, "new", new.background_path, output, detail, seen.pixels, enlarged, entry, changed)
 
     def _remember(self, path: str, job_id: str, new: NewJob) -> None:
@@ -392,12 +392,10 @@ def _entry(path: str, seen: PhotoInfo, chosen: Chosen, output: str) -> Entry:
     return Entry(path, seen.sha256, name, content, chosen.treatment, output)
 
 
-def _explain(chosen: Chosen, enlarged: float) -> str:
+def _explain(chosen: Chosen) -> str:
     if chosen.choice is None:
         return "no background"
-    how = {Treatment.FIT: "cropped to fit", Treatment.AS_IS: "as it is"}[chosen.treatment]
-    more = f", enlarged {enlarged:.2f} times" if enlarged > 1 else ""
-    return f"{how}{more}; {chosen.choice.misfit}"
+    return chosen.choice.misfit.in_words(cropped=chosen.treatment is Treatment.FIT)
 
 
 def _enlargement(chosen: Chosen, photo: Size | None) -> float:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from tests.e2e.conftest import Shop
+from tests.support.shop import Shop
 
 INS = ("", "<&-")
 OUTS = ("", ">&-", ">/dev/full", "| true")

@@ -8,6 +8,7 @@ import click
 from batchbg.cli import output
 from batchbg.cli.options import COMMON, with_settings
 from batchbg.core.price import Verdict
+from batchbg.core.words import counted
 from batchbg.errors import AccountUnreadable
 from batchbg.settings import Settings, api_key
 
@@ -46,7 +47,8 @@ def command(settings: Settings, verdict: Verdict | None) -> None:
     if settings.json:
         output.print_json({name: getattr(found, name, None) for name in ("id", "tier", "credits")})
     elif found is not None:
-        output.tell(f"account {found.id}, {found.tier or 'unknown'} plan: {found.credits} credits")
+        balance = "the balance is not known" if found.credits is None else counted(found.credits, "credit")
+        output.tell(f"account {found.id}, {found.tier or 'unknown'} plan: {balance}")
 
 
 async def read(settings: Settings, key: str) -> "Account | None":

@@ -19,7 +19,7 @@ def command(settings: Settings) -> None:
     batchbg status
     batchbg status --json | jq .credits.remaining
     """
-    from batchbg.cli.summary import summary_lines
+    from batchbg.cli.summary import ledger_lines
     from batchbg.ledger import identity, runs
     from batchbg.ledger.engine import open_to_read
     from batchbg.report.summary import of_ledger
@@ -33,9 +33,9 @@ def command(settings: Settings) -> None:
     if settings.json:
         output.print_json(summary.as_json())
         return
-    for line in summary_lines(summary, settings):
+    for line in ledger_lines(summary, settings):
         output.tell(line)
     for one in past:
         began = datetime.datetime.fromtimestamp(one.started_at, zone).strftime("%Y-%m-%d %H:%M:%S")
-        ended = "killed or still going" if one.exit_code is None else f"exit {one.exit_code}"
+        ended = "killed or still running" if one.exit_code is None else f"exit {one.exit_code}"
         output.tell(f"{began}  {one.command}  {ended}")
