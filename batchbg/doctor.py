@@ -21,9 +21,10 @@ from batchbg.core.lifecycle import FINAL, JobState
 from batchbg.core.model import PRICE_CREDITS
 from batchbg.disk.results import try_out
 from batchbg.errors import AccountUnreadable, ApiError, BatchbgError, ConfigError, ExitCode, LedgerBusy
-from batchbg.ledger import identity, integrity
-from batchbg.ledger.engine import HEAD, exists, held, open_to_read, sqlite_path
-from batchbg.ledger.filesystem import file_system
+from batchbg.ledger import audit, clock, jobs
+from batchbg.ledger.engine import HEAD, open_to_read
+from batchbg.ledger.filesystem import exists, file_system, sqlite_path
+from batchbg.ledger.lock import held
 from batchbg.settings import Settings, api_key, own_config_file
 
 ROOMY_BYTES: Final = 1_000_000_000
@@ -142,7 +143,7 @@ def _needed(settings: Settings) -> int:
     except BatchbgError:
         return 0  # which the ledger's own check tells
     with ledger.reading() as connection:
-        pixels = integrity.pixels_to_come(connection, frozenset(OPEN))
+        pixels = jobs.pixels_to_come(connection, frozenset(OPEN))
     ledger.close()
     return RESULT_BYTES_PER_PIXEL * pixels
 
@@ -169,8 +170,8 @@ def _ledger(settings: Settings) -> Iterator[Finding]:
     late, zone = "", None
     try:
         with ledger.reading() as connection:
-            wrong = integrity.damage(connection)
-            late, zone = identity.told_if_ahead(connection), identity.zone_of(connection)
+            wrong = audit.damage(connection)
+            late, zone = clock.told_if_ahead(connection), clock.zone_of(connection)
     except BatchbgError as error:
         wrong = [str(error)]
     finally:

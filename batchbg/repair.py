@@ -16,8 +16,11 @@ from batchbg.core.model import Job
 from batchbg.core.price import UNTOLD, Verdict
 from batchbg.disk.results import digest
 from batchbg.errors import ConfigError, RequestRefused
-from batchbg.ledger import catalog, jobs, prices
-from batchbg.ledger.engine import Connection, Ledger, Tx, held, open_ledger
+from batchbg.ledger import folders, jobs, outputs, prices, transitions
+from batchbg.ledger.engine import open_ledger
+from batchbg.ledger.lock import held
+from batchbg.ledger.store import Connection, Ledger
+from batchbg.ledger.transaction import Tx
 from batchbg.run.binding import bind_kind
 from batchbg.run.task import Task
 from batchbg.settings import Settings
@@ -96,10 +99,10 @@ class Retry(Task[Retried]):
             if self.pay_again and job.credits != job.charged:
                 raise ConfigError(f"job {job.id} has told an odd price; say first what it is: {prices.HOW_TO_JUDGE}")
             if self.pay_again or not may_be_had(job):
-                jobs.reopen(tx, job, JobState.PLANNED, "retry, paid again" if job.credits else "retry")
+                transitions.reopen(tx, job, JobState.PLANNED, "retry, paid again" if job.credits else "retry")
                 planned.append(job.id)
             elif job.project_id:
-                jobs.reopen(tx, job, JobState.RENDERING, "retry, asked for again")
+                transitions.reopen(tx, job, JobState.RENDERING, "retry, asked for again")
                 asked.append(job.id)
             else:
                 left.append(job.id)
@@ -111,7 +114,7 @@ class Retry(Task[Retried]):
         for job_id in found.asked:
             job = jobs.get(tx.connection, job_id)
             if job is not None and job.state in ENDED_BADLY and not may_be_had(job):
-                jobs.reopen(tx, job, JobState.PLANNED, "retry, refund seen")
+                transitions.reopen(tx, job, JobState.PLANNED, "retry, refund seen")
                 refunded.append(job_id)
         return dataclasses.replace(found, refunded=tuple(refunded))
 
@@ -175,19 +178,19 @@ class Rescue(Task[Missing]):
 
 def _look_for_results(tx: Tx, ledger: Ledger) -> Missing:
     paths, wanted, changed = [], [], []
-    for slot in list(catalog.slots_holding(tx.connection)):
-        path = ledger.absolute(catalog.folder_path(tx.connection, slot.folder_id)) / slot.path
+    for slot in list(outputs.holding(tx.connection)):
+        path = ledger.absolute(folders.path_of(tx.connection, slot.folder_id)) / slot.path
         present = digest(path)
         if slot.wanted_job != slot.saved_job:
             continue  # a newer result is on its way to this place
         if present is None and not path.exists():
-            catalog.mark_missing(tx, slot)
+            outputs.mark_missing(tx, slot)
             paths.append(path)
         elif present != slot.saved_sha256:
             changed.append(slot.path)
     for job in list(jobs.in_states(tx.connection, ENDED_BADLY)):
         if may_be_had(job) and job.project_id:
-            jobs.reopen(tx, job, JobState.RENDERING, "rescue")
+            transitions.reopen(tx, job, JobState.RENDERING, "rescue")
             wanted.append(job.id)
     return Missing(tuple(paths), tuple(wanted), tuple(changed))
 
@@ -254,7 +257,7 @@ def judge_prices(settings: Settings, verdict: Verdict) -> list[str]:
 
 def _judge(tx: Tx, account: str, verdict: Verdict) -> list[str]:
     lines = prices.in_doubt(tx.connection, account)
-    jobs.judge_prices(tx, account, verdict)
+    transitions.judge_prices(tx, account, verdict)
     return lines
 
 
@@ -292,5 +295,5 @@ def _check_project(ledger: Ledger, job: Job, project_id: str, project: Project, 
 
 def _settle(tx: Tx, job: Job, project_id: str | None, project: Project | None, *, charged: bool) -> Job:
     if project_id is not None:
-        return jobs.resolve_project(tx, job, project_id, project.price if project else UNTOLD)
-    return jobs.resolve_charged(tx, job) if charged else jobs.resolve_not_charged(tx, job)
+        return transitions.resolve_project(tx, job, project_id, project.price if project else UNTOLD)
+    return transitions.resolve_charged(tx, job) if charged else transitions.resolve_not_charged(tx, job)

@@ -12,6 +12,10 @@ from urllib.request import getproxies
 
 import httpx
 
+from batchbg import __version__
+
+AGENT: Final = {"User-Agent": f"batchbg/{__version__}"}
+
 CONNECTIONS_A_SHARD: Final = 4
 KEEPALIVE_S: Final = 4.0
 """Idle connections are dropped before the 5 s after which common servers close theirs: a create that goes out on a
@@ -124,3 +128,9 @@ class _Counted(httpx.AsyncByteStream):
             self._open = False
             self._owner.release(self._shard)
         await self._stream.aclose()
+
+
+def kind_of(error: Exception) -> str:
+    """Describe an error of the wire. Some carry no text of their own, others might repeat a signed address."""
+    text = " ".join(str(error).split()) if isinstance(error, httpx.TransportError) else ""
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__

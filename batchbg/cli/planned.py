@@ -14,10 +14,10 @@ from batchbg.cli.suggest import quoted, typed_again
 from batchbg.core.words import are, counted, share
 from batchbg.disk.files import whole
 from batchbg.errors import ConfigError, ExitCode
-from batchbg.ledger import identity
-from batchbg.ledger.engine import Ledger
+from batchbg.ledger import clock
 from batchbg.ledger.estimate import Estimate, estimate
 from batchbg.ledger.snapshot import open_snapshot
+from batchbg.ledger.store import Ledger
 from batchbg.plan.folder_plan import Line
 from batchbg.plan.planner import Planner, Tally, some_of
 from batchbg.plan.saved_plan import write_entry
@@ -85,7 +85,7 @@ def _plan(settings: Settings, save: Path | None) -> tuple[Tally, Estimate]:
 
 def _outlook(ledger: Ledger, settings: Settings) -> Estimate:
     with ledger.reading() as connection:
-        zone = identity.zone_in(connection, settings.zone)
+        zone = clock.zone_in(connection, settings.zone)
         return estimate(connection, "plan", settings.caps, settings.base_url, zone)
 
 

@@ -1,6 +1,8 @@
-"""The ledger: the only place where a database is opened.
+"""The ledger: the only place that knows SQL.
 
-``engine`` opens one, ``tables`` names what is in it, ``credits`` keeps the money, ``jobs`` moves jobs from state to
-state, ``catalog`` remembers photos and outputs, ``queries`` answers what people ask, ``writer`` commits beside the
-event loop.
+``engine`` opens one, ``store`` is one that is open, ``lock`` says who may spend from it. ``tables`` names what is in
+it; there is a module for what is done with each: ``folders``, ``photos``, ``outputs``, ``assets``, ``jobs``, ``events``,
+``credits``, ``balances``, ``prices``, ``runs``, ``orders``, ``meta``. ``transitions`` moves jobs from state to state
+with their money, against a budget of ``budgets``; ``writer`` commits beside the event loop. ``identity``, ``purpose``,
+``clock`` and ``marks`` see to it that it is the right ledger, ``audit`` that it adds up.
 """

@@ -91,6 +91,15 @@ def compare(past: list[Reading], balance: int, spent: int) -> Comparison:
     return dataclasses.replace(result, since=since if result.difference else None)
 
 
+def damage(connection: sa.Connection) -> list[str]:
+    """Return what is wrong with the file or with its sums, a line each; nothing where all is well."""
+    if connection.dialect.name == "sqlite":
+        found = [str(line) for line in connection.scalars(sa.text("PRAGMA quick_check(5)"))]
+        if found != ["ok"]:
+            return found
+    return check(connection)
+
+
 def check(connection: sa.Connection) -> list[str]:
     """Return a line for everything in the ledger that does not add up; nothing where all does."""
     found = [f"database: {row[0]}" for row in connection.exec_driver_sql("PRAGMA integrity_check") if row[0] != "ok"]

@@ -8,9 +8,9 @@ import sqlalchemy as sa
 from batchbg.core.budget import Caps, Headroom, next_price, period_of, tightest
 from batchbg.core.lifecycle import JobState
 from batchbg.core.model import PRICE_CREDITS
-from batchbg.ledger import credits, jobs, prices, runs
-from batchbg.ledger.engine import enter
+from batchbg.ledger import budgets, jobs, prices, runs
 from batchbg.ledger.tables import balances
+from batchbg.ledger.transaction import enter
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -51,11 +51,11 @@ def estimate(
     read_at = connection.scalar(
         sa.select(balances.c.at).where(balances.c.account == account).order_by(balances.c.id.desc()).limit(1)
     )
-    (balance,) = credits.room_under(connection, Caps(keep_balance=0), period, account)
+    (balance,) = budgets.headroom_under(connection, Caps(keep_balance=0), period, account)
     return Estimate(
         jobs=jobs.counts(connection, run_id)[JobState.PLANNED],
         price=next_price(PRICE_CREDITS, *prices.last(connection, account)),
-        room=tightest(credits.room_under(connection, caps, period, account)),
+        room=tightest(budgets.headroom_under(connection, caps, period, account)),
         balance=balance.left if read_at is not None else None,
         read_at=read_at or 0.0,
     )

@@ -1,8 +1,12 @@
 """Where a ledger may lie: on a disk of this machine."""
 
+import os
+import re
 import stat
 from pathlib import Path
 from typing import Final
+
+import sqlalchemy as sa
 
 from batchbg.disk.files import kind_of
 from batchbg.errors import ConfigError
@@ -82,6 +86,56 @@ NETWORK_PROGRAMS: Final = frozenset(
 """The same, as programs that mount them: "rclone" of the type "fuse.rclone"."""
 
 _MOUNTS: Final = Path("/proc/self/mounts")
+
+
+def sqlite_path(url: str) -> Path:
+    """Return the real path of a SQLite ledger.
+
+    Raises:
+        ConfigError: the URL is none this version opens.
+    """
+    if found := re.fullmatch(r"sqlite(?:\+pysqlite)?:///(.+)", url, re.DOTALL):
+        # Taken as it stands: a folder may be called "50% off?", and nobody escapes that in a path.
+        name = found[1]
+        if name == ":memory:":
+            raise ConfigError("ledger: it must be a file, for it has to outlive the process")
+        if "?" in name.rpartition("/")[2]:
+            raise ConfigError(f"ledger: {url!r}: the file's name may not have a ?, and no options are taken")
+        return Path(os.path.realpath(name))
+    try:
+        kind = sa.make_url(url).get_backend_name()
+    except sa.exc.ArgumentError as error:
+        raise ConfigError(f"ledger: {url!r} is not a URL such as sqlite:///batchbg.db") from error
+    if kind != "sqlite":
+        raise ConfigError(f"ledger: {kind} is not supported; use sqlite:///PATH")
+    raise ConfigError("ledger: it must be a file, for it has to outlive the process")
+
+
+def exists(url: str) -> bool:
+    """Tell whether the ledger is there already.
+
+    Raises:
+        ConfigError: the way there is barred.
+    """
+    path = sqlite_path(url)
+    try:
+        return path.exists()
+    except OSError as error:
+        raise ConfigError(f"ledger: {path}: {error.strerror}") from error
+
+
+def check_folder(path: Path) -> None:
+    """Refuse a ledger whose folder is not there.
+
+    Raises:
+        ConfigError: it is not.
+    """
+    try:
+        is_there = path.parent.is_dir()
+    except OSError as error:
+        raise ConfigError(f"ledger: {path.parent}: {error.strerror}") from error
+    if not is_there:
+        raise ConfigError(f"ledger: there is no folder {path.parent}")
 
 
 def refuse_network(path: Path) -> None:

@@ -1,32 +1,24 @@
-"""Moving jobs from state to state.
+"""Reading and picking jobs. What moves them from state to state is in ``transitions``."""
 
-Every move is one guarded UPDATE, with state and version in its WHERE, its event and its credit entries in the same
-transaction. What a move means for money is decided here and nowhere else.
-"""
-
-import dataclasses
-import json
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any, Final
 
 import sqlalchemy as sa
 
-from batchbg.core.budget import CAP_NAMES, Bucket, Caps, Counted, Period, Scope, next_price, period_of, tightest
-from batchbg.core.endings import code_after, goes_on
-from batchbg.core.lifecycle import PAID, JobState, advance
-from batchbg.core.model import PRICE_CREDITS, Job, Treatment
-from batchbg.core.price import UNTOLD, Price, Verdict, believed, is_odd, read_price
-from batchbg.errors import BudgetExceeded, EarlierCapReached, KeyInDoubt, PriceInDoubt, StaleJobError
-from batchbg.ledger import credits, prices
-from batchbg.ledger.engine import Tx
-from batchbg.ledger.tables import events, folders, jobs, outputs, runs
-
-MAX_TEXT: Final = 500
-"""Characters of an error or remark that are kept: a server's message may be a whole page."""
+from batchbg.core.lifecycle import JobState
+from batchbg.core.model import Job, KnownJob, Size, Treatment
+from batchbg.ledger.sql import chunks
+from batchbg.ledger.tables import folders, jobs, outputs
+from batchbg.ledger.transaction import Tx
 
 _photo_folder = folders.alias("photo_folder")
+
+
 _output_folder = folders.alias("output_folder")
+
+
 _background_folder = folders.alias("background_folder")
+
 
 _FIELDS: Final = [
     jobs.c.id,
@@ -62,6 +54,7 @@ _FIELDS: Final = [
     jobs.c.budget_month,
 ]
 
+
 SELECT_JOBS: Final = (
     sa.select(*_FIELDS)
     .join(outputs, outputs.c.id == jobs.c.output_id)
@@ -91,6 +84,37 @@ _BY_ID: Final = SELECT_JOBS.where(jobs.c.id == sa.bindparam("job"))
 def by_project(connection: sa.Connection, project_id: str) -> str | None:
     """Return the id of the job that a project belongs to, or None."""
     found: str | None = connection.scalar(sa.select(jobs.c.id).where(jobs.c.project_id == project_id).limit(1))
+    return found
+
+
+def by_content(connection: sa.Connection, contents: Collection[str]) -> dict[str, list[KnownJob]]:
+    """Return all jobs for any of these photo contents (sha256), in every output folder, newest generation first."""
+    found: dict[str, list[KnownJob]] = {}
+    for chunk in chunks(list(contents)):
+        query = (
+            sa.select(
+                jobs.c.id,
+                jobs.c.version,
+                jobs.c.state,
+                jobs.c.photo_sha256,
+                jobs.c.background_sha256,
+                jobs.c.generation,
+                jobs.c.output_id,
+                jobs.c.order_id,
+                jobs.c.run_id,
+                outputs.c.folder_id.label("output_folder_id"),
+                outputs.c.photo_folder_id,
+                outputs.c.photo_path,
+                jobs.c.error,
+                jobs.c.error_code,
+            )
+            .join(outputs, outputs.c.id == jobs.c.output_id)
+            .where(jobs.c.photo_sha256.in_(chunk))
+            .order_by(jobs.c.generation.desc())
+        )
+        for row in connection.execute(query):
+            known = KnownJob(**{**row._mapping, "state": JobState(row.state)})
+            found.setdefault(known.photo_sha256, []).append(known)
     return found
 
 
@@ -127,6 +151,27 @@ def next_planned(connection: sa.Connection, run_id: str, after: tuple[float, str
     return [as_job(row) for row in connection.execute(query)]
 
 
+def planned_by(connection: sa.Connection, run_id: str) -> list[tuple[str, str, Size]]:
+    """Return (job id, photo path, pixels) of every job that a run has planned or taken up and not begun."""
+    query = (
+        sa.select(jobs.c.id, outputs.c.photo_path, jobs.c.width, jobs.c.height)
+        .join(outputs, outputs.c.id == jobs.c.output_id)
+        .where(jobs.c.run_id == run_id, jobs.c.state == JobState.PLANNED)
+    )
+    return [(row[0], row[1], Size(row[2], row[3])) for row in connection.execute(query)]
+
+
+def planned_for_outputs(connection: sa.Connection, output_ids: Collection[int]) -> dict[int, str]:
+    """Return the ids of planned jobs by the slot they are for."""
+    found: dict[int, str] = {}
+    for chunk in chunks(list(output_ids)):
+        query = sa.select(jobs.c.output_id, jobs.c.id).where(
+            jobs.c.output_id.in_(chunk), jobs.c.state == JobState.PLANNED
+        )
+        found |= {row[0]: row[1] for row in connection.execute(query)}
+    return found
+
+
 def planned_outputs(connection: sa.Connection, run_id: str) -> list[str]:
     """Return the output folders of the planned jobs that this run took up."""
     query = (
@@ -139,538 +184,16 @@ def planned_outputs(connection: sa.Connection, run_id: str) -> list[str]:
     return list(connection.scalars(query))
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class NewJob:
-    """What planning decided for one photo; misfit figures in thousandths of a natural logarithm."""
-
-    photo_sha256: str
-    background_sha256: str
-    output_id: int
-    background_folder_id: int | None
-    background_path: str
-    treatment: Treatment
-    width: int
-    height: int
-    distortion: int = 0
-    blur: int = 0
-    excess: int = 0
-    generation: int = 1
-    replace: bool = False
-    order_id: str | None = None
-
-
-def take_up(tx: Tx, job_id: str) -> None:
-    """Count a job among those of this run."""
-    tx.connection.execute(sa.update(jobs).where(jobs.c.id == job_id).values(run_id=tx.run_id))
-
-
-def take_up_all(tx: Tx, states: Collection[JobState]) -> None:
-    """Count all jobs in these states among those of this run."""
-    tx.connection.execute(sa.update(jobs).where(jobs.c.state.in_(states)).values(run_id=tx.run_id))
-
-
-def drop(tx: Tx, job: Job, why: str) -> None:
-    """Remove a planned job that is wanted no longer; its history stays in the events.
-
-    Raises:
-        StaleJobError: it has moved.
-    """
-    gone = tx.connection.execute(
-        sa.delete(jobs).where(jobs.c.id == job.id, jobs.c.state == JobState.PLANNED, jobs.c.version == job.version)
-    )
-    if gone.rowcount != 1:
-        raise StaleJobError(f"job {job.id} is no longer planned")
-    tx.connection.execute(
-        sa.update(outputs).where(outputs.c.wanted_job_id == job.id).values(wanted_job_id=outputs.c.saved_job_id)
-    )
-    note(tx, job.id, "dropped", old=JobState.PLANNED, detail=why)
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Budget:
-    """What a reservation is held against.
-
-    Attributes:
-        id: the run whose cap counts: this one, or the killed one that it continues.
-        caps: credits.
-        account: whose price and balance hold.
-        zone: where days and months begin; None is the system's.
-    """
-
-    id: str
-    caps: Caps
-    account: str
-    zone: Any = None
-
-
-def reserve(tx: Tx, job: Job, budget: Budget) -> Job:
-    """Move ``job`` to submitting and reserve its price. The create may leave once this is committed.
-
-    Raises:
-        BudgetExceeded: there is no room under a cap.
-        KeyInDoubt: another job with the same photo and background may be paid for.
-        PriceInDoubt: a person has to judge a price first.
-        StaleJobError: the job has moved.
-    """
-    period, price = find_room(tx, budget, job)
-    _refuse_doubt(tx, job)
-    moved = _move(
-        tx,
-        job,
-        JobState.SUBMITTING,
-        "reserved",
-        detail={"credits": price, "name": f"attempt {job.attempt + 1}"},
-        account=budget.account,
-        attempt=job.attempt + 1,
-        project_id=None,
-        credits=price,
-        charged=0,
-        rendered=False,
-        budget_run_id=period.run,
-        budget_day=period.day,
-        budget_month=period.month,
-        submitted_at=tx.at,
-        ended_at=None,
-        error="",
-    )
-    credits.post(tx, job.id, moved.attempt, period, [(Bucket.RESERVED, price)])
-    return moved
-
-
-def find_room(tx: Tx, budget: Budget, job: Job) -> tuple[Period, int]:
-    """Return the period to which a reservation made now for ``job`` belongs, and its price in credits.
-
-    Raises:
-        BudgetExceeded: there is no room under a cap.
-        PriceInDoubt: a person has to judge a price first.
-    """
-    if odd := prices.in_doubt(tx.connection, budget.account):
-        raise PriceInDoubt(f"{odd[0]}: {prices.HOW_TO_JUDGE}")
-    own, budget = budget, budget if budget.caps.run is not None else _begun_under(tx.connection, budget, job)
-    period = period_of(budget.id, tx.at, budget.zone)
-    price = next_price(PRICE_CREDITS, *prices.last(tx.connection, budget.account))
-    room = tightest(credits.room_under(tx.connection, budget.caps, period, budget.account))
-    if room is not None and room.left < price:
-        if budget is not own and room.name == CAP_NAMES[Scope.RUN]:
-            raise EarlierCapReached(
-                f"{room}, the next image takes {price}: the cap of the run that began them holds until --max-credits"
-                " gives another"
-            )
-        raise BudgetExceeded(f"{room}, the next image takes {price}")
-    return period, price
-
-
-def _begun_under(connection: sa.Connection, budget: Budget, job: Job) -> Budget:
-    """Return the budget of the run that began ``job`` where that one has a cap: it holds until a person gives another.
-
-    Args:
-        connection: to the ledger.
-        budget: of a run without a cap of its own.
-        job: planned, by this run or an earlier one.
-    """
-    if job.budget_run_id in ("", budget.id):
-        return budget
-    cap = connection.scalar(_CAP_OF, {"budget": job.budget_run_id})
-    if cap is None:
-        return budget
-    return dataclasses.replace(budget, id=job.budget_run_id, caps=dataclasses.replace(budget.caps, run=cap))
-
-
-_CAP_OF: Final = (
-    sa.select(runs.c.cap_credits)
-    .where(runs.c.budget_id == sa.bindparam("budget"))
-    .order_by(runs.c.started_at.desc())
-    .limit(1)
-)
-"""The cap that was last given to a budget."""
-
-
-def earlier_budgets(connection: sa.Connection, run_id: str, budget: Budget) -> list[Budget]:
-    """Return the budgets with a cap that jobs of a run without one were begun under by earlier runs."""
-    begun_at = sa.select(runs.c.started_at).where(runs.c.id == run_id).scalar_subquery()
-    begun = sa.select(jobs.c.budget_run_id).where(
-        jobs.c.run_id == run_id,
-        jobs.c.budget_run_id.not_in(["", budget.id]),
-        (jobs.c.state == JobState.PLANNED) | (jobs.c.submitted_at >= begun_at),
-    )
-    caps = {one: connection.scalar(_CAP_OF, {"budget": one}) for one in connection.scalars(begun.distinct())}
-    return [
-        dataclasses.replace(budget, id=one, caps=dataclasses.replace(budget.caps, run=cap))
-        for one, cap in caps.items()
-        if cap is not None
-    ]
-
-
-def _refuse_doubt(tx: Tx, job: Job) -> None:
-    key = {"photo": job.photo_sha256, "background": job.background_sha256, "job": job.id}
-    other = tx.connection.scalar(_IN_DOUBT, key)
-    if other:
-        raise KeyInDoubt(f"job {other}, for the same photo and background, is not settled yet")
-
-
-_IN_DOUBT: Final = (
-    sa.select(jobs.c.id)
-    .where(
-        jobs.c.photo_sha256 == sa.bindparam("photo"),
-        jobs.c.background_sha256 == sa.bindparam("background"),
-        jobs.c.id != sa.bindparam("job"),
-        jobs.c.state.in_((JobState.UNRESOLVED, JobState.SUBMITTING, JobState.RENDERING, JobState.DOWNLOADING)),
-    )
-    .limit(1)
-)
-
-
-def created(tx: Tx, job: Job, project_id: str, price: Price = UNTOLD) -> Job:
-    """Record the project's id and turn the reservation into a charge, as far as the answer tells of one.
-
-    An id that another job at work has is not this one's: taken at its word, one photo would get the other's picture.
-    An answer may understate, so that what was reserved stays held until the record is final.
-    """
-    if other := _at_work_on(tx, job, project_id):
-        return lost(tx, job, f"answered with project {project_id}, which is that of job {other}")
-    before = Counted(job.credits, 0)
-    told = Price(job.credits) if price == UNTOLD else price
-    counted = _by_price(tx, job, told, Counted.answered, before, recorded=False)
-    detail = {"project_id": project_id, "credits_charged": price.credits}
-    moved = _move(tx, job, JobState.RENDERING, "created", detail=detail, project_id=project_id, **_figures(counted))
-    _post(tx, job, *before.moves_to(counted))
-    return moved
-
-
-def _by_price(
-    tx: Tx,
-    job: Job,
-    price: Price,
-    count: Callable[[Counted, int | None, int | None], Counted],
-    before: Counted,
-    *,
-    recorded: bool,
-) -> Counted:
-    """Return what a job counts now that the service has named a price; keep an odd one for a person to judge.
-
-    A right one is what the next reservations go by; of a render that came to nothing it is none, but a refund.
-    """
-    if price == UNTOLD and prices.is_doubted(tx.connection, job.id):
-        return before  # how much of what is held was charged is for a person to say
-    odd = price.is_unusual and is_odd(price, prices.accepted(tx.connection, job.account))
-    if odd and prices.is_dismissed(tx.connection, job.id, price.told):
-        return count(before, None, None)
-    if odd:
-        prices.doubt(tx, job.account, job.id, price.told)
-    elif price.credits is not None and count is not Counted.failed:
-        prices.learn(tx, job.account, price.credits, recorded=recorded)
-    return count(before, price.credits, believed(price, odd=odd))
-
-
-def _figures(counted: Counted) -> dict[str, Any]:
-    return {"credits": counted.credits, "charged": counted.charged}
-
-
-def _at_work_on(tx: Tx, job: Job, project_id: str) -> str | None:
-    asked = {"project": project_id, "of_account": job.account, "job": job.id, "run": tx.run_id}
-    found: str | None = tx.connection.scalar(_AT_WORK_ON, asked)
-    return found
-
-
-_AT_WORK_ON: Final = (
-    sa.select(jobs.c.id)
-    .where(
-        jobs.c.project_id == sa.bindparam("project"),
-        jobs.c.account == sa.bindparam("of_account"),
-        jobs.c.id != sa.bindparam("job"),
-        sa.or_(jobs.c.state.in_(PAID), jobs.c.run_id == sa.bindparam("run")),
-    )
-    .limit(1)
-)
-
-
-def not_created(tx: Tx, job: Job, reason: str) -> Job:
-    """Release the reservation of a create that certainly made nothing; the job is planned again."""
-    moved = _move(tx, job, JobState.PLANNED, "not created", detail={"reason": reason}, credits=0, charged=0)
-    _post(tx, job, (Bucket.RESERVED, -job.credits))
-    return moved
-
-
-def lost(tx: Tx, job: Job, reason: str) -> Job:
-    """Park a job whose create nobody can vouch for; its credits count as spent."""
-    moved = _move(tx, job, JobState.UNRESOLVED, "answer lost", detail={"reason": reason}, error=reason, ended_at=tx.at)
-    _post(tx, job, (Bucket.RESERVED, -job.credits), (Bucket.UNRESOLVED, job.credits))
-    return moved
-
-
-def misattributed(tx: Tx, job: Job, reason: str) -> Job:
-    """Park a job whose project turns out to be another's: what its own create made, nobody can tell.
-
-    What was said to be charged for it stays counted, as lost sight of.
-    """
-    moved = _move(
-        tx,
-        job,
-        JobState.UNRESOLVED,
-        "misattributed",
-        detail={"project_id": job.project_id, "reason": reason},
-        error=reason,
-        ended_at=tx.at,
-        project_id=None,
-        charged=0,
-        rendered=False,
-    )
-    held = job.credits - job.charged
-    _post(tx, job, (Bucket.RESERVED, -held), (Bucket.REFUNDED, job.charged), (Bucket.UNRESOLVED, job.credits))
-    return moved
-
-
-def refused(tx: Tx, job: Job, reason: str) -> Job:
-    """End a planned job whose files the API does not take; nothing was reserved."""
-    return _move(tx, job, JobState.FAILED, "refused", detail={"reason": reason}, error=reason, ended_at=tx.at)
-
-
-def priced(tx: Tx, job: Job, price: Price) -> Job:
-    """Take over the price in the record of a render that is still under way; the job stays in its state.
-
-    Raises:
-        StaleJobError: the job has moved.
-    """
-    before = Counted(job.credits, job.charged)
-    counted = _by_price(tx, job, price, Counted.answered, before, recorded=True)
-    return _recount(tx, job, "priced", before, counted)
-
-
-def _recount(tx: Tx, job: Job, kind: str, before: Counted, counted: Counted) -> Job:
-    if counted == before:
-        return job
-    if not _change(tx, job, **_figures(counted)):
-        raise StaleJobError(f"job {job.id} has moved")
-    note(tx, job.id, kind, old=job.state, new=job.state, detail={"credits": before.credits - counted.credits})
-    _post(tx, job, *before.moves_to(counted))
-    return dataclasses.replace(job, version=job.version + 1, **_figures(counted))
-
-
-def complete(tx: Tx, job: Job, price: Price = UNTOLD) -> Job:
-    """Record that the render is complete. Its record is final: what was held back beyond it is given up."""
-    before = Counted(job.credits, job.charged)
-    counted = _by_price(tx, job, price, Counted.rendered, before, recorded=True)
-    moved = _move(tx, job, JobState.DOWNLOADING, "complete", rendered=True, error_code="", **_figures(counted))
-    _post(tx, job, *before.moves_to(counted))
-    return moved
-
-
-def ended(tx: Tx, job: Job, state: JobState, error: str, price: Price = UNTOLD, code: str = "") -> Job:
-    """Record a render that ended as failed or canceled, with as much of the refund as is to be seen.
-
-    Where the fault was not the job's own, it is planned again as soon as the refund is seen.
-
-    Args:
-        tx: the transaction to write in.
-        job: rendering.
-        state: failed or canceled.
-        error: the reason, for people.
-        price: by the project's record, refunds included.
-        code: the service's word for the reason, "" where it has none.
-    """
-    before = Counted(job.credits, job.charged)
-    counted = _by_price(tx, job, price, Counted.failed, before, recorded=True)
-    moved = _move(
-        tx,
-        job,
-        state,
-        "ended",
-        detail={"error": error, "credits_charged": price.credits},
-        error=error,
-        error_code=code_after(job.error_code, code),
-        ended_at=tx.at,
-        **_figures(counted),
-    )
-    _post(tx, job, *before.moves_to(counted))
-    return _go_on(tx, moved)
-
-
-def _go_on(tx: Tx, job: Job) -> Job:
-    if job.state is not JobState.FAILED or job.credits or not goes_on(job.error_code):
-        return job
-    code = job.error_code
-    return _move(
-        tx,
-        job,
-        JobState.PLANNED,
-        "planned again",
-        detail={"project_id": job.project_id, "code": code},
-        project_id=None,
-        ended_at=None,
-        run_id=tx.run_id,
-    )
-
-
-def refunded(tx: Tx, job: Job, price: Price) -> Job:
-    """Give back what an ended project no longer charges, or count what it charges more; the job stays in its state.
-
-    Raises:
-        StaleJobError: the job has moved.
-    """
-    if price.credits is None:
-        return job
-    before = Counted(job.credits, job.charged)
-    counted = _by_price(tx, job, price, Counted.failed, before, recorded=True)
-    return _go_on(tx, _recount(tx, job, "refunded", before, counted))
-
-
-def judge_prices(tx: Tx, account: str, verdict: Verdict) -> list[str]:
-    """Take a person's word on the odd prices that are open; return the ids of the jobs that told them.
-
-    An accepted price is counted as charged, and is what the next images take; a dismissed one counts no more.
-    """
-    ids = []
-    for job_id, told in prices.open_ones(tx.connection, account):
-        job = get(tx.connection, job_id)
-        price = read_price(int(told) if told.isdigit() else None)
-        if job is not None and job.state is JobState.UNRESOLVED and verdict is Verdict.DISMISSED:
-            _count_as_usual(tx, job)
-        elif job is not None and job.state not in (JobState.PLANNED, JobState.UNRESOLVED):
-            before = Counted(job.credits, job.charged)
-            if verdict is Verdict.ACCEPTED:
-                counted = before.answered(job.credits, job.credits)
-            else:
-                counted = Counted(max(job.charged, PRICE_CREDITS if job.state in PAID else 0), job.charged)
-            _recount(tx, job, f"price {verdict}", before, counted)
-        if verdict is Verdict.ACCEPTED and price.credits is not None:
-            prices.learn(tx, account, price.credits, recorded=True)
-        ids.append(job_id)
-    prices.judge(tx, account, verdict)
-    return ids
-
-
-def _count_as_usual(tx: Tx, job: Job) -> None:
-    """Let an unresolved job count what a create is expected to take, where it counted an odd price."""
-    usual = min(job.credits, next_price(PRICE_CREDITS, *prices.last(tx.connection, job.account)))
-    if not _change(tx, job, credits=usual):
-        raise StaleJobError(f"job {job.id} has moved")
-    _post(tx, job, (Bucket.UNRESOLVED, usual - job.credits))
-
-
-def done(tx: Tx, job: Job, remark: str = "") -> Job:
-    """Record that the result is on disk under its own name."""
-    return _move(tx, job, JobState.DONE, "done", remark=remark, error="", ended_at=tx.at)
-
-
-def unusable(tx: Tx, job: Job, reason: str) -> Job:
-    """End a job whose result cannot be used or saved; its project id stays, for `rescue`."""
-    return _move(tx, job, JobState.FAILED, "unusable", detail={"reason": reason}, error=reason, ended_at=tx.at)
-
-
-def reopen(tx: Tx, job: Job, state: JobState, why: str) -> Job:
-    """Move a job back to an earlier state without money changing hands."""
-    changes: dict[str, Any] = {"ended_at": None, "error": "", "error_code": "", "run_id": tx.run_id}
-    if state is JobState.PLANNED:
-        changes |= {"credits": 0, "charged": 0, "rendered": False, "project_id": None}
-    return _move(tx, job, state, why, detail={"project_id": job.project_id}, **changes)
-
-
-def resolve_charged(tx: Tx, job: Job) -> Job:
-    """Take a person's word that the lost create was charged; it made nothing that can be had."""
-    moved = _move(
-        tx,
-        job,
-        JobState.FAILED,
-        "resolved: charged",
-        ended_at=tx.at,
-        error="charged, its project unknown",
-        charged=job.credits,
-    )
-    _post(tx, job, (Bucket.UNRESOLVED, -job.credits), (Bucket.CHARGED, job.credits))
-    return moved
-
-
-def resolve_not_charged(tx: Tx, job: Job) -> Job:
-    """Take a person's word that the lost create made nothing."""
-    moved = _move(
-        tx, job, JobState.PLANNED, "resolved: not charged", credits=0, ended_at=None, error="", run_id=tx.run_id
-    )
-    _post(tx, job, (Bucket.UNRESOLVED, -job.credits))
-    return moved
-
-
-def resolve_project(tx: Tx, job: Job, project_id: str, price: Price = UNTOLD) -> Job:
-    """Attach the project that a person found for a lost create."""
-    before = Counted(job.credits, 0)
-    told = Price(job.credits) if price == UNTOLD else price
-    counted = _by_price(tx, job, told, Counted.answered, before, recorded=True)
-    moved = _move(
-        tx,
-        job,
-        JobState.RENDERING,
-        "resolved: project",
-        detail={"project_id": project_id},
-        project_id=project_id,
-        ended_at=None,
-        error="",
-        **_figures(counted),
-    )
-    _post(tx, job, (Bucket.UNRESOLVED, -job.credits), (Bucket.RESERVED, job.credits), *before.moves_to(counted))
-    return moved
-
-
-def note(
-    tx: Tx,
-    job_id: str | None,
-    kind: str,
-    *,
-    old: JobState | None = None,
-    new: JobState | None = None,
-    detail: str | dict[str, Any] = "",
-) -> None:
-    """Append an event."""
-    text = _storable(detail) if isinstance(detail, str) else json.dumps(detail, ensure_ascii=True)
-    event = {"at": tx.at, "run_id": tx.run_id, "job_id": job_id, "kind": kind, "detail": text}
-    tx.connection.execute(_APPEND_EVENT, event | {"old_state": old, "new_state": new})
-
-
-_APPEND_EVENT: Final = sa.insert(events)
-
-
-def _storable(text: str) -> str:
-    """Return a text that any database takes: names of files and messages of servers need not be Unicode."""
-    return text.encode(errors="backslashreplace").decode().replace("\0", "\\0")
-
-
-def _move(tx: Tx, job: Job, state: JobState, kind: str, *, detail: str | dict[str, Any] = "", **changes: Any) -> Job:
-    """Take ``job`` along one arrow.
-
-    Raises:
-        IllegalTransition: there is no such arrow.
-        StaleJobError: the job is no longer as this worker saw it.
-    """
-    advance(job.state, state)
-    for name in {"error", "error_code", "remark"} & changes.keys():
-        changes[name] = _storable(changes[name])[:MAX_TEXT]
-    if not _change(tx, job, state=state, **changes):
-        raise StaleJobError(f"job {job.id} is no longer {job.state}: something else has moved it")
-    note(tx, job.id, kind, old=job.state, new=state, detail=detail)
-    known = {name: value for name, value in changes.items() if name in Job.__dataclass_fields__}
-    return dataclasses.replace(job, state=state, version=job.version + 1, **known)
-
-
-def _change(tx: Tx, job: Job, **changes: Any) -> bool:
-    """Write a job's new figures; False where it is no longer as this worker saw it."""
-    seen = {"job": job.id, "seen_state": job.state, "seen_version": job.version}
-    changed = tx.connection.execute(_AS_SEEN, seen | {"version": job.version + 1, "updated_at": tx.at} | changes)
-    return changed.rowcount == 1
-
-
-_AS_SEEN: Final = sa.update(jobs).where(
-    jobs.c.id == sa.bindparam("job"),
-    jobs.c.state == sa.bindparam("seen_state"),
-    jobs.c.version == sa.bindparam("seen_version"),
-)
-"""The guard of every move. Which columns change, the parameters say: one statement, built once, serves all."""
-
-
-def _post(tx: Tx, job: Job, *moves: tuple[Bucket, int]) -> None:
-    """Post moves of credits to the period in which the job's present attempt was reserved."""
-    period = Period(job.budget_run_id, job.budget_day, job.budget_month)
-    sums: dict[Bucket, int] = {}
-    for bucket, amount in moves:
-        sums[bucket] = sums.get(bucket, 0) + amount
-    credits.post(tx, job.id, job.attempt, period, sums.items())
+def pairs_made(connection: sa.Connection) -> list[tuple[Size, str]]:
+    """Return every (pixels of a photo, sha256 of its background) that there is a job for, each once."""
+    query = sa.select(jobs.c.width, jobs.c.height, jobs.c.background_sha256).distinct()
+    return [(Size(row[0], row[1]), row[2]) for row in connection.execute(query)]
+
+
+def pixels_to_come(connection: sa.Connection, states: frozenset[str]) -> int:
+    """Return the pixels of all results of jobs in ``states``, for what they will need on disk."""
+    query = sa.select(sa.func.sum(jobs.c.width * jobs.c.height)).where(jobs.c.state.in_(states))
+    return connection.scalar(query) or 0
 
 
 def counts(connection: sa.Connection, run_id: str | None = None) -> dict[JobState, int]:
@@ -680,3 +203,20 @@ def counts(connection: sa.Connection, run_id: str | None = None) -> dict[JobStat
         query = query.where(jobs.c.run_id == run_id)
     found = {JobState(state): int(number) for state, number in connection.execute(query)}
     return {state: found.get(state, 0) for state in JobState}
+
+
+def take_up(tx: Tx, *job_ids: str, order_id: str | None = None) -> None:
+    """Count jobs among those of this run, and of an order to pay again where there is one."""
+    if job_ids:
+        tx.connection.execute(_TAKE_UP, [{"job": job_id, "run": tx.run_id} for job_id in job_ids])
+    if job_ids and order_id is not None:
+        tx.connection.execute(_ORDER, [{"job": job_id, "of_order": order_id} for job_id in job_ids])
+
+
+_TAKE_UP: Final = sa.update(jobs).where(jobs.c.id == sa.bindparam("job")).values(run_id=sa.bindparam("run"))
+_ORDER: Final = sa.update(jobs).where(jobs.c.id == sa.bindparam("job")).values(order_id=sa.bindparam("of_order"))
+
+
+def take_up_all(tx: Tx, states: Collection[JobState]) -> None:
+    """Count all jobs in these states among those of this run."""
+    tx.connection.execute(sa.update(jobs).where(jobs.c.state.in_(states)).values(run_id=tx.run_id))

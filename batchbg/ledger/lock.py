@@ -1,13 +1,21 @@
 """The operating system's lock on a file, or none: what is left behind by a crash must hold nobody up."""
 
 import contextlib
+import dataclasses
+import datetime
 import errno
+import json
 import os
+import socket
 import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
+
+from batchbg.disk.files import read_text
+from batchbg.errors import ConfigError, LedgerBusy, LedgerError
+from batchbg.ledger.filesystem import check_folder, refuse_odd, sqlite_path
 
 AGAIN_S: Final = 0.1
 """Seconds between two tries."""
@@ -82,3 +90,60 @@ else:
             if error.errno in _NONE:
                 raise NoLock(error.errno, error.strerror) from error
             raise
+
+
+@dataclasses.dataclass(frozen=True)
+class Holder:
+    """Who holds a ledger."""
+
+    pid: int
+    host: str
+    since: str
+    command: str
+
+    def __str__(self) -> str:
+        return f"`batchbg {self.command}`, pid {self.pid} on {self.host}, since {self.since}"
+
+
+@contextlib.contextmanager
+def held(url: str, command: str, retry_s: float = 0.0) -> Iterator[None]:
+    """Hold the ledger by the operating system's lock on its real path; a crash releases it.
+
+    Args:
+        url: of the ledger, which need not be there yet.
+        command: what to tell others that find it held.
+        retry_s: seconds to wait for another holder to end.
+
+    Raises:
+        LedgerBusy: another process holds it.
+        LedgerError: the lock file cannot be made.
+    """
+    path = sqlite_path(url)
+    check_folder(path)
+    refuse_odd(path)
+    now = datetime.datetime.now().astimezone().isoformat(timespec="seconds")
+    note = json.dumps(dataclasses.asdict(Holder(os.getpid(), socket.gethostname(), now, command)))
+    lock_path = path.with_name(path.name + ".lock")
+    with contextlib.ExitStack() as stack:
+        try:
+            stack.enter_context(locked(lock_path, note, retry_s))
+        except BlockingIOError as error:
+            raise LedgerBusy(f"another run holds {path}: {_holder(lock_path)}") from error
+        except NoLock as error:
+            raise ConfigError(
+                f"ledger: {path} lies where the system has no locks ({error.strerror}), so that two runs could spend at"
+                " once; name a file on a local disk with --ledger"
+            ) from error
+        except OSError as error:
+            raise LedgerError(f"cannot lock {path}: {error.strerror or error}; its folder must be writable") from error
+        yield
+
+
+def _holder(lock_path: Path) -> str:
+    """Say who holds a lock; the note may be about to be written."""
+    for _ in range(3):
+        try:
+            return str(Holder(**json.loads(read_text(lock_path))))
+        except (OSError, ValueError, TypeError):
+            time.sleep(0.05)
+    return "its holder left no note"

@@ -4,8 +4,8 @@ import sqlalchemy as sa
 
 from batchbg.core.lifecycle import FINAL, JobState
 from batchbg.core.model import new_id
-from batchbg.ledger.engine import Tx
 from batchbg.ledger.tables import force_orders, jobs
+from batchbg.ledger.transaction import Tx
 
 UNFINISHED = frozenset(JobState) - FINAL | {JobState.UNRESOLVED}
 

@@ -5,9 +5,9 @@ from typing import Final
 import sqlalchemy as sa
 
 from batchbg.core.price import Verdict
-from batchbg.ledger.credits import upsert
-from batchbg.ledger.engine import Tx
+from batchbg.ledger.sql import upsert
 from batchbg.ledger.tables import odd_prices, prices
+from batchbg.ledger.transaction import Tx
 
 HOW_TO_JUDGE: Final = "`batchbg account --accept-price` takes that for right, --dismiss-price for a mistake"
 

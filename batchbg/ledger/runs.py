@@ -8,9 +8,9 @@ from typing import Any
 import sqlalchemy as sa
 
 from batchbg.core.model import new_id
-from batchbg.ledger.engine import Tx
-from batchbg.ledger.jobs import note
+from batchbg.ledger.events import note
 from batchbg.ledger.tables import runs
+from batchbg.ledger.transaction import Tx
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -7,8 +7,9 @@ import sqlite3
 from pathlib import Path
 
 from batchbg.errors import LedgerError
-from batchbg.ledger.engine import Ledger, open_ledger, sqlite_path
-from batchbg.ledger.filesystem import refuse_odd
+from batchbg.ledger.engine import open_ledger
+from batchbg.ledger.filesystem import refuse_odd, sqlite_path
+from batchbg.ledger.store import Ledger
 
 
 def open_snapshot(url: str, folder: Path) -> Ledger:

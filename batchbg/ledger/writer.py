@@ -11,7 +11,8 @@ import sqlalchemy as sa
 
 from batchbg.errors import LedgerError, StaleJobError
 from batchbg.ledger.ballast import Ballast
-from batchbg.ledger.engine import Ledger, Tx, enter
+from batchbg.ledger.store import Ledger
+from batchbg.ledger.transaction import Tx, enter
 
 P = ParamSpec("P")
 T = TypeVar("T")

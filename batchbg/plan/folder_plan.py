@@ -16,10 +16,10 @@ from batchbg.core.pairing import Misfit
 from batchbg.core.planning import A_RESULT, DONE_BEFORE, UNSAVABLE, Action, Decision, Facts, decide
 from batchbg.disk.convert import too_large
 from batchbg.disk.scan import Listing
-from batchbg.ledger import catalog, jobs, plans
-from batchbg.ledger.engine import Tx
-from batchbg.ledger.jobs import NewJob
+from batchbg.ledger import jobs, outputs, transitions
 from batchbg.ledger.orders import UNFINISHED
+from batchbg.ledger.transaction import Tx
+from batchbg.ledger.transitions import NewJob
 from batchbg.plan.saved_plan import Entry
 from batchbg.plan.selection import Chooser, Chosen, background_of
 from batchbg.settings import Settings
@@ -88,12 +88,12 @@ def name_outputs(
     """
     make_valid = _portable if settings.portable_names else str
     folder = portable_path(listing.folder) if settings.portable_names else listing.folder
-    plans.adopt_moved(tx, roots.output_root, roots.photo_root, listing.folder)
-    mine = plans.names_of(tx.connection, roots.output_root, roots.photo_root, listing.folder)
+    outputs.adopt_moved(tx, roots.output_root, roots.photo_root, listing.folder)
+    mine = outputs.names_of(tx.connection, roots.output_root, roots.photo_root, listing.folder)
     if all(path in mine for path in photos):
         return mine
     own = set(mine.values())
-    taken = [_name_of(path) for path in plans.paths_in(tx.connection, roots.output_root, folder) if path not in own]
+    taken = [_name_of(path) for path in outputs.paths_in(tx.connection, roots.output_root, folder) if path not in own]
     taken += listing.subfolders
     kept = {_name_of(photo): _name_of(path) for photo, path in mine.items()}
     promised = {_name_of(path): saved[path].output for path in photos if path in saved and path not in mine}
@@ -111,12 +111,12 @@ def rename_unsaved(
 
     What is paid for and could not be saved under the old name is asked for again, what was never created is planned.
     """
-    slots = catalog.slots_of(tx.connection, roots.output_root, roots.photo_root, photos)
+    slots = outputs.of_photos(tx.connection, roots.output_root, roots.photo_root, photos)
     unsaved = [path for path in photos if path not in slots or slots[path].saved_sha256 is None]
     kept = {path: name for path, name in names.items() if path not in unsaved}
     folder = portable_path(listing.folder)
     own = set(names.values())
-    taken = [_name_of(path) for path in plans.paths_in(tx.connection, roots.output_root, folder) if path not in own]
+    taken = [_name_of(path) for path in outputs.paths_in(tx.connection, roots.output_root, folder) if path not in own]
     taken += [*listing.subfolders, *(_name_of(name) for name in kept.values())]
     new = output_names(
         listing.folder, [_name_of(path) for path in unsaved], {}, taken, _portable, SUFFIXES[settings.format]
@@ -124,7 +124,7 @@ def rename_unsaved(
     renamed = {path: _join(folder, new[_name_of(path)]) for path in unsaved}
     for path, slot in slots.items():
         if path in renamed:
-            catalog.rename(tx, slot, renamed[path])
+            outputs.rename(tx, slot, renamed[path])
             _reopen(tx, slot)
     return kept | renamed
 
@@ -133,7 +133,9 @@ def _reopen(tx: Tx, slot: Output) -> None:
     job = jobs.get(tx.connection, slot.wanted_job) if slot.wanted_job else None
     if job is None or job.state is not JobState.FAILED or not job.error.startswith(UNSAVABLE):
         return
-    jobs.reopen(tx, job, JobState.RENDERING if job.project_id else JobState.PLANNED, "its result has another name now")
+    transitions.reopen(
+        tx, job, JobState.RENDERING if job.project_id else JobState.PLANNED, "its result has another name now"
+    )
 
 
 def portable_path(path: str) -> str:
@@ -173,10 +175,10 @@ class FolderPlan:
         self._chooser = chooser
         self._force = settings.force
         contents = {content for seen in looks.values() for content in seen.contents}
-        self._here = catalog.slots_by_content(tx.connection, roots.output_root, contents)
-        self._jobs = catalog.jobs_by_content(tx.connection, contents)
-        self._owned = catalog.slots_of(tx.connection, roots.output_root, roots.photo_root, list(looks))
-        self._planned = catalog.planned_for_slots(tx.connection, [slot.id for slot in self._owned.values()])
+        self._here = outputs.by_content(tx.connection, roots.output_root, contents)
+        self._jobs = jobs.by_content(tx.connection, contents)
+        self._owned = outputs.of_photos(tx.connection, roots.output_root, roots.photo_root, list(looks))
+        self._planned = jobs.planned_for_outputs(tx.connection, [slot.id for slot in self._owned.values()])
         self._names = names
         self._refused = refused
         self._results = results
@@ -194,15 +196,15 @@ class FolderPlan:
 
     def _write(self) -> None:
         tx, roots = self._tx, self._roots
-        opened = plans.open_slots(
+        opened = outputs.assign(
             tx, roots.output_root, roots.photo_root, [(output, path) for path, output in self._to_open.items()]
         )
         slots = {path: slot.id for path, slot in self._owned.items()} | dict(zip(self._to_open, opened, strict=True))
-        plans.plan_jobs(
+        transitions.plan_jobs(
             tx, [(job_id, dataclasses.replace(new, output_id=slots[path])) for path, job_id, new in self._new]
         )
-        plans.want(tx, [(slots[path], job_id) for path, job_id in self._wanted])
-        plans.take_up(tx, self._taken_up, roots.order_id)
+        outputs.want(tx, [(slots[path], job_id) for path, job_id in self._wanted])
+        jobs.take_up(tx, *self._taken_up, order_id=roots.order_id)
 
     def _gone(self, known: Sequence[KnownJob]) -> frozenset[str]:
         """Return planned jobs whose photo is no longer where it was: another path of the same content takes over."""
@@ -286,7 +288,7 @@ class FolderPlan:
     def _drop(self, job_id: str) -> None:
         job = jobs.get(self._tx.connection, job_id)
         if job is not None and job.state is JobState.PLANNED:
-            jobs.drop(self._tx, job, "another plan for the same photo")
+            transitions.drop(self._tx, job, "another plan for the same photo")
 
     def _skip(
         self, path: str, seen: PhotoInfo, output: str, slot: Output | None, decision: Decision, today: str

@@ -23,8 +23,8 @@ from batchbg.disk.probe import ProbeLimits
 from batchbg.disk.rehearsal import Rehearsal
 from batchbg.disk.scan import UNREADABLE, Listing, Rules, listed, walk
 from batchbg.errors import ConfigError, DiskError, PhotoChanged, PlanLeft
-from batchbg.ledger import catalog, orders, plans
-from batchbg.ledger.engine import Connection, Ledger
+from batchbg.ledger import folders, jobs, orders, outputs, photos
+from batchbg.ledger.store import Connection, Ledger
 from batchbg.plan.folder_plan import FolderPlan, Line, Roots, name_outputs, portable_path, rename_unsaved
 from batchbg.plan.saved_plan import BySavedPlan, Entry, read_plan
 from batchbg.plan.selection import ByPairing, Chooser, Transparent, background_of, read_map
@@ -142,17 +142,15 @@ class Planner:
         self._backgrounds = Path(os.path.realpath(settings.backgrounds)) if settings.backgrounds else None
         _check_folders(self._photos, self.output, self._backgrounds)
         with ledger.transaction(run_id) as tx:
-            self.photo_root = catalog.folder_id(tx, ledger.relative(self._photos))
-            self.output_root = catalog.folder_id(tx, ledger.relative(self.output))
-            self._background_root = (
-                catalog.folder_id(tx, ledger.relative(self._backgrounds)) if self._backgrounds else None
-            )
+            self.photo_root = folders.id_of(tx, ledger.relative(self._photos))
+            self.output_root = folders.id_of(tx, ledger.relative(self.output))
+            self._background_root = folders.id_of(tx, ledger.relative(self._backgrounds)) if self._backgrounds else None
             # While this plan is made, the pool brings some of them theirs: those are results of this run.
-            awaited = catalog.awaiting(tx.connection, self.output_root)
+            awaited = outputs.awaiting(tx.connection, self.output_root)
             self.order_id = orders.take(tx, _request(settings), anew=settings.again) if settings.force else None
             if self.order_id and orders.was_begun(tx.connection, self.order_id):
                 log.warning("going on with an earlier --force that is not done yet; --again begins anew")
-            self._former_outputs = [ledger.absolute(path) for path in catalog.output_roots(tx.connection)]
+            self._former_outputs = [ledger.absolute(path) for path in folders.output_roots(tx.connection)]
         self._roots = Roots(
             self._photos, self.photo_root, self.output, self.output_root, self._background_root, awaited, self.order_id
         )
@@ -312,16 +310,16 @@ class Planner:
             self._end_if_left()
             tried = self._rehearse(names, some)  # before the transaction, which others wait for
             with self._ledger.transaction(self._run_id) as tx:
-                looks = catalog.looks_of(tx.connection, self.photo_root, some)
+                looks = photos.infos_of(tx.connection, self.photo_root, some)
                 results = self._saved_results(tx.connection)
                 refused = tried if self._rehearsal else {path: seen.rejected for path, seen in looks.items()}
                 lines = FolderPlan(tx, roots, names, looks, chooser, settings, refused, results).lines()
                 rejected = {line.path: line.detail for line in lines if line.action == "reject"}
                 news = {path: rejected.get(path, "") for path, seen in looks.items()}
-                catalog.refuse(
+                photos.refuse(
                     tx, self.photo_root, {path: why for path, why in news.items() if why != looks[path].rejected}
                 )
-                self.tally.newly_rejected += catalog.newly_rejected(tx, self.photo_root, list(rejected))
+                self.tally.newly_rejected += photos.newly_rejected(tx, self.photo_root, list(rejected))
             self.tally.rejected += len(rejected)
             self.tally.seen += len(lines)
             yield from lines
@@ -346,24 +344,22 @@ class Planner:
     def _saved_results(self, connection: Connection) -> frozenset[str]:
         """Return the content of every result that was ever saved; read once, for there may be many small folders."""
         if self._results is None:
-            self._results = catalog.saved_contents(connection)
+            self._results = outputs.saved_contents(connection)
         return self._results
 
     def _reject(self, rejected: dict[str, str]) -> Iterator[Line]:
         self.tally.rejected += len(rejected)
         if rejected:
             with self._ledger.transaction(self._run_id) as tx:
-                self.tally.newly_rejected += catalog.newly_rejected(tx, self.photo_root, list(rejected))
+                self.tally.newly_rejected += photos.newly_rejected(tx, self.photo_root, list(rejected))
         yield from (Line(path, "reject", detail=reason) for path, reason in rejected.items())
 
     def _reject_unreadable(self, unreadable: dict[str, str]) -> Iterator[Line]:
         """Count files of which the disk tells nothing; a folder, whose path ends with "/", counts as one photo."""
         refused = {path: PhotoInfo(Stamp(0, 0, 0), "", None, "", "", why) for path, why in unreadable.items()}
         with self._ledger.transaction(self._run_id) as tx:
-            known = catalog.looks_of(tx.connection, self.photo_root, list(refused))
-            catalog.remember(
-                tx, self.photo_root, {path: new for path, new in refused.items() if known.get(path) != new}
-            )
+            known = photos.infos_of(tx.connection, self.photo_root, list(refused))
+            photos.remember(tx, self.photo_root, {path: new for path, new in refused.items() if known.get(path) != new})
         self.tally.seen += len(refused)
         yield from self._reject({path: seen.rejected for path, seen in refused.items()})
 
@@ -384,7 +380,7 @@ class Planner:
         paired = self._is_compared_one_by_one(connection, chooser)
         gone, lines = [], []
         here = self._outputs_beside(listing.folder)
-        rows = plans.known_photos(
+        rows = photos.known_photos(
             connection, self.photo_root, self.output_root, listing.folder, deep=bool(listing.subfolders), paired=paired
         )
         for row in itertools.chain.from_iterable(rows):
@@ -420,7 +416,7 @@ class Planner:
         """Tell whether today's choice may differ from the background of what is done; found out once for all sizes."""
         if self._paired is None:
             self._paired = not chooser.by_size or any(
-                background_of(chooser.choose("", pixels, "")) != made for pixels, made in plans.pairs_made(connection)
+                background_of(chooser.choose("", pixels, "")) != made for pixels, made in jobs.pairs_made(connection)
             )
         return self._paired
 
@@ -431,7 +427,7 @@ class Planner:
         for some in chunks(sorted(listing.files.items()), AT_ONCE):
             stamps = {_join(listing.folder, name): stamp for name, stamp in some}
             with self._ledger.reading() as connection:
-                known = catalog.looks_of(connection, root_id, list(stamps))
+                known = photos.infos_of(connection, root_id, list(stamps))
             todo = [one for one in stamps.items() if self._is_news(known.get(one[0]), one[1])]
             seen = dict(zip(todo, lookers.map(lambda one: self._look_at(root, *one), todo), strict=True))
             # What is as bad as it was is not told again.
@@ -442,7 +438,7 @@ class Planner:
             }
             if fresh:
                 with self._ledger.transaction(self._run_id) as tx:
-                    fresh = catalog.remember(tx, root_id, fresh)
+                    fresh = photos.remember(tx, root_id, fresh)
             changing = {path for (path, _), now in seen.items() if now is None}
             self._looked(len(todo))
             known |= fresh
@@ -485,7 +481,7 @@ class Planner:
         self._gone = None
         if gone:
             with self._ledger.transaction(self._run_id) as tx:
-                catalog.forget(tx, self.photo_root, gone)
+                photos.forget(tx, self.photo_root, gone)
 
 
 def _is_as_before(now: PhotoInfo, before: PhotoInfo | None) -> bool:

@@ -2,8 +2,8 @@
 
 from batchbg.api.client import MagicHour
 from batchbg.api.wire import Account
-from batchbg.ledger import credits
-from batchbg.ledger.engine import Ledger
+from batchbg.ledger import balances, credits
+from batchbg.ledger.store import Ledger
 from batchbg.ledger.writer import Writer
 
 
@@ -17,5 +17,5 @@ async def read_account(api: MagicHour, ledger: Ledger, writer: Writer) -> Accoun
         before = credits.settled(connection)
     account = await api.account()
     if account is not None and account.credits is not None:
-        await writer.do(credits.record_balance, account.id, account.credits, before)
+        await writer.do(balances.record, account.id, account.credits, before)
     return account

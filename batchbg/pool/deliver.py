@@ -16,8 +16,9 @@ from batchbg.disk import files, results
 from batchbg.disk.convert import Colour, OutputFormat, kind_of
 from batchbg.disk.rehearsal import Rehearsal
 from batchbg.errors import ApiUnreachable, OutputRefused, RequestRefused, ResultUnusable, WrongProject
-from batchbg.ledger import catalog, jobs
-from batchbg.ledger.engine import Ledger, Tx
+from batchbg.ledger import folders, outputs, transitions
+from batchbg.ledger.store import Ledger
+from batchbg.ledger.transaction import Tx
 from batchbg.ledger.writer import Writer
 from batchbg.pool.decoding import DecodeLimit
 from batchbg.pool.observer import Observer
@@ -105,21 +106,21 @@ class Deliverer:
             DiskError: it cannot be written now; the job stays as it is.
         """
         with self._ledger.reading() as connection:
-            own = catalog.slot(connection, job.output_id)
+            own = outputs.get(connection, job.output_id)
         if own.wanted_job != job.id and own.wanted_job == own.saved_job:
-            return await self._writer.do(jobs.done, job, SUPERSEDED)
+            return await self._writer.do(transitions.done, job, SUPERSEDED)
         target = self._target(job, own)
         part = results.part_path(target, job.id)
         async with self._width:
             try:
                 result = await self._fetch(job, project, part, self._form(own, target))
                 if not await self._put(job, own, part, target, result):
-                    return await self._writer.do(jobs.unusable, job, TAKEN)
+                    return await self._writer.do(transitions.unusable, job, TAKEN)
             except ResultUnusable as error:
-                return await self._writer.do(jobs.unusable, job, str(error))
+                return await self._writer.do(transitions.unusable, job, str(error))
             except OutputRefused as error:
                 log.warning("%s: %s%s", job.photo_path, UNSAVABLE, error)
-                return await self._writer.do(jobs.unusable, job, f"{UNSAVABLE}{error}; then `batchbg rescue`")
+                return await self._writer.do(transitions.unusable, job, f"{UNSAVABLE}{error}; then `batchbg rescue`")
             finally:
                 results.remove(part, _root(target, own))
         job, is_wanted_elsewhere = await self._writer.do(_record, job, own, result)
@@ -148,7 +149,7 @@ class Deliverer:
         if not _is_there(target):
             return ""
         with self._ledger.reading() as connection:
-            own = catalog.slot(connection, job.output_id)
+            own = outputs.get(connection, job.output_id)
         if job.replace:
             if await asyncio.to_thread(self._is_original, job, own, target):
                 raise OutputRefused(ORIGINAL)
@@ -182,8 +183,8 @@ class Deliverer:
             OutputRefused: the disk does not take the path of one of them; the others have theirs.
         """
         with self._ledger.reading() as connection:
-            wanting = catalog.slots_wanting(connection, job.id)
-            holding = list(catalog.slots_holding(connection, job.id)) if wanting else []
+            wanting = outputs.wanting(connection, job.id)
+            holding = list(outputs.holding(connection, job.id)) if wanting else []
         refused: OutputRefused | None = None
         for slot in wanting:
             if slot.id in self._refused:
@@ -202,7 +203,7 @@ class Deliverer:
                 continue
             finally:
                 results.remove(part, _root(target, slot))
-            await self._writer.do(catalog.saved, slot.id, job.id, job.photo_sha256, result.sha256, result.size)
+            await self._writer.do(outputs.saved, slot.id, job.id, job.photo_sha256, result.sha256, result.size)
             self._observer.reused(slot.path)
             self.copied += 1
         if refused is not None:
@@ -218,18 +219,18 @@ class Deliverer:
         if slot.id == job.output_id:
             return self._ledger.absolute(job.output_folder) / slot.path
         with self._ledger.reading() as connection:
-            return self._ledger.absolute(catalog.folder_path(connection, slot.folder_id)) / slot.path
+            return self._ledger.absolute(folders.path_of(connection, slot.folder_id)) / slot.path
 
     async def _put(self, job: Job, slot: Output, part: Path, target: Path, result: results.Result) -> bool:
         """Name a checked file. It may replace what this ledger put there and nobody has changed since."""
         if result.converted:
             # A crash may come between the name and its record, and the next run may convert otherwise.
-            await self._writer.do(catalog.saving, job.id, result.sha256)
+            await self._writer.do(outputs.saving, job.id, result.sha256)
         # That a job was forced once is no leave to replace what lies where a later run wants a copy of it.
         replace = job.replace and (slot.id == job.output_id or self._saving.force)
         if not replace and _is_there(target) and (present := await asyncio.to_thread(results.digest, target)):
             with self._ledger.reading() as connection:
-                replace = present in {slot.saved_sha256, *catalog.saved_ever(connection, job.id)}
+                replace = present in {slot.saved_sha256, *outputs.saved_ever(connection, job.id)}
         if replace and await asyncio.to_thread(self._is_original, job, slot, target):
             return False
         return await asyncio.to_thread(
@@ -281,7 +282,7 @@ class Deliverer:
             trouble: ApiUnreachable | RequestRefused | ResultUnusable
             try:
                 project = project or await self._ask(job)
-                await self._api.download(project.downloads[0], part, new_part)
+                await self._api.storage.download(project.downloads[0], part, new_part)
                 async with self._pictures.open(job.pixels):
                     photo = self._ledger.absolute(job.photo_folder) / job.photo_path
                     result = await asyncio.to_thread(results.check, part, job.pixels, photo, form)
@@ -325,8 +326,8 @@ def _is_there(path: Path) -> bool:
 
 def _record(tx: Tx, job: Job, slot: Output, result: results.Result) -> tuple[Job, bool]:
     """Say that a result is in its place; return the job, and whether other outputs want the result, too."""
-    catalog.saved(tx, slot.id, job.id, job.photo_sha256, result.sha256, result.size)
-    return jobs.done(tx, job, result.remark), bool(catalog.slots_wanting(tx.connection, job.id))
+    outputs.saved(tx, slot.id, job.id, job.photo_sha256, result.sha256, result.size)
+    return transitions.done(tx, job, result.remark), bool(outputs.wanting(tx.connection, job.id))
 
 
 def _root(target: Path, slot: Output) -> Path:

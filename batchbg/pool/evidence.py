@@ -8,8 +8,8 @@ from batchbg.api.client import MagicHour
 from batchbg.api.retry import ask_again
 from batchbg.core.model import Job
 from batchbg.errors import ApiError
-from batchbg.ledger import credits
-from batchbg.ledger.engine import Ledger
+from batchbg.ledger import balances
+from batchbg.ledger.store import Ledger
 from batchbg.ledger.writer import Writer
 from batchbg.pool.account import read_account
 from batchbg.pool.gate import Gate
@@ -57,7 +57,7 @@ class Evidence:
                     return "the service tells no balance"
                 self._read_s = began_s
         with self._ledger.reading() as connection:
-            missing = credits.unexplained(connection, job.account, job.submitted_at or 0.0)
+            missing = balances.unexplained(connection, job.account, job.submitted_at or 0.0)
         if missing is None:
             return "the balance was not known before"
         return f"the balance has fallen by {missing} credits more than the ledger explains" if missing > 0 else ""

@@ -16,9 +16,9 @@ from batchbg.core.lifecycle import PAID, JobState
 from batchbg.core.model import Job
 from batchbg.core.poll_schedule import PollSchedule
 from batchbg.errors import ApiError, ExitCode
-from batchbg.ledger import catalog, jobs, prices
-from batchbg.ledger.engine import Ledger
-from batchbg.ledger.jobs import Budget
+from batchbg.ledger import jobs, outputs, prices
+from batchbg.ledger.budgets import Budget
+from batchbg.ledger.store import Ledger
 from batchbg.ledger.writer import Writer
 from batchbg.pool.account import read_account
 from batchbg.pool.concurrency import ConcurrencyLimit
@@ -234,7 +234,7 @@ class Pool:
     async def _copy_wanted(self) -> None:
         """Give results that are there to the outputs that still want them."""
         with self._ledger.reading() as connection:
-            undelivered = catalog.undelivered(connection)
+            undelivered = outputs.undelivered(connection)
         for job_id in undelivered:
             await self._stop.before_leaving(self._places.acquire())
             if self._stop.leaving:

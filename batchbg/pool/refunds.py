@@ -8,7 +8,7 @@ from typing import Final
 from batchbg.api.client import MagicHour
 from batchbg.core.model import Job
 from batchbg.errors import ApiError, StaleJobError
-from batchbg.ledger import jobs
+from batchbg.ledger import transitions
 from batchbg.ledger.writer import Writer
 from batchbg.pool.room import Room
 from batchbg.pool.stop import Stop
@@ -74,7 +74,7 @@ class Refunds:
                 project = await self._api.project(job.project_id)
                 if project.name and not job.owns(project.name):
                     return  # another's record says nothing of this job's credits
-                after = await self._writer.do(jobs.refunded, job, project.price)
+                after = await self._writer.do(transitions.refunded, job, project.price)
             except (ApiError, StaleJobError) as error:
                 log.info("job %s: no word of a refund: %s", job.id, error)
                 continue

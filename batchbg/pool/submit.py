@@ -24,9 +24,10 @@ from batchbg.errors import (
     RequestRefused,
     StaleJobError,
 )
-from batchbg.ledger import jobs
-from batchbg.ledger.engine import Ledger, Tx, enter
-from batchbg.ledger.jobs import Budget
+from batchbg.ledger import budgets, jobs, transitions
+from batchbg.ledger.budgets import Budget
+from batchbg.ledger.store import Ledger
+from batchbg.ledger.transaction import Tx, enter
 from batchbg.ledger.writer import Writer
 from batchbg.pool.concurrency import ConcurrencyLimit
 from batchbg.pool.evidence import Evidence
@@ -91,9 +92,9 @@ class Submitter:
                 assets = await self._stop.before_creates_stop(self._uploads.assets_for(job))
             except RequestRefused as error:
                 self._gate.brake.failed()
-                return await self._writer.do(jobs.refused, job, str(error))
+                return await self._writer.do(transitions.refused, job, str(error))
             except PhotoChanged as error:
-                await self._writer.do(jobs.drop, job, str(error))
+                await self._writer.do(transitions.drop, job, str(error))
                 raise
             if assets is None:
                 return job
@@ -107,7 +108,7 @@ class Submitter:
                     await self._uploads.forget(asset)
                 continue
             self._gate.brake.failed()
-            return await self._writer.do(jobs.refused, job, refusal.reason)
+            return await self._writer.do(transitions.refused, job, refusal.reason)
 
     async def _send(self, job: Job, photo: Asset, background: Asset | None) -> tuple[Job, NotCreated | None]:
         """Send creates until one is answered; return a refusal that concerns this job alone beside the job."""
@@ -180,7 +181,7 @@ class Submitter:
         async with self._doorway:
             if self._budget.caps.are_set or job.budget_run_id != self._budget.id:
                 with self._ledger.reading() as connection:
-                    jobs.find_room(enter(connection, ""), self._budget, job)
+                    budgets.find_headroom(enter(connection, ""), self._budget, job)
             while not self._stop.no_creates:
                 await self._gate.clear()
                 await self._limiter.slot(Urgency.CREATE)
@@ -198,7 +199,7 @@ class Submitter:
             job = await self._writer.do(self._intend, job)
             if not self._stop.no_creates:
                 return job
-            job = await self._writer.do(jobs.not_created, job, "creates were stopped before it left")
+            job = await self._writer.do(transitions.not_created, job, "creates were stopped before it left")
         except BaseException:
             await self._gate.leave(made_nothing=True)
             raise
@@ -208,7 +209,7 @@ class Submitter:
     def _intend(self, tx: Tx, job: Job) -> Job:
         """Reserve in a ledger that is still the one at its path."""
         self._ledger.check_still_there(job.output_folder)
-        return jobs.reserve(tx, job, self._budget)
+        return transitions.reserve(tx, job, self._budget)
 
     async def _create(self, job: Job, photo: Asset, background: Asset | None, exchange: Exchange) -> Outcome:
         background_path = background.file_path if background else None
@@ -225,13 +226,13 @@ class Submitter:
                     brake.created() if job.state is JobState.RENDERING else brake.doubted()
                     self._prices.heard(job, price, reserved=reserved)
                 case NotCreated(_, reason):
-                    job = await self._writer.do(jobs.not_created, job, reason)
+                    job = await self._writer.do(transitions.not_created, job, reason)
                 case Guarded(reason, pause_s):
                     brake.doubted()
                     job = await self._settle_guarded(job, reason, pause_s)
                 case Ambiguous(reason):
                     brake.doubted()
-                    job = await self._writer.do(jobs.lost, job, reason)
+                    job = await self._writer.do(transitions.lost, job, reason)
         finally:
             created = job.id if job.state is JobState.RENDERING else ""
             await self._gate.leave(made_nothing=job.state is JobState.PLANNED, created=created)
@@ -248,8 +249,8 @@ class Submitter:
         async with self._gate.shut():
             against = await self._evidence.against(job, pause_s)
             if against:
-                return await self._writer.do(jobs.lost, job, f"{reason}, and {against}")
-            return await self._writer.do(jobs.not_created, job, f"{reason}; the balance is as it was")
+                return await self._writer.do(transitions.lost, job, f"{reason}, and {against}")
+            return await self._writer.do(transitions.not_created, job, f"{reason}; the balance is as it was")
 
     async def _keep_id(self, job: Job, project_id: str, price: Price) -> Job:
         """Commit a project id, also onto a disk that is full for a moment: it is worth more than anything else."""
@@ -257,7 +258,7 @@ class Submitter:
         deadline = asyncio.get_running_loop().time() + KEEP_TRYING_S
         while True:
             try:
-                return await self._writer.do(jobs.created, job, project_id, price)
+                return await self._writer.do(transitions.created, job, project_id, price)
             except StaleJobError:
                 with self._ledger.reading() as connection:
                     present = jobs.get(connection, job.id)

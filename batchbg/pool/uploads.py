@@ -11,15 +11,16 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Final
 
-from batchbg.api.client import Body, MagicHour, chunks_of
+from batchbg.api.client import MagicHour
+from batchbg.api.storage import Body, chunks_of
 from batchbg.api.wire import UploadTarget
 from batchbg.core.model import Job, PhotoInfo, Size, Treatment
 from batchbg.disk.decoding import cover_crop, upright_copy
 from batchbg.disk.files import open_file
 from batchbg.disk.scan import stamp_of
 from batchbg.errors import ApiUnreachable, PhotoChanged, RequestRefused
-from batchbg.ledger import catalog
-from batchbg.ledger.engine import Connection, Ledger
+from batchbg.ledger import assets, photos
+from batchbg.ledger.store import Connection, Ledger
 from batchbg.ledger.writer import Writer
 from batchbg.pool.decoding import DecodeLimit
 from batchbg.pool.outage import Outage
@@ -123,7 +124,7 @@ class Uploads:
 
     async def forget(self, asset: Asset) -> None:
         """Do not use an asset again: the service says that it does not know it."""
-        await self._writer.do(catalog.forget_asset, asset.recipe, asset.file_path)
+        await self._writer.do(assets.forget, asset.recipe, asset.file_path)
 
     async def forget_those_of(self, job: Job) -> None:
         """Do not use again what a job's last create named: the service has found that it is not there.
@@ -131,7 +132,7 @@ class Uploads:
         What was uploaded since is another upload of the same content, and stays.
         """
         contents = [one for one in (job.photo_sha256, job.background_sha256) if one]
-        await self._writer.do(catalog.forget_assets, contents, job.submitted_at or 0.0)
+        await self._writer.do(assets.forget_contents, contents, job.submitted_at or 0.0)
 
     def _photo(self, connection: Connection, job: Job) -> Source:
         return self._source(connection, job.photo_folder, job.photo_path, job.photo_sha256)
@@ -143,14 +144,14 @@ class Uploads:
         return dataclasses.replace(source, fit=job.pixels) if job.treatment is Treatment.FIT else source
 
     def _source(self, connection: Connection, folder: str, path: str, sha256: str) -> Source:
-        info = catalog.look_at(connection, folder, path)
+        info = photos.info_of(connection, folder, path)
         if info is None or sha256 not in info.contents or info.pixels is None:
             raise PhotoChanged(f"{path} has changed since it was paired")
         return Source(self._ledger.absolute(folder) / path, info)
 
     def _find(self, connection: Connection, source: Source) -> Asset | asyncio.Task[Asset]:
         """Return a file that is at the service, or the one upload of it that is under way; begin it where none is."""
-        if known := catalog.asset(connection, self._accounts, source.recipe, time.time() - KEPT_S):
+        if known := assets.find(connection, self._accounts, source.recipe, time.time() - KEPT_S):
             return Asset(source.recipe, known, fresh=False)
         task = self._under_way.get(source.recipe)
         if task is None:
@@ -170,7 +171,7 @@ class Uploads:
             target = await self._put(body, size, extension)
             unchanged()
         account, recipe = self._accounts[0], source.recipe
-        await self._writer.do(catalog.uploaded, account, recipe, target.file_path, size)
+        await self._writer.do(assets.uploaded, account, recipe, target.file_path, size)
         self.sent_bytes += size
         return Asset(source.recipe, target.file_path, fresh=True)
 
@@ -188,7 +189,7 @@ class Uploads:
         for attempt in range(1, TRIES + 1):
             target = await self._patience.ask(lambda: self._target(extension))
             try:
-                await self._api.put(target, body, size)
+                await self._api.storage.put(target, body, size)
             except (ApiUnreachable, RequestRefused) as error:
                 if attempt == TRIES:
                     if isinstance(error, RequestRefused) and error.status == TOO_LARGE:

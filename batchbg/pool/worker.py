@@ -23,7 +23,7 @@ from batchbg.errors import (
     StaleJobError,
     WrongProject,
 )
-from batchbg.ledger import jobs
+from batchbg.ledger import transitions
 from batchbg.ledger.writer import Writer
 from batchbg.pool.concurrency import ConcurrencyLimit
 from batchbg.pool.deliver import Deliverer
@@ -134,7 +134,9 @@ class Worker:
                 await self._check_output(job)
                 return await self._submitter.submit(job)
             case JobState.SUBMITTING:
-                return await self._writer.do(jobs.lost, job, "the process ended between the create and its answer")
+                return await self._writer.do(
+                    transitions.lost, job, "the process ended between the create and its answer"
+                )
             case JobState.RENDERING:
                 return await self._track(job)
             case JobState.DOWNLOADING:
@@ -157,10 +159,10 @@ class Worker:
         try:
             why_not = await self._deliverer.why_not(job)
         except OutputRefused as error:
-            await self._writer.do(jobs.drop, job, str(error))
+            await self._writer.do(transitions.drop, job, str(error))
             raise
         if why_not:
-            await self._writer.do(jobs.drop, job, why_not)
+            await self._writer.do(transitions.drop, job, why_not)
             raise PhotoChanged(f"{job.output_path}: {why_not}")
 
     async def _track(self, job: Job) -> Job:
@@ -182,17 +184,17 @@ class Worker:
                 case None:
                     return job, None
                 case Gone(why):
-                    return job, await self._writer.do(jobs.ended, job, JobState.FAILED, why)
+                    return job, await self._writer.do(transitions.ended, job, JobState.FAILED, why)
                 case Stranger(name):
                     return job, await self._park_stranger(job, name)
             reserved = job.credits
             if ending.progress is ProjectStatus.WAITING:
-                job = await self._writer.do(jobs.priced, job, ending.price)
+                job = await self._writer.do(transitions.priced, job, ending.price)
                 self._prices.heard(job, ending.price, reserved=reserved)
                 await self._gate.followed(job.id)
                 continue
             if ending.progress is ProjectStatus.COMPLETE:
-                moved = await self._writer.do(jobs.complete, job, ending.price)
+                moved = await self._writer.do(transitions.complete, job, ending.price)
                 self._gate.brake.rendered()
                 self._projects[job.id] = ending
             else:
@@ -204,7 +206,7 @@ class Worker:
     async def _park_stranger(self, job: Job, name: str) -> Job:
         """Park a job whose project turns out to be another's; its picture is not taken."""
         why = f"project {job.project_id} is called {name!r}, which is another's: what this create made is not known"
-        moved = await self._writer.do(jobs.misattributed, job, why)
+        moved = await self._writer.do(transitions.misattributed, job, why)
         self._gate.brake.mistaken()
         self._gate.heed()
         log.warning("%s: %s; job %s is unresolved: `batchbg resolve`", job.photo_path, why, job.id)
@@ -216,7 +218,7 @@ class Worker:
         canceled = project.progress is ProjectStatus.CANCELED
         state = JobState.CANCELED if canceled else JobState.FAILED
         error = project.error or ("canceled at the service" if canceled else "the service gives no reason")
-        moved = await self._writer.do(jobs.ended, job, state, error, project.price, project.error_code)
+        moved = await self._writer.do(transitions.ended, job, state, error, project.price, project.error_code)
         log.warning("%s: %s", job.photo_path, error)
         if project.error_code == NO_CREDITS:
             why = f"the service has ended a job for want of credits ({error}); buy some, then run again"

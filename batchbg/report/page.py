@@ -31,8 +31,9 @@ from batchbg.core.text import cell
 from batchbg.disk.files import open_file, whole
 from batchbg.disk.results import make_folder
 from batchbg.errors import ConfigError, DiskError
-from batchbg.ledger import catalog, credits, identity, runs
-from batchbg.ledger.engine import Connection, Ledger, open_to_read
+from batchbg.ledger import clock, credits, photos, purpose, runs
+from batchbg.ledger.engine import open_to_read
+from batchbg.ledger.store import Connection, Ledger
 from batchbg.report import page_thumbs, rows
 from batchbg.report.rows import Picture, Row
 from batchbg.report.summary import Summary, of_ledger
@@ -156,7 +157,7 @@ def write_report(
     try:
         with ledger.reading() as connection:
             page = _place(ledger, connection, target, output)
-            zone = identity.zone_in(connection, zone)
+            zone = clock.zone_in(connection, zone)
             table = page.with_suffix(".csv")
             _refuse_foreign(table)
             make_folder(page.parent)
@@ -287,7 +288,7 @@ class _Gathered:
             self._want(row)
             self._note(row)
             spool.write(_safe_json(self._fields(row)) + "\n")
-        for _root, path, reason in catalog.rejected(connection):
+        for _root, path, reason in photos.rejected(connection):
             writer.writerow(map(_cell, ["", "rejected", path, *[""] * 9, reason, "", ""]))
 
     def _want(self, row: Row) -> None:
@@ -427,7 +428,7 @@ def _context(
         "version": __version__,
         "now": _when(time.time(), zone),
         "ledger": _text(str(ledger.path)),
-        "rehearsal": catalog.kind(connection) == "sandbox",
+        "rehearsal": purpose.of(connection) == "sandbox",
         "summary": summary,
         "states": [(state.value, summary.jobs[state]) for state in JobState],
         "bar": _bar(summary),
@@ -469,7 +470,7 @@ def _rejected(connection: Connection) -> tuple[list[dict[str, str]], list[dict[s
     scanned = rows.photo_roots(connection)
     lists: tuple[list[dict[str, str]], list[dict[str, str]]] = ([], [])
     counts = [0, 0]
-    for root, path, reason in catalog.rejected(connection):
+    for root, path, reason in photos.rejected(connection):
         which = 0 if root in scanned else 1
         counts[which] += 1
         if len(lists[which]) < LISTED:

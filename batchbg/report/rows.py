@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from batchbg.core.lifecycle import JobState
 from batchbg.core.model import Treatment, project_name
-from batchbg.ledger.engine import Connection, Ledger
+from batchbg.ledger.store import Connection, Ledger
 from batchbg.ledger.tables import folders, jobs, outputs, photos, runs
 
 _photo_folder = folders.alias("photo_folder")

@@ -6,9 +6,9 @@ from typing import Any
 from batchbg.core.budget import Caps, Credits, Headroom, Scope, period_of, tightest
 from batchbg.core.lifecycle import JobState
 from batchbg.errors import ExitCode
-from batchbg.ledger import credits, jobs, runs
-from batchbg.ledger.engine import Connection
-from batchbg.ledger.jobs import Budget
+from batchbg.ledger import budgets, credits, jobs, runs
+from batchbg.ledger.budgets import Budget
+from batchbg.ledger.store import Connection
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,13 +58,13 @@ def of_run(
 
     Where it went on with jobs that an earlier run had begun under a cap, that budget is among them.
     """
-    budgets = [budget]
+    all_budgets = [budget]
     if budget.caps.run is None:
-        budgets += jobs.earlier_budgets(connection, run_id, budget)
+        all_budgets += budgets.earlier(connection, run_id, budget)
     found = []
-    for one in budgets:
-        found += credits.room_under(connection, one.caps, period_of(one.id, at, one.zone), one.account)
-    sums = sum((credits.totals(connection, Scope.RUN, one.id) for one in budgets), Credits())
+    for one in all_budgets:
+        found += budgets.headroom_under(connection, one.caps, period_of(one.id, at, one.zone), one.account)
+    sums = sum((credits.totals(connection, Scope.RUN, one.id) for one in all_budgets), Credits())
     return jobs.counts(connection, run_id), sums, tightest(found)
 
 
@@ -83,6 +83,6 @@ def of_ledger(connection: Connection, caps: Caps, at: float, zone: Any) -> Summa
         jobs=jobs.counts(connection),
         photos=photos,
         credits=credits.totals(connection, Scope.TOTAL),
-        room=tightest(credits.room_under(connection, held, period, "")),
+        room=tightest(budgets.headroom_under(connection, held, period, "")),
         exit_code=ExitCode(past[0].exit_code or 0) if past else ExitCode.OK,
     )

@@ -7,7 +7,7 @@ from batchbg.api.client import MagicHour
 from batchbg.api.retry import ask_again
 from batchbg.api.wire import Account
 from batchbg.errors import AccountRefused, AccountUnreadable, ApiError, ExitCode
-from batchbg.ledger import credits, runs
+from batchbg.ledger import balances, runs
 from batchbg.ledger.writer import Writer
 from batchbg.pool.account import read_account
 from batchbg.run.context import RunContext
@@ -38,7 +38,7 @@ async def find_accounts(run: RunContext, api: MagicHour, writer: Writer) -> list
         log.warning("a free account: results may carry a watermark")
     _tell_of_clock(api)
     with run.ledger.reading() as connection:
-        if run.budget.caps.keep_balance is not None and not credits.was_read(connection, run.id):
+        if run.budget.caps.keep_balance is not None and not balances.was_read(connection, run.id):
             run.stop.creates(code, f"budget.keep_balance: the account's balance is not known: {why}")
         name = (found.id if found else None) or runs.account_behind(connection, base_url) or base_url
     await writer.do(runs.describe, account=name)

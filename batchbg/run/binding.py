@@ -3,8 +3,8 @@
 from urllib.parse import urlsplit
 
 from batchbg.core.addresses import is_loopback
-from batchbg.ledger import identity
-from batchbg.ledger.engine import Ledger
+from batchbg.ledger import purpose
+from batchbg.ledger.store import Ledger
 from batchbg.settings import Settings
 
 
@@ -17,7 +17,7 @@ def bind_kind(ledger: Ledger, settings: Settings) -> None:
         ConfigError: it was used with something else.
     """
     if settings.sandbox:
-        identity.bind_kind(ledger, identity.SANDBOX)
+        purpose.bind(ledger, purpose.SANDBOX)
     else:
         is_here = is_loopback(urlsplit(settings.base_url).hostname or "")
-        identity.bind_kind(ledger, identity.LOCAL if is_here else identity.API)
+        purpose.bind(ledger, purpose.LOCAL if is_here else purpose.API)

@@ -3,7 +3,7 @@
 from batchbg.core import pilot
 from batchbg.core.words import counted
 from batchbg.errors import ExitCode
-from batchbg.ledger import plans
+from batchbg.ledger import jobs
 from batchbg.ledger.estimate import Estimate, estimate
 from batchbg.run.context import RunContext
 from batchbg.run.counts import planned
@@ -39,7 +39,7 @@ def pick_pilot(run: RunContext) -> frozenset[str] | None:
     if run.settings.pilot is None:
         return None
     with run.ledger.reading() as connection:
-        candidates = plans.planned_by(connection, run.id)
+        candidates = jobs.planned_by(connection, run.id)
     if len(candidates) <= run.settings.pilot:
         return None
     return frozenset(pilot.pick(candidates, run.settings.pilot))

@@ -12,9 +12,12 @@ from batchbg import log_context
 from batchbg.core.lifecycle import JobState
 from batchbg.disk.rehearsal import Rehearsal
 from batchbg.errors import BatchbgError, ConfigError, ExitCode, LedgerError
-from batchbg.ledger import identity, jobs, runs
-from batchbg.ledger.engine import Ledger, exists, held, open_ledger, sqlite_path
-from batchbg.ledger.jobs import Budget
+from batchbg.ledger import clock, identity, jobs, runs
+from batchbg.ledger.budgets import Budget
+from batchbg.ledger.engine import open_ledger
+from batchbg.ledger.filesystem import exists, sqlite_path
+from batchbg.ledger.lock import held
+from batchbg.ledger.store import Ledger
 from batchbg.pool.stop import Stop
 from batchbg.run.binding import bind_kind
 from batchbg.run.reporter import Reporter
@@ -91,7 +94,7 @@ def _in_its_zone(ledger: Ledger, settings: Settings, output: Path | None) -> Set
     for remark in identity.settle(ledger, output, settings.timezone):
         log.warning("%s", remark)
     with ledger.reading() as connection:
-        return dataclasses.replace(settings, timezone=identity.zone_of(connection))
+        return dataclasses.replace(settings, timezone=clock.zone_of(connection))
 
 
 def _name_projects(ledger: Ledger) -> None:

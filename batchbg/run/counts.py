@@ -3,7 +3,7 @@
 import time
 
 from batchbg.core.lifecycle import FINAL, PAID, JobState
-from batchbg.ledger import catalog, jobs
+from batchbg.ledger import jobs, outputs
 from batchbg.pool.refunds import ASKED_FOR_S
 from batchbg.run.context import RunContext
 
@@ -27,6 +27,6 @@ def is_idle(run: RunContext) -> bool:
     """Return whether there is nothing to do, so that nobody need be asked for anything."""
     with run.ledger.reading() as connection:
         states = jobs.counts(connection)
-        idle = not any(states[state] for state in PAID) and not catalog.undelivered(connection)
+        idle = not any(states[state] for state in PAID) and not outputs.undelivered(connection)
         idle = idle and not jobs.counts(connection, run.id)[JobState.PLANNED]
         return idle and next(jobs.charged_in_vain(connection, time.time() - ASKED_FOR_S), None) is None

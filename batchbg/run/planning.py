@@ -11,7 +11,7 @@ from batchbg.disk.results import try_out
 from batchbg.disk.sweep import sweep
 from batchbg.errors import BatchbgError, DiskError, ExitCode, PlanLeft
 from batchbg.ledger import jobs, orders, runs
-from batchbg.ledger.engine import Connection
+from batchbg.ledger.store import Connection
 from batchbg.plan.planner import Planner, Tally, some_of
 from batchbg.pool.feed import PlanFeed
 from batchbg.run.context import RunContext

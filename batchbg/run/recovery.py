@@ -2,8 +2,8 @@
 
 from batchbg.core.lifecycle import PAID, JobState
 from batchbg.core.price import Price
-from batchbg.ledger import identity, jobs
-from batchbg.ledger.engine import Tx
+from batchbg.ledger import jobs, purpose, transitions
+from batchbg.ledger.transaction import Tx
 from batchbg.run.context import RunContext
 from batchbg.run.task import Found, Task
 
@@ -27,7 +27,7 @@ def _park_lost(tx: Tx) -> None:
     """Park every create that a dead run left without an answer; nobody else can be at work on it."""
     for job in list(jobs.in_states(tx.connection, {JobState.SUBMITTING})):
         jobs.take_up(tx, job.id)
-        jobs.lost(tx, job, "the process ended between the create and its answer")
+        transitions.lost(tx, job, "the process ended between the create and its answer")
 
 
 def _replan_rehearsed(tx: Tx) -> None:
@@ -35,11 +35,11 @@ def _replan_rehearsed(tx: Tx) -> None:
 
     Only what went to a sandbox of this tool's own: anything else may be paid for.
     """
-    since = identity.rehearsed_since(tx.connection)
+    since = purpose.rehearsed_since(tx.connection)
     for job in list(jobs.in_states(tx.connection, PAID)):
         if since is None or job.submitted_at is None or job.submitted_at < since:
             continue
         if job.state is JobState.DOWNLOADING:
-            job = jobs.reopen(tx, job, JobState.RENDERING, "its sandbox has ended")
-        ended = jobs.ended(tx, job, JobState.FAILED, "its sandbox has ended", Price(0))
-        jobs.reopen(tx, ended, JobState.PLANNED, "planned again")
+            job = transitions.reopen(tx, job, JobState.RENDERING, "its sandbox has ended")
+        ended = transitions.ended(tx, job, JobState.FAILED, "its sandbox has ended", Price(0))
+        transitions.reopen(tx, ended, JobState.PLANNED, "planned again")

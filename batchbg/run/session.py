@@ -7,7 +7,7 @@ import dataclasses
 from batchbg.api.client import MagicHour
 from batchbg.api.limiter import RateLimiter
 from batchbg.errors import ApiError, LedgerError
-from batchbg.ledger.jobs import Budget
+from batchbg.ledger.budgets import Budget
 from batchbg.ledger.writer import Writer
 from batchbg.pool.account import read_account
 from batchbg.pool.deliver import SaveOptions

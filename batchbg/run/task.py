@@ -3,7 +3,8 @@
 import dataclasses
 from typing import Generic, TypeVar
 
-from batchbg.ledger.engine import Ledger, Tx
+from batchbg.ledger.store import Ledger
+from batchbg.ledger.transaction import Tx
 
 Found = TypeVar("Found")
 

@@ -7,7 +7,7 @@ from batchbg.core.planning import FAILED_BEFORE
 from batchbg.core.words import counted, share
 from batchbg.errors import ExitCode, LedgerError
 from batchbg.ledger import jobs, runs
-from batchbg.ledger.engine import enter
+from batchbg.ledger.transaction import enter
 from batchbg.plan.planner import Tally
 from batchbg.report.summary import Summary, of_run
 from batchbg.run.context import RunContext

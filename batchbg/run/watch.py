@@ -6,9 +6,9 @@ from batchbg.core.budget import CAP_NAMES, Scope, next_price, period_of, tightes
 from batchbg.core.lifecycle import JobState
 from batchbg.core.model import PRICE_CREDITS, Job
 from batchbg.core.progress import Progress, Rate, time_left_s
-from batchbg.ledger import credits, prices
-from batchbg.ledger.engine import enter
-from batchbg.ledger.jobs import Budget
+from batchbg.ledger import budgets, credits, prices
+from batchbg.ledger.budgets import Budget
+from batchbg.ledger.transaction import enter
 from batchbg.pool.feed import PlanFeed
 from batchbg.pool.observer import Observer
 from batchbg.pool.pool import Pool
@@ -97,7 +97,7 @@ class Watch:
         run, budget = self._run, self._budget
         with run.ledger.reading() as connection:
             period = period_of(budget.id, enter(connection, "").at, budget.zone)
-            rooms = credits.room_under(connection, budget.caps, period, budget.account)
+            rooms = budgets.headroom_under(connection, budget.caps, period, budget.account)
             spent = credits.totals(connection, Scope.RUN, budget.id).spent
             price = next_price(PRICE_CREDITS, *prices.last(connection, budget.account))
         limits = [max(0, room.left) // price for room in rooms]

@@ -10,9 +10,10 @@ import httpx
 import pytest
 from PIL import Image
 
-from batchbg.api import client as client_module
-from batchbg.api.client import MagicHour, chunks_of
+from batchbg.api import connection, storage
+from batchbg.api.client import MagicHour
 from batchbg.api.quiet import silence_libraries
+from batchbg.api.storage import chunks_of
 from batchbg.api.wire import Project, ProjectStatus, UploadTarget
 from batchbg.core.outcome import Ambiguous, Created, Guarded, NotCreated, Outcome, Refusal
 from batchbg.core.price import Price
@@ -30,7 +31,7 @@ def picture() -> bytes:
 async def upload(api: MagicHour, content: bytes | None = None) -> str:
     data = picture() if content is None else content
     (target,) = await api.upload_targets(["png"])
-    await api.put(target, chunks_of(data), len(data))
+    await api.storage.put(target, chunks_of(data), len(data))
     return target.file_path
 
 
@@ -55,12 +56,11 @@ async def test_a_photo_goes_up_and_its_result_comes_down(api, sandbox, tmp_path)
     assert outcome.price.credits == 5
     project = await finished(api, outcome.project_id)
     assert (project.progress, project.name, project.price.credits) == (ProjectStatus.COMPLETE, "batchbg abc-1", 5)
-    await api.download(project.downloads[0], tmp_path / "part")
+    await api.storage.download(project.downloads[0], tmp_path / "part")
     with Image.open(tmp_path / "part") as result:
         assert result.size == (64, 48)
     assert [one.name for one in sandbox.books.creates()] == ["batchbg abc-1"]
     assert sandbox.books.keys_at_storage == 0
-    assert api.rehearsal is True
 
 
 async def test_a_background_goes_along(api, sandbox):
@@ -77,7 +77,7 @@ async def test_uploads_carry_their_length(listening, connect):
     api = connect(listening.url)
     data = picture() + b"\0" * 1_000_000
     (target,) = await api.upload_targets(["png"])
-    await api.put(target, chunks_of(data), len(data))
+    await api.storage.put(target, chunks_of(data), len(data))
     (sent,) = listening.transfers
     assert sent.request_headers["content-length"] == str(len(data))
     assert "transfer-encoding" not in sent.request_headers
@@ -89,7 +89,7 @@ async def test_a_file_that_turns_out_shorter_is_no_upload(api):
     """It shrank while it was sent: it did not arrive, and may be tried again."""
     (target,) = await api.upload_targets(["png"])
     with pytest.raises(ApiUnreachable, match="upload to"):
-        await api.put(target, chunks_of(b"12345"), 6)
+        await api.storage.put(target, chunks_of(b"12345"), 6)
 
 
 async def test_the_account_is_read_and_its_absence_is_no_trouble(api, sandbox):
@@ -154,7 +154,7 @@ async def test_a_create_whose_answer_is_lost_is_ambiguous(sandbox, monkeypatch, 
     """Over a real socket; and it was sent once, whatever happened."""
     monkeypatch.setattr("batchbg.core.outcome.BAD_GATEWAY_QUICK_S", 0.1)
     if kind == "hang":
-        monkeypatch.setattr(client_module, "SILENT_S", 1.0)
+        monkeypatch.setattr(connection, "SILENT_S", 1.0)
     api = connect(sandbox.url)
     sandbox.faults.add("create", kind, **details)
     outcome = await create(api)
@@ -249,7 +249,7 @@ async def test_a_429_holds_everything_back(api, sandbox):
     """One shared pause, as long as the server asks for."""
     sandbox.faults.add("create", "status", status=429, retry_after=20)
     await api.create("n", "path", None)
-    assert 10 < api._limiter.paused_s <= 20.5
+    assert 10 < api._connection._limiter.paused_s <= 20.5
 
 
 # What never left
@@ -282,13 +282,11 @@ async def test_tls_with_a_server_that_speaks_none_made_nothing(sandbox, connect)
 async def test_no_free_connection_made_nothing(sandbox, connect, monkeypatch):
     """Every connection of the pool is busy: the request never left."""
     path = await upload(connect(sandbox.url))
-    monkeypatch.setattr(client_module, "TIMEOUT", httpx.Timeout(60, pool=0.2))
+    monkeypatch.setattr(connection, "TIMEOUT", httpx.Timeout(60, read=None, write=None, pool=0.2))
     api = connect(sandbox.url)
     sandbox.faults.add("create", "delay", seconds=0.6)
     outcomes = await asyncio.gather(*(api.create(f"{number}", path, None) for number in range(12)))
-    for outcome in outcomes:
-        if not isinstance(outcome, Created):
-            assert isinstance(outcome, NotCreated), outcome
+    assert {type(outcome) for outcome in outcomes} == {Created, NotCreated}
     assert len(sandbox.books.creates()) == sum(isinstance(outcome, Created) for outcome in outcomes)
 
 
@@ -301,7 +299,7 @@ async def test_a_server_that_hangs_up_in_the_middle_of_the_request_is_ambiguous(
 async def test_a_body_that_drips_for_ever_ends_at_the_deadline(api, sandbox, monkeypatch):
     """Each byte comes in time, the whole does not; an id that has come by then counts."""
     path = await upload(api)
-    monkeypatch.setattr(client_module, "DEADLINE_S", 1.5)
+    monkeypatch.setattr(connection, "DEADLINE_S", 1.5)
     head = "HTTP/1.1 200 OK\r\nContent-Length: 5000\r\n\r\n"
     drips = [" "] * 5000
     sandbox.faults.add("create", "raw", answer=[head, *drips], interval_s=0.1, nth=1)
@@ -398,7 +396,7 @@ async def test_a_download_that_is_not_whole_is_said(api, sandbox, tmp_path, kind
     url = await completed(api)
     sandbox.faults.add("download", kind, **details)
     with pytest.raises(error) as caught:
-        await api.download(url, tmp_path / "part")
+        await api.storage.download(url, tmp_path / "part")
     assert "?" not in str(caught.value)
     assert url.partition("?")[2] not in str(caught.value)
 
@@ -417,7 +415,7 @@ async def test_an_upload_that_did_not_arrive_is_said(api, sandbox, kind, details
     (target,) = await api.upload_targets(["png"])
     sandbox.faults.add("upload", kind, **details)
     with pytest.raises(error) as caught:
-        await api.put(target, chunks_of(picture()), len(picture()))
+        await api.storage.put(target, chunks_of(picture()), len(picture()))
     assert "?" not in str(caught.value)
 
 
@@ -425,12 +423,12 @@ async def test_downloads_follow_redirects_without_the_key(api, sandbox, tmp_path
     """Storage may send on; five times, not for ever."""
     url = await completed(api)
     sandbox.faults.add("download", "status", status=302, headers={"Location": url}, times=1)
-    await api.download(url, tmp_path / "part")
+    await api.storage.download(url, tmp_path / "part")
     assert (tmp_path / "part").stat().st_size > 0
     sandbox.faults.clear()
     sandbox.faults.add("download", "status", status=302, headers={"Location": url})
     with pytest.raises(ApiUnreachable, match="redirected too often"):
-        await api.download(url, tmp_path / "part")
+        await api.storage.download(url, tmp_path / "part")
     assert sandbox.books.keys_at_storage == 0
 
 
@@ -452,10 +450,10 @@ ODD_ADDRESSES = [
 async def test_an_odd_address_is_trouble_with_this_photo_not_a_crash(api, tmp_path, address):
     """Servers give addresses; plain http to others is refused, and no signature is repeated."""
     with pytest.raises(ApiError) as caught:
-        await api.download(address, tmp_path / "part")
+        await api.storage.download(address, tmp_path / "part")
     assert "secret" not in str(caught.value)
     with pytest.raises(ApiError) as caught:
-        await api.put(UploadTarget(address, "p"), chunks_of(b"x"), 1)
+        await api.storage.put(UploadTarget(address, "p"), chunks_of(b"x"), 1)
     assert "secret" not in str(caught.value)
 
 
@@ -466,7 +464,7 @@ async def test_an_odd_redirect_is_trouble_with_this_photo_not_a_crash(api, sandb
     answer = f"HTTP/1.1 302 Found\r\nContent-Length: 0\r\nLocation: {address}\r\n\r\n"
     sandbox.faults.add("download", "raw", answer=answer)
     with pytest.raises(ApiError):
-        await api.download(url, tmp_path / "part")
+        await api.storage.download(url, tmp_path / "part")
 
 
 async def test_a_full_disk_during_a_download_is_the_disk_s_fault(api, tmp_path, monkeypatch):
@@ -478,14 +476,14 @@ async def test_a_full_disk_during_a_download_is_the_disk_s_fault(api, tmp_path, 
 
     monkeypatch.setattr(Path, "open", refuse)
     with pytest.raises(DiskError, match="No space left"):
-        await api.download(url, tmp_path / "part")
+        await api.storage.download(url, tmp_path / "part")
 
 
 async def test_a_result_without_end_is_cut(api, tmp_path, monkeypatch):
     """Longer than any picture."""
-    monkeypatch.setattr(client_module, "MAX_RESULT_BYTES", 10)
+    monkeypatch.setattr(storage, "MAX_RESULT_BYTES", 10)
     with pytest.raises(ApiUnreachable, match="longer than any picture"):
-        await api.download(await completed(api), tmp_path / "part")
+        await api.storage.download(await completed(api), tmp_path / "part")
 
 
 # The key and signed addresses
@@ -514,22 +512,11 @@ async def test_nothing_secret_is_logged(api, sandbox, tmp_path, caplog):
     sandbox.faults.add("download", "reset", nth=1)
     url = await completed(api)
     with contextlib.suppress(ApiError):
-        await api.download(url, tmp_path / "part")
-    await api.download(url, tmp_path / "part")
+        await api.storage.download(url, tmp_path / "part")
+    await api.storage.download(url, tmp_path / "part")
     ours = "\n".join(record.getMessage() for record in caplog.records if not record.name.startswith("uvicorn"))
     assert KEY not in ours
     assert "signature=" not in ours
-
-
-async def test_a_sandbox_is_known_by_its_answers(api, sandbox):
-    """Another server is none; before the first answer nobody knows."""
-    seen = [api.rehearsal]
-    answer = "HTTP/1.1 200 OK\r\nServer: nginx\r\nContent-Length: <length>\r\n\r\n<body>"
-    sandbox.faults.add("account", "raw", answer=answer, times=1)
-    for _ in range(2):
-        await api.account()
-        seen.append(api.rehearsal)
-    assert seen == [None, False, True]
 
 
 async def test_many_at_once_are_all_answered(start, connect):

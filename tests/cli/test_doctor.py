@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from batchbg.ledger.engine import HEAD, held
+from batchbg.ledger.engine import HEAD
+from batchbg.ledger.lock import held
 from tests.support.shop import Shop
 from tests.support.terminal import Terminal
 

@@ -15,8 +15,9 @@ from unittest import mock
 
 from PIL import Image
 
-from batchbg.api.client import MagicHour, chunks_of
+from batchbg.api.client import MagicHour
 from batchbg.api.limiter import RateLimiter
+from batchbg.api.storage import chunks_of
 from batchbg.api.wire import ProjectStatus
 from batchbg.core.outcome import Created
 from tests.support.shop import Result, Shop
@@ -95,7 +96,7 @@ async def _failed_render(place: Place) -> dict[str, Any]:
     content = b"this is no picture"
     async with MagicHour(place.base_url, place.key, RateLimiter(5)) as api:
         (target,) = await api.upload_targets(["png"])
-        await api.put(target, chunks_of(content), len(content))
+        await api.storage.put(target, chunks_of(content), len(content))
         outcome = await api.create("batchbg cassette0000-1", target.file_path, None)
         assert isinstance(outcome, Created), outcome
         project = await api.project(outcome.project_id)

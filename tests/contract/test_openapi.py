@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from batchbg.api.client import MagicHour, chunks_of
+from batchbg.api.client import MagicHour
 from batchbg.api.limiter import RateLimiter
+from batchbg.api.storage import chunks_of
 from batchbg.core.outcome import Created
 from batchbg.errors import AccountRefused, ApiUnreachable, RequestRefused
 from batchbg.sandbox import SandboxConfig
@@ -110,13 +111,13 @@ async def test_every_request_of_the_client_is_as_published(published: Descriptio
             assert account is not None
             photo, background = await api.upload_targets(["jpg", "png"])
             for target in (photo, background):
-                await api.put(target, chunks_of(picture()), len(picture()))
+                await api.storage.put(target, chunks_of(picture()), len(picture()))
             outcome = await api.create("a name", photo.file_path, background.file_path)
             assert isinstance(outcome, Created)
             await api.create("Größe 38, 靴", photo.file_path, None)
             await api.create("no credits left", photo.file_path, None)
             project = await api.project(outcome.project_id)
-            await api.download(project.downloads[0], tmp_path / "result.png")
+            await api.storage.download(project.downloads[0], tmp_path / "result.png")
             for strange in ("unknown", "with / and ?", "../account"):
                 with pytest.raises(RequestRefused):
                     await api.project(strange)

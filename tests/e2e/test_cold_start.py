@@ -16,7 +16,8 @@ from batchbg.core.lifecycle import JobState
 from batchbg.disk.scan import Listing
 from batchbg.errors import LedgerError
 from batchbg.ledger import tables
-from batchbg.ledger.engine import Ledger, open_ledger
+from batchbg.ledger.engine import open_ledger
+from batchbg.ledger.store import Ledger
 from batchbg.plan.planner import Planner
 from tests.support.shop import Result, Shop
 

@@ -480,7 +480,7 @@ def test_answers_that_came_while_the_process_slept_are_read(shop: Shop):
     shop.some_photos(6)
     shop.sandbox.configure(render_s=0.05)
     shop.faults.add("create", "delay", seconds=0.7, nth="2-")
-    patience = "from batchbg.api import client; client.SILENT_S = 3.0; client.DEADLINE_S = 3.0;"
+    patience = "from batchbg.api import connection; connection.SILENT_S = 3.0; connection.DEADLINE_S = 3.0;"
     process = shop.spawn("run", "--json", "--max-in-flight", "8", first=patience)
     shop.wait_for(lambda: shop.requests("create") >= 4)
     process.send_signal(signal.SIGSTOP)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from batchbg.api import client
+from batchbg.api import connection
 from tests.support.shop import KEY, Shop
 
 pytestmark = pytest.mark.slow
@@ -89,7 +89,7 @@ def test_invariant_1_an_id_that_was_told_is_kept(shop: Shop, create: dict[str, A
 @pytest.mark.parametrize("create", GOING_ON.values(), ids=GOING_ON)
 def test_invariant_1_an_id_that_was_told_is_kept_at_the_deadline(shop: Shop, monkeypatch, create: dict[str, Any]):
     """Which is two minutes, shortened here."""
-    monkeypatch.setattr(client, "DEADLINE_S", 3.0)
+    monkeypatch.setattr(connection, "DEADLINE_S", 3.0)
     check_that_the_id_is_kept(shop, create)
 
 
@@ -136,7 +136,7 @@ def test_invariant_3_what_is_never_answered_is_unresolved_and_never_sent_again(
     shop: Shop, monkeypatch, create: dict[str, Any]
 ):
     """At the deadline, which is two minutes, shortened here."""
-    monkeypatch.setattr(client, "DEADLINE_S", 2.0)
+    monkeypatch.setattr(connection, "DEADLINE_S", 2.0)
     check_that_it_is_never_sent_again(shop, create)
 
 

@@ -9,7 +9,7 @@ import pytest
 import sqlalchemy as sa
 
 from batchbg.disk import results
-from batchbg.ledger.engine import Ledger
+from batchbg.ledger.store import Ledger
 from batchbg.pool import uploads
 from batchbg.pool.track import Tracker
 from tests.support.shop import Shop

@@ -11,10 +11,14 @@ import sqlalchemy as sa
 from batchbg.core.budget import Caps, Credits, Scope
 from batchbg.core.model import Job, Treatment, new_id
 from batchbg.core.price import Price
-from batchbg.ledger import catalog, credits, jobs, plans, runs
-from batchbg.ledger.engine import Ledger, Tx, open_ledger
-from batchbg.ledger.jobs import Budget, NewJob
-from batchbg.ledger.tables import credit_entries, events, outputs
+from batchbg.ledger import credits, folders, jobs, outputs, runs, transitions
+from batchbg.ledger.budgets import Budget
+from batchbg.ledger.engine import open_ledger
+from batchbg.ledger.store import Ledger
+from batchbg.ledger.tables import credit_entries, events
+from batchbg.ledger.tables import outputs as output_table
+from batchbg.ledger.transaction import Tx
+from batchbg.ledger.transitions import NewJob
 
 ACCOUNT = "account"
 
@@ -35,15 +39,15 @@ def open_at(path: Path) -> Ledger:
 
 def plan_one(tx: Tx, name: str, *, content: str | None = None, generation: int = 1, background: str = "") -> str:
     """Plan a result for the photo ``name``; a second call makes another job for the same output."""
-    photo_root, output_root = catalog.folder_id(tx, "photos"), catalog.folder_id(tx, "output")
-    mine = outputs.c.folder_id == output_root, outputs.c.photo_path == name
-    number = tx.connection.scalar(sa.select(outputs.c.id).where(*mine))
+    photo_root, output_root = folders.id_of(tx, "photos"), folders.id_of(tx, "output")
+    mine = output_table.c.folder_id == output_root, output_table.c.photo_path == name
+    number = tx.connection.scalar(sa.select(output_table.c.id).where(*mine))
     if number is None:
-        (number,) = plans.open_slots(tx, output_root, photo_root, [(f"{name}.png", name)])
+        (number,) = outputs.assign(tx, output_root, photo_root, [(f"{name}.png", name)])
     sha256 = hashlib.sha256(os.fsencode(content or name)).hexdigest()
     new = NewJob(sha256, background, number, None, "", Treatment.NONE, 64, 48, generation=generation)
     job_id = new_id()
-    plans.plan_jobs(tx, [(job_id, new)])
+    transitions.plan_jobs(tx, [(job_id, new)])
     return job_id
 
 
@@ -69,14 +73,14 @@ def submitting(ledger: Ledger, name: str = "a.jpg", run_id: str = "run") -> Job:
     """Plan and reserve one job."""
     (job,) = planned(ledger, name, run_id=run_id)
     with ledger.transaction(run_id) as tx:
-        return jobs.reserve(tx, job, budget(run_id))
+        return transitions.reserve(tx, job, budget(run_id))
 
 
 def rendering(ledger: Ledger, name: str = "a.jpg", price: int | None = 5, run_id: str = "run") -> Job:
     """Plan, reserve and create one job."""
     job = submitting(ledger, name, run_id)
     with ledger.transaction(run_id) as tx:
-        return jobs.created(tx, job, f"project-{name}", Price(price))
+        return transitions.created(tx, job, f"project-{name}", Price(price))
 
 
 def total(ledger: Ledger, scope: Scope = Scope.TOTAL, period: str = "") -> Credits:

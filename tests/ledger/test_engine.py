@@ -11,8 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from batchbg.errors import ConfigError, ExitCode, LedgerError
-from batchbg.ledger import catalog, jobs
-from batchbg.ledger.engine import Ledger, exists, open_ledger, sqlite_path
+from batchbg.ledger import events, folders, transitions
+from batchbg.ledger.engine import open_ledger
+from batchbg.ledger.filesystem import exists, sqlite_path
+from batchbg.ledger.store import Ledger
 from batchbg.ledger.tables import PathText, meta
 
 from .support import budget, entries, open_at, planned, total, url_of, use_clock
@@ -78,7 +80,7 @@ def test_threads_of_one_process_take_turns_however_long_one_takes(path, monkeypa
     planning.start()
     begun.wait()
     with ledger.transaction("run") as tx:
-        catalog.folder_id(tx, "photos")
+        folders.id_of(tx, "photos")
     planning.join()
     ledger.close()
 
@@ -97,7 +99,7 @@ def test_an_error_rolls_the_transaction_back(ledger):
 
     def half() -> None:
         with ledger.transaction("run") as tx:
-            catalog.folder_id(tx, "photos")
+            folders.id_of(tx, "photos")
             raise RuntimeError
 
     with pytest.raises(RuntimeError):
@@ -118,7 +120,7 @@ def test_time_never_runs_backwards(ledger, monkeypatch):
         clock.at = at
         with ledger.transaction("run") as tx:
             seen.append(tx.at)
-            jobs.note(tx, None, "looked")
+            events.note(tx, None, "looked")
     assert seen == sorted(seen)
     assert seen[-1] == 1_700_000_100.0
     assert seen[2] == 1_700_000_000.0
@@ -132,7 +134,7 @@ def test_a_day_s_budget_cannot_be_spent_twice_by_setting_the_clock_back(ledger, 
     for job, at in ((first, 1_700_000_000.0), (second, 1_700_000_000.0 - 86_400), (third, 1_700_000_000.0 + 86_400)):
         clock.at = at
         with ledger.transaction("run") as tx:
-            days.append(jobs.reserve(tx, job, budget(day=10)).budget_day)
+            days.append(transitions.reserve(tx, job, budget(day=10)).budget_day)
     assert days == ["2023-11-14", "2023-11-14", "2023-11-15"]
 
 
@@ -146,10 +148,10 @@ def test_a_day_s_budget_cannot_be_spent_twice_by_setting_the_clock_back(ledger, 
 def test_any_file_name_comes_back_as_it_was(ledger, name):
     """Bytes that are no UTF-8 are names too; they come back, and are found by a query."""
     with ledger.transaction("run") as tx:
-        number = catalog.folder_id(tx, name)
+        number = folders.id_of(tx, name)
     with ledger.transaction("run") as tx:
-        assert catalog.folder_id(tx, name) == number
-        assert catalog.folder_path(tx.connection, number) == name
+        assert folders.id_of(tx, name) == number
+        assert folders.path_of(tx.connection, number) == name
 
 
 @settings(max_examples=100)
@@ -232,8 +234,8 @@ def test_a_full_disk_is_said_and_nothing_is_half_written(ledger):
         with ledger.transaction("run") as tx:
             pages = tx.connection.exec_driver_sql("PRAGMA page_count").scalar()
             tx.connection.exec_driver_sql(f"PRAGMA max_page_count = {pages}")
-            jobs.reserve(tx, job, budget())
-            jobs.note(tx, other.id, "much", detail="x" * 1_000_000)
+            transitions.reserve(tx, job, budget())
+            events.note(tx, other.id, "much", detail="x" * 1_000_000)
 
     with pytest.raises(LedgerError, match="free some space") as caught:
         fill_up()
@@ -241,7 +243,7 @@ def test_a_full_disk_is_said_and_nothing_is_half_written(ledger):
     assert entries(ledger) == []
     with ledger.transaction("run") as tx:
         tx.connection.exec_driver_sql("PRAGMA max_page_count = 1000000")
-        jobs.reserve(tx, job, budget())
+        transitions.reserve(tx, job, budget())
     assert total(ledger).reserved == 5
 
 

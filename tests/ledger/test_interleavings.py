@@ -26,8 +26,8 @@ from batchbg.core.lifecycle import JobState
 from batchbg.core.model import Job
 from batchbg.core.price import Price
 from batchbg.errors import BudgetExceeded, KeyInDoubt, StaleJobError
-from batchbg.ledger import credits, jobs, runs
-from batchbg.ledger.jobs import Budget
+from batchbg.ledger import credits, runs, transitions
+from batchbg.ledger.budgets import Budget
 
 from .support import ACCOUNT, job_of, memory_disk, open_at, plan_one
 
@@ -169,9 +169,9 @@ class Money(RuleBasedStateMachine):
         budget = Budget(self.run.budget_id, limits, ACCOUNT, datetime.UTC)
         if not fits or in_doubt:
             with pytest.raises(KeyInDoubt if fits else (BudgetExceeded, KeyInDoubt)):
-                self.do(place, jobs.reserve, job, budget)
+                self.do(place, transitions.reserve, job, budget)
             return
-        moved = self.do(place, jobs.reserve, job, budget)
+        moved = self.do(place, transitions.reserve, job, budget)
         assert (moved.credits, moved.budget_day, moved.budget_run_id) == (price, day, budget_id)
         for scope, period, cap in caps:
             assert self.spent(scope, period) <= cap
@@ -182,7 +182,7 @@ class Money(RuleBasedStateMachine):
     def created(self, place: int, data: st.DataObject, price: int | None) -> None:
         """Answered, at whatever price."""
         if job := self.pick(data, S.SUBMITTING):
-            moved = self.do(place, jobs.created, job, f"project {job.id} {job.attempt}", Price(price))
+            moved = self.do(place, transitions.created, job, f"project {job.id} {job.attempt}", Price(price))
             assert moved.credits == max(job.credits, price or 0)
             self.answered = self.answered if price is None else price
 
@@ -191,21 +191,21 @@ class Money(RuleBasedStateMachine):
     def not_created(self, place: int, data: st.DataObject) -> None:
         """Refused for certain."""
         if job := self.pick(data, S.SUBMITTING):
-            assert self.do(place, jobs.not_created, job, "429").credits == 0
+            assert self.do(place, transitions.not_created, job, "429").credits == 0
 
     @rule(place=either, data=st.data())
     @precondition(lambda self: self.has(S.SUBMITTING))
     def lost(self, place: int, data: st.DataObject) -> None:
         """The answer never came, or the process ended before it."""
         if job := self.pick(data, S.SUBMITTING):
-            assert self.do(place, jobs.lost, job, "timeout").credits == job.credits
+            assert self.do(place, transitions.lost, job, "timeout").credits == job.credits
 
     @rule(place=either, data=st.data(), reported=answers)
     @precondition(lambda self: self.has(S.RENDERING))
     def complete(self, place: int, data: st.DataObject, reported: int | None) -> None:
         """Rendered; the record may say more than the answer did."""
         if job := self.pick(data, S.RENDERING):
-            moved = self.do(place, jobs.complete, job, Price(reported))
+            moved = self.do(place, transitions.complete, job, Price(reported))
             assert moved.credits == (job.credits if reported is None else max(job.charged, reported))
             assert moved.charged == moved.credits
             self.heard(reported)
@@ -219,7 +219,7 @@ class Money(RuleBasedStateMachine):
     def priced(self, place: int, data: st.DataObject, reported: int | None) -> None:
         """A record that still waits names a price; it can only raise what the job counts."""
         if job := self.pick(data, S.RENDERING):
-            moved = self.do(place, jobs.priced, job, Price(reported))
+            moved = self.do(place, transitions.priced, job, Price(reported))
             assert moved.credits == max(job.credits, reported or 0)
             self.heard(reported)
 
@@ -228,21 +228,21 @@ class Money(RuleBasedStateMachine):
     def misattributed(self, place: int, data: st.DataObject) -> None:
         """The project is another's."""
         if job := self.pick(data, S.RENDERING, S.DOWNLOADING):
-            assert self.do(place, jobs.misattributed, job, "its name").credits == job.credits
+            assert self.do(place, transitions.misattributed, job, "its name").credits == job.credits
 
     @rule(place=either, data=st.data())
     @precondition(lambda self: self.has(S.DOWNLOADING))
     def done(self, place: int, data: st.DataObject) -> None:
         """On disk."""
         if job := self.pick(data, S.DOWNLOADING):
-            self.do(place, jobs.done, job)
+            self.do(place, transitions.done, job)
 
     @rule(place=either, data=st.data(), reported=answers, state=st.sampled_from([S.FAILED, S.CANCELED]))
     @precondition(lambda self: self.has(S.RENDERING))
     def ended(self, place: int, data: st.DataObject, reported: int | None, state: JobState) -> None:
         """Rendered in vain, with as much of a refund as is to be seen."""
         if job := self.pick(data, S.RENDERING):
-            moved = self.do(place, jobs.ended, job, state, "error", Price(reported))
+            moved = self.do(place, transitions.ended, job, state, "error", Price(reported))
             assert moved.credits == (job.credits if reported is None else reported)
 
     @rule(place=either, data=st.data(), reported=answers)
@@ -250,7 +250,7 @@ class Money(RuleBasedStateMachine):
     def refunded(self, place: int, data: st.DataObject, reported: int | None) -> None:
         """Asked again later."""
         if job := self.pick(data, S.FAILED, S.CANCELED):
-            moved = self.do(place, jobs.refunded, job, Price(reported))
+            moved = self.do(place, transitions.refunded, job, Price(reported))
             assert moved.credits == (job.credits if reported is None else reported)
 
     @rule(place=either, data=st.data(), word=st.sampled_from(["charged", "not charged", "project"]), reported=answers)
@@ -262,11 +262,11 @@ class Money(RuleBasedStateMachine):
             return
         match word:
             case "charged":
-                assert self.do(place, jobs.resolve_charged, job).credits == job.credits
+                assert self.do(place, transitions.resolve_charged, job).credits == job.credits
             case "not charged":
-                assert self.do(place, jobs.resolve_not_charged, job).credits == 0
+                assert self.do(place, transitions.resolve_not_charged, job).credits == 0
             case _:
-                moved = self.do(place, jobs.resolve_project, job, f"found {job.id}", Price(reported))
+                moved = self.do(place, transitions.resolve_project, job, f"found {job.id}", Price(reported))
                 assert moved.credits == max(job.credits, reported or 0)
                 self.heard(reported)
 
@@ -277,7 +277,7 @@ class Money(RuleBasedStateMachine):
         job = self.pick(data, S.FAILED, S.CANCELED)
         if job is None or (job.credits and job.project_id is None):
             return
-        self.do(place, jobs.reopen, job, S.RENDERING if job.credits else S.PLANNED, "retry")
+        self.do(place, transitions.reopen, job, S.RENDERING if job.credits else S.PLANNED, "retry")
 
     @rule(cap=few)
     def next_run(self, cap: int | None) -> None:
@@ -292,7 +292,7 @@ class Money(RuleBasedStateMachine):
         """The run dies; the next continues it under its cap and parks what was in the air."""
         self.begin(cap, killed=True)
         for job in [job for job in self.jobs.values() if job.state is S.SUBMITTING]:
-            self.do(place, jobs.lost, job, "the process ended")
+            self.do(place, transitions.lost, job, "the process ended")
 
     @rule(seconds=st.sampled_from(JUMPS_S))
     def clock_jumps(self, seconds: float) -> None:
@@ -306,7 +306,7 @@ class Money(RuleBasedStateMachine):
         old = data.draw(st.sampled_from(self.past))
         if old.version == self.jobs[old.id].version:
             return
-        function: Any = {S.SUBMITTING: jobs.lost, S.PLANNED: jobs.refused}.get(old.state)
+        function: Any = {S.SUBMITTING: transitions.lost, S.PLANNED: transitions.refused}.get(old.state)
         if function is not None:
             with self.ledgers[place].transaction(self.run.id) as tx, pytest.raises(StaleJobError):
                 function(tx, old, "stale")

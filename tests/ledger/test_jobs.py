@@ -11,8 +11,8 @@ from batchbg.core.lifecycle import JobState
 from batchbg.core.model import Job
 from batchbg.core.price import Price, Verdict
 from batchbg.errors import BudgetExceeded, ExitCode, IllegalTransition, KeyInDoubt, PriceInDoubt, StaleJobError
-from batchbg.ledger import catalog, credits, jobs, prices, runs
-from batchbg.ledger.engine import Ledger
+from batchbg.ledger import balances, credits, jobs, outputs, prices, runs, transitions
+from batchbg.ledger.store import Ledger
 from batchbg.ledger.tables import metadata
 
 from .support import (
@@ -82,7 +82,7 @@ def test_planning_moves_no_credits(ledger):
     assert (job.state, job.credits, job.attempt, job.project_id) == (S.PLANNED, 0, 0, None)
     assert history(ledger, job.id) == [("planned", None, "planned")]
     with ledger.reading() as connection:
-        assert catalog.slot(connection, job.output_id).wanted_job == job.id
+        assert outputs.get(connection, job.output_id).wanted_job == job.id
 
 
 def test_a_reservation_is_on_file_before_the_create(ledger):
@@ -118,16 +118,16 @@ def test_an_id_turns_the_reservation_into_a_charge(ledger, answered, moves):
 @pytest.mark.parametrize(("answered", "recorded", "counted"), [(0, 5, 5), (5, 7, 7), (0, 0, 0), (3, 3, 3), (7, 5, 7)])
 def test_the_record_of_a_complete_render_settles_what_was_held(ledger, answered, recorded, counted):
     """What the answer understated is charged; what was held in vain is given up; what was charged stays."""
-    job = move(ledger, jobs.complete, rendering(ledger, price=answered), Price(recorded))
+    job = move(ledger, transitions.complete, rendering(ledger, price=answered), Price(recorded))
     assert (job.credits, job.charged) == (counted, counted)
     assert total(ledger) == Credits(charged=counted)
 
 
 def test_a_record_that_names_more_while_it_waits_counts_at_once(ledger):
     """Other creates are about to be reserved; one that names less gives nothing back yet."""
-    job = move(ledger, jobs.priced, rendering(ledger, price=0), Price(9))
+    job = move(ledger, transitions.priced, rendering(ledger, price=0), Price(9))
     assert (job.state, job.credits, job.charged) == (S.RENDERING, 9, 9)
-    assert move(ledger, jobs.priced, job, Price(5)) == job
+    assert move(ledger, transitions.priced, job, Price(5)) == job
     assert total(ledger) == Credits(charged=9)
 
 
@@ -136,18 +136,18 @@ def test_an_odd_price_is_held_and_bars_creates_until_it_is_judged(ledger, told, 
     """A person accepts it, and it is charged and what the next images take; or dismisses it, and it is as if unsaid."""
     for verdict in (Verdict.ACCEPTED, Verdict.DISMISSED):
         job = rendering(ledger, f"{verdict}.jpg")
-        job = move(ledger, jobs.complete, job, told)
+        job = move(ledger, transitions.complete, job, told)
         assert (job.credits, job.charged) == (held, 5)
         (other,) = planned(ledger, f"other-{verdict}.jpg")
         with pytest.raises(PriceInDoubt, match=told.told):
-            move(ledger, jobs.reserve, other, budget())
+            move(ledger, transitions.reserve, other, budget())
         with ledger.transaction() as tx:
-            assert jobs.judge_prices(tx, ACCOUNT, verdict) == [job.id]
+            assert transitions.judge_prices(tx, ACCOUNT, verdict) == [job.id]
         settled = stored(ledger, job)
         assert settled.credits == settled.charged == (held if verdict is Verdict.ACCEPTED else 5)
-        move(ledger, jobs.reserve, other, budget())
+        move(ledger, transitions.reserve, other, budget())
         if verdict is Verdict.ACCEPTED:
-            again = move(ledger, jobs.complete, rendering(ledger, "again.jpg"), told)
+            again = move(ledger, transitions.complete, rendering(ledger, "again.jpg"), told)
             assert again.credits == again.charged, "what was accepted once is no longer odd"
             break
     with ledger.reading() as connection:
@@ -156,37 +156,37 @@ def test_an_odd_price_is_held_and_bars_creates_until_it_is_judged(ledger, told, 
 
 def test_a_dismissed_price_is_not_asked_about_again_for_the_same_job(ledger):
     """Its record says the same at every look."""
-    job = move(ledger, jobs.ended, rendering(ledger), S.FAILED, "x", Price(500))
+    job = move(ledger, transitions.ended, rendering(ledger), S.FAILED, "x", Price(500))
     assert job.credits == 500
     with ledger.transaction() as tx:
-        jobs.judge_prices(tx, ACCOUNT, Verdict.DISMISSED)
-    job = move(ledger, jobs.refunded, stored(ledger, job), Price(500))
+        transitions.judge_prices(tx, ACCOUNT, Verdict.DISMISSED)
+    job = move(ledger, transitions.refunded, stored(ledger, job), Price(500))
     assert job.credits == 5
     with ledger.reading() as connection:
         assert prices.in_doubt(connection, ACCOUNT) == []
-    assert move(ledger, jobs.refunded, job, Price(0)).credits == 0
+    assert move(ledger, transitions.refunded, job, Price(0)).credits == 0
     assert total(ledger).spent == 0
 
 
 def test_a_job_whose_project_is_anothers_counts_as_lost(ledger):
     """What its own create made, and charged, nobody knows; a person's word settles it."""
-    job = move(ledger, jobs.misattributed, rendering(ledger), "its name is another's")
+    job = move(ledger, transitions.misattributed, rendering(ledger), "its name is another's")
     assert (job.state, job.project_id, job.credits) == (S.UNRESOLVED, None, 5)
     assert total(ledger).spent == total(ledger).unresolved == 5
-    assert move(ledger, jobs.resolve_not_charged, job).state is S.PLANNED
+    assert move(ledger, transitions.resolve_not_charged, job).state is S.PLANNED
     assert total(ledger).spent == 0
 
 
 @pytest.mark.parametrize("code", ["insufficient_credits", "invalid_image_path"])
 def test_a_job_that_is_not_to_blame_is_planned_again_once_its_refund_is_seen(ledger, code):
     """At once, or whenever the record says so; a lost upload is made good once."""
-    at_once = move(ledger, jobs.ended, rendering(ledger), S.FAILED, "x", Price(0), code)
+    at_once = move(ledger, transitions.ended, rendering(ledger), S.FAILED, "x", Price(0), code)
     assert (at_once.state, at_once.credits, at_once.project_id) == (S.PLANNED, 0, None)
-    later = move(ledger, jobs.ended, rendering(ledger, "b.jpg"), S.FAILED, "x", Price(5), code)
+    later = move(ledger, transitions.ended, rendering(ledger, "b.jpg"), S.FAILED, "x", Price(5), code)
     assert later.state is S.FAILED
-    assert move(ledger, jobs.refunded, later, Price(0)).state is S.PLANNED
-    sent = move(ledger, jobs.created, move(ledger, jobs.reserve, at_once, budget()), "again", Price(5))
-    twice = move(ledger, jobs.ended, sent, S.FAILED, "x", Price(0), code)
+    assert move(ledger, transitions.refunded, later, Price(0)).state is S.PLANNED
+    sent = move(ledger, transitions.created, move(ledger, transitions.reserve, at_once, budget()), "again", Price(5))
+    twice = move(ledger, transitions.ended, sent, S.FAILED, "x", Price(0), code)
     assert twice.state is (S.FAILED if code == "invalid_image_path" else S.PLANNED)
     assert total(ledger).spent == 0
 
@@ -194,14 +194,14 @@ def test_a_job_that_is_not_to_blame_is_planned_again_once_its_refund_is_seen(led
 def test_any_other_failure_waits_for_a_person(ledger):
     """Nobody pays again by himself for what the service could not render."""
     for code in ("", "content_policy_violation", "unknown_error"):
-        job = move(ledger, jobs.ended, rendering(ledger, f"{code}.jpg"), S.FAILED, "x", Price(0), code)
+        job = move(ledger, transitions.ended, rendering(ledger, f"{code}.jpg"), S.FAILED, "x", Price(0), code)
         assert (job.state, job.credits) == (S.FAILED, 0)
 
 
 def test_a_project_that_another_job_has_is_not_taken_at_its_word(ledger):
     """A server that answers two creates with one id: one photo would get the other's picture."""
     rendering(ledger, "a.jpg")
-    job = move(ledger, jobs.created, submitting(ledger, "b.jpg"), "project-a.jpg", Price(5))
+    job = move(ledger, transitions.created, submitting(ledger, "b.jpg"), "project-a.jpg", Price(5))
     assert (job.state, job.credits, job.project_id) == (S.UNRESOLVED, 5, None)
     assert total(ledger) == Credits(charged=5, unresolved=5)
 
@@ -209,18 +209,18 @@ def test_a_project_that_another_job_has_is_not_taken_at_its_word(ledger):
 def test_a_create_that_made_nothing_releases_its_credits(ledger):
     """In the transaction that puts the job back; the next attempt is another one."""
     job = submitting(ledger)
-    job = move(ledger, jobs.not_created, job, "429")
+    job = move(ledger, transitions.not_created, job, "429")
     assert entries(ledger) == [("reserved", 5), ("reserved", -5)]
     assert total(ledger).spent == 0
     assert (job.state, job.credits) == (S.PLANNED, 0)
-    again = move(ledger, jobs.reserve, job, budget())
+    again = move(ledger, transitions.reserve, job, budget())
     assert again.attempt == 2
     assert again.name != job.name
 
 
 def test_a_lost_answer_counts_as_spent(ledger):
     """And the job is parked with the reason."""
-    job = move(ledger, jobs.lost, submitting(ledger), "ReadTimeout")
+    job = move(ledger, transitions.lost, submitting(ledger), "ReadTimeout")
     assert entries(ledger) == [("reserved", 5), ("reserved", -5), ("unresolved", 5)]
     assert (job.state, job.credits, job.error) == (S.UNRESOLVED, 5, "ReadTimeout")
     assert total(ledger).spent == 5
@@ -229,21 +229,21 @@ def test_a_lost_answer_counts_as_spent(ledger):
 def test_a_refusal_before_the_reservation_costs_nothing(ledger):
     """The upload was refused: no entry, and the reason on the job."""
     (job,) = planned(ledger, "a.jpg")
-    job = move(ledger, jobs.refused, job, "415 of upload-urls")
+    job = move(ledger, transitions.refused, job, "415 of upload-urls")
     assert entries(ledger) == []
     assert (job.state, job.error, job.credits) == (S.FAILED, "415 of upload-urls", 0)
 
 
 def test_a_complete_render_moves_no_credits(ledger):
     """Unless it turns out to have cost more than the create said, which is what the next one is reserved at."""
-    job = move(ledger, jobs.complete, rendering(ledger), Price(5))
+    job = move(ledger, transitions.complete, rendering(ledger), Price(5))
     assert entries(ledger)[3:] == []
     assert job.state is S.DOWNLOADING
-    dearer = move(ledger, jobs.complete, rendering(ledger, "b.jpg"), Price(8))
+    dearer = move(ledger, transitions.complete, rendering(ledger, "b.jpg"), Price(8))
     assert entries(ledger)[-1] == ("charged", 3)
     assert dearer.credits == 8
     assert submitting(ledger, "d.jpg").credits == 8
-    silent = move(ledger, jobs.complete, rendering(ledger, "c.jpg", price=None), Price(None))
+    silent = move(ledger, transitions.complete, rendering(ledger, "c.jpg", price=None), Price(None))
     assert silent.credits == 8
 
 
@@ -254,7 +254,7 @@ def test_a_complete_render_moves_no_credits(ledger):
 )
 def test_a_render_in_vain_counts_what_its_record_says(ledger, state, reported, moves):
     """Until a refund is seen it counts in full, and more where the service took more than it answered."""
-    job = move(ledger, jobs.ended, rendering(ledger), state, "no product found", Price(reported))
+    job = move(ledger, transitions.ended, rendering(ledger), state, "no product found", Price(reported))
     counted = 5 if reported is None else reported
     assert entries(ledger)[3:] == moves
     assert (job.state, job.credits, job.error) == (state, counted, "no product found")
@@ -263,12 +263,12 @@ def test_a_render_in_vain_counts_what_its_record_says(ledger, state, reported, m
 
 def test_a_refund_that_comes_later_is_booked_once(ledger):
     """In parts, too; asking again changes nothing; the job stays in its state."""
-    job = move(ledger, jobs.ended, rendering(ledger), S.FAILED, "error", Price(5))
-    job = move(ledger, jobs.refunded, job, Price(3))
+    job = move(ledger, transitions.ended, rendering(ledger), S.FAILED, "error", Price(5))
+    job = move(ledger, transitions.refunded, job, Price(3))
     assert (job.credits, job.state) == (3, S.FAILED)
-    job = move(ledger, jobs.refunded, job, Price(3))
-    job = move(ledger, jobs.refunded, job, Price(None))
-    job = move(ledger, jobs.refunded, job, Price(0))
+    job = move(ledger, transitions.refunded, job, Price(3))
+    job = move(ledger, transitions.refunded, job, Price(None))
+    job = move(ledger, transitions.refunded, job, Price(0))
     assert job.credits == 0
     assert entries(ledger)[3:] == [("refunded", 2), ("refunded", 3)]
     assert stored(ledger, job) == job
@@ -277,10 +277,10 @@ def test_a_refund_that_comes_later_is_booked_once(ledger):
 
 def test_delivery_moves_no_credits(ledger):
     """Done with a remark, or unusable with a reason; the project id stays for `rescue`."""
-    done = move(ledger, jobs.complete, rendering(ledger), Price(5))
-    done = move(ledger, jobs.done, done, "smaller than the photo")
-    bad = move(ledger, jobs.complete, rendering(ledger, "b.jpg"), Price(5))
-    bad = move(ledger, jobs.unusable, bad, "no whole picture")
+    done = move(ledger, transitions.complete, rendering(ledger), Price(5))
+    done = move(ledger, transitions.done, done, "smaller than the photo")
+    bad = move(ledger, transitions.complete, rendering(ledger, "b.jpg"), Price(5))
+    bad = move(ledger, transitions.unusable, bad, "no whole picture")
     assert (done.state, done.remark, bad.state, bad.error) == (
         S.DONE,
         "smaller than the photo",
@@ -293,16 +293,16 @@ def test_delivery_moves_no_credits(ledger):
 
 def test_resolved_as_charged_is_failed_and_charged(ledger):
     """A person's word: it was taken, and nothing can be had for it."""
-    job = move(ledger, jobs.lost, submitting(ledger), "timeout")
-    job = move(ledger, jobs.resolve_charged, job)
+    job = move(ledger, transitions.lost, submitting(ledger), "timeout")
+    job = move(ledger, transitions.resolve_charged, job)
     assert entries(ledger)[3:] == [("unresolved", -5), ("charged", 5)]
     assert (job.state, job.credits) == (S.FAILED, 5)
 
 
 def test_resolved_as_not_charged_is_planned_again(ledger):
     """A person's word: it made nothing; its credits are free again."""
-    job = move(ledger, jobs.lost, submitting(ledger), "timeout")
-    job = move(ledger, jobs.resolve_not_charged, job)
+    job = move(ledger, transitions.lost, submitting(ledger), "timeout")
+    job = move(ledger, transitions.resolve_not_charged, job)
     assert entries(ledger)[3:] == [("unresolved", -5)]
     assert (job.state, job.credits, job.error) == (S.PLANNED, 0, "")
     assert total(ledger).spent == 0
@@ -319,8 +319,8 @@ def test_resolved_as_not_charged_is_planned_again(ledger):
 )
 def test_resolved_with_its_project_goes_on(ledger, reported, moves):
     """The id is attached; what the record says is charged, and no less is held than before: a refund is seen later."""
-    job = move(ledger, jobs.lost, submitting(ledger), "timeout")
-    job = move(ledger, jobs.resolve_project, job, "found", Price(reported))
+    job = move(ledger, transitions.lost, submitting(ledger), "timeout")
+    job = move(ledger, transitions.resolve_project, job, "found", Price(reported))
     assert entries(ledger)[3:] == [("unresolved", -5), *moves]
     assert (job.state, job.project_id, job.credits) == (S.RENDERING, "found", max(reported or 0, 5))
 
@@ -328,39 +328,39 @@ def test_resolved_with_its_project_goes_on(ledger, reported, moves):
 def test_a_dropped_job_leaves_its_history(ledger):
     """Its slot wants what it holds."""
     (job,) = planned(ledger, "a.jpg")
-    move(ledger, jobs.drop, job, "another plan for the same photo")
+    move(ledger, transitions.drop, job, "another plan for the same photo")
     with ledger.reading() as connection:
         assert jobs.get(connection, job.id) is None
-        assert catalog.slot(connection, job.output_id).wanted_job is None
+        assert outputs.get(connection, job.output_id).wanted_job is None
     assert history(ledger, job.id)[-1] == ("dropped", "planned", None)
 
 
 def test_a_job_that_was_sent_cannot_be_dropped(ledger):
     """Neither by its present self nor by an old copy from when it was planned."""
     (job,) = planned(ledger, "a.jpg")
-    sent = move(ledger, jobs.reserve, job, budget())
+    sent = move(ledger, transitions.reserve, job, budget())
     for copy in (job, sent):
         with pytest.raises(StaleJobError):
-            move(ledger, jobs.drop, copy, "no reason")
+            move(ledger, transitions.drop, copy, "no reason")
     assert stored(ledger, job).state is S.SUBMITTING
 
 
 # Guards
 
 MOVES: dict[str, tuple[JobState, Any, tuple[Any, ...]]] = {
-    "reserve": (S.PLANNED, jobs.reserve, (budget(),)),
-    "refused": (S.PLANNED, jobs.refused, ("x",)),
-    "created": (S.SUBMITTING, jobs.created, ("p", Price(5))),
-    "not_created": (S.SUBMITTING, jobs.not_created, ("x",)),
-    "lost": (S.SUBMITTING, jobs.lost, ("x",)),
-    "complete": (S.RENDERING, jobs.complete, (Price(9),)),
-    "ended": (S.RENDERING, jobs.ended, (S.FAILED, "x", Price(0))),
-    "done": (S.DOWNLOADING, jobs.done, ()),
-    "unusable": (S.DOWNLOADING, jobs.unusable, ("x",)),
-    "refunded": (S.FAILED, jobs.refunded, (Price(0),)),
-    "resolve_charged": (S.UNRESOLVED, jobs.resolve_charged, ()),
-    "resolve_not_charged": (S.UNRESOLVED, jobs.resolve_not_charged, ()),
-    "resolve_project": (S.UNRESOLVED, jobs.resolve_project, ("p", Price(5))),
+    "reserve": (S.PLANNED, transitions.reserve, (budget(),)),
+    "refused": (S.PLANNED, transitions.refused, ("x",)),
+    "created": (S.SUBMITTING, transitions.created, ("p", Price(5))),
+    "not_created": (S.SUBMITTING, transitions.not_created, ("x",)),
+    "lost": (S.SUBMITTING, transitions.lost, ("x",)),
+    "complete": (S.RENDERING, transitions.complete, (Price(9),)),
+    "ended": (S.RENDERING, transitions.ended, (S.FAILED, "x", Price(0))),
+    "done": (S.DOWNLOADING, transitions.done, ()),
+    "unusable": (S.DOWNLOADING, transitions.unusable, ("x",)),
+    "refunded": (S.FAILED, transitions.refunded, (Price(0),)),
+    "resolve_charged": (S.UNRESOLVED, transitions.resolve_charged, ()),
+    "resolve_not_charged": (S.UNRESOLVED, transitions.resolve_not_charged, ()),
+    "resolve_project": (S.UNRESOLVED, transitions.resolve_project, ("p", Price(5))),
 }
 
 
@@ -373,11 +373,11 @@ def job_in(ledger: Ledger, state: JobState) -> Job:
         case S.RENDERING:
             return rendering(ledger)
         case S.DOWNLOADING:
-            return move(ledger, jobs.complete, rendering(ledger), Price(5))
+            return move(ledger, transitions.complete, rendering(ledger), Price(5))
         case S.FAILED:
-            return move(ledger, jobs.ended, rendering(ledger), S.FAILED, "x", Price(5))
+            return move(ledger, transitions.ended, rendering(ledger), S.FAILED, "x", Price(5))
         case _:
-            return move(ledger, jobs.lost, submitting(ledger), "x")
+            return move(ledger, transitions.lost, submitting(ledger), "x")
 
 
 @pytest.mark.parametrize("name", MOVES)
@@ -409,7 +409,7 @@ def test_a_move_is_made_once(ledger, name):
 @pytest.mark.parametrize("name", [name for name in MOVES if name not in ("refunded", "complete")])
 def test_a_move_along_no_arrow_is_a_bug_and_changes_nothing(ledger, name):
     """From done nothing but a rescue leads away."""
-    job = move(ledger, jobs.done, job_in(ledger, S.DOWNLOADING))
+    job = move(ledger, transitions.done, job_in(ledger, S.DOWNLOADING))
     _, function, args = MOVES[name]
     before = entries(ledger)
     with pytest.raises((IllegalTransition, StaleJobError)):
@@ -425,13 +425,13 @@ def test_any_text_can_be_a_reason(ledger, name, text):
     reason = [text if one == "x" else one for one in args]
     job = job_in(ledger, state)
     assert move(ledger, function, job, *reason).version == job.version + 1
-    assert len(stored(ledger, job).error) <= jobs.MAX_TEXT
+    assert len(stored(ledger, job).error) <= transitions.MAX_TEXT
 
 
 def test_any_name_can_be_the_reason_of_a_drop(ledger):
     """A photo whose name is no text may be gone when it is its turn."""
     (job,) = planned(ledger, "\udcff.jpg")
-    move(ledger, jobs.drop, job, "\udcff.jpg is gone")
+    move(ledger, transitions.drop, job, "\udcff.jpg is gone")
     with ledger.reading() as connection:
         assert jobs.get(connection, job.id) is None
 
@@ -447,17 +447,17 @@ def test_no_create_leaves_for_a_key_that_is_not_settled(ledger, state):
         other = job_of(tx.connection, plan_one(tx, "b.jpg", content="a.jpg", generation=2))
     before = entries(ledger)
     with pytest.raises(KeyInDoubt):
-        move(ledger, jobs.reserve, other, budget())
+        move(ledger, transitions.reserve, other, budget())
     assert entries(ledger) == before
     assert stored(ledger, other) == other
 
 
 def test_a_key_that_is_settled_may_be_paid_again(ledger):
     """--force after a result, or after a failure."""
-    move(ledger, jobs.done, job_in(ledger, S.DOWNLOADING))
+    move(ledger, transitions.done, job_in(ledger, S.DOWNLOADING))
     with ledger.transaction("run") as tx:
         other = job_of(tx.connection, plan_one(tx, "a.jpg", generation=2))
-    assert move(ledger, jobs.reserve, other, budget()).state is S.SUBMITTING
+    assert move(ledger, transitions.reserve, other, budget()).state is S.SUBMITTING
 
 
 def test_one_key_has_one_job_a_generation(ledger):
@@ -481,9 +481,9 @@ def test_a_cap_of_23_lets_four_of_five_credits_through(ledger, cap):
     """The fifth is refused with the cap's name, and nothing of it is written."""
     five = planned(ledger, *(f"{n}.jpg" for n in range(5)))
     for job in five[:4]:
-        move(ledger, jobs.reserve, job, budget(**{cap: 23}))
+        move(ledger, transitions.reserve, job, budget(**{cap: 23}))
     with pytest.raises(BudgetExceeded, match=r"3 of 23 credits left, the next image takes 5") as caught:
-        move(ledger, jobs.reserve, five[4], budget(**{cap: 23}))
+        move(ledger, transitions.reserve, five[4], budget(**{cap: 23}))
     assert caught.value.exit_code is ExitCode.CAP
     assert total(ledger).reserved == 20
     assert stored(ledger, five[4]) == five[4]
@@ -492,22 +492,22 @@ def test_a_cap_of_23_lets_four_of_five_credits_through(ledger, cap):
 def test_the_tightest_cap_is_named(ledger):
     """What a person has to raise."""
     first, second = planned(ledger, "a.jpg", "b.jpg")
-    move(ledger, jobs.reserve, first, budget(run=100, day=9, total=50))
+    move(ledger, transitions.reserve, first, budget(run=100, day=9, total=50))
     with pytest.raises(BudgetExceeded, match=r"budget\.per_day"):
-        move(ledger, jobs.reserve, second, budget(run=100, day=9, total=50))
+        move(ledger, transitions.reserve, second, budget(run=100, day=9, total=50))
 
 
 def test_lost_and_charged_credits_fill_a_cap_and_refunds_make_room(ledger):
     """Room that is given back is used in the same run."""
     lost, failed, waiting = planned(ledger, "a.jpg", "b.jpg", "c.jpg")
     cap = budget(run=12)
-    move(ledger, jobs.lost, move(ledger, jobs.reserve, lost, cap), "timeout")
-    failed = move(ledger, jobs.created, move(ledger, jobs.reserve, failed, cap), "p", Price(5))
-    failed = move(ledger, jobs.ended, failed, S.FAILED, "error", Price(5))
+    move(ledger, transitions.lost, move(ledger, transitions.reserve, lost, cap), "timeout")
+    failed = move(ledger, transitions.created, move(ledger, transitions.reserve, failed, cap), "p", Price(5))
+    failed = move(ledger, transitions.ended, failed, S.FAILED, "error", Price(5))
     with pytest.raises(BudgetExceeded):
-        move(ledger, jobs.reserve, waiting, cap)
-    move(ledger, jobs.refunded, failed, Price(0))
-    assert move(ledger, jobs.reserve, waiting, cap).state is S.SUBMITTING
+        move(ledger, transitions.reserve, waiting, cap)
+    move(ledger, transitions.refunded, failed, Price(0))
+    assert move(ledger, transitions.reserve, waiting, cap).state is S.SUBMITTING
 
 
 def test_the_next_reservation_takes_the_last_answered_price(ledger):
@@ -524,15 +524,15 @@ def test_prices_are_learnt_by_account(ledger):
     """Another account has other prices."""
     rendering(ledger, "a.jpg", 7)
     (job,) = planned(ledger, "b.jpg")
-    assert move(ledger, jobs.reserve, job, dataclasses.replace(budget(), account="other")).credits == 5
+    assert move(ledger, transitions.reserve, job, dataclasses.replace(budget(), account="other")).credits == 5
 
 
 def test_a_refund_belongs_to_the_day_of_its_reservation(ledger, monkeypatch):
     """Whenever it arrives: yesterday's credits do not make room today."""
     clock = use_clock(monkeypatch, 1_700_000_000.0)  # 2023-11-14 22:13 UTC
-    job = move(ledger, jobs.ended, rendering(ledger), S.FAILED, "error", Price(5))
+    job = move(ledger, transitions.ended, rendering(ledger), S.FAILED, "error", Price(5))
     clock.at += 86_400 * 17
-    move(ledger, jobs.refunded, job, Price(0))
+    move(ledger, transitions.refunded, job, Price(0))
     assert total(ledger, Scope.DAY, "2023-11-14") == Credits(charged=5, refunded=5)
     assert total(ledger, Scope.MONTH, "2023-11") == Credits(charged=5, refunded=5)
     assert total(ledger, Scope.DAY, "2023-12-01") == Credits()
@@ -541,9 +541,9 @@ def test_a_refund_belongs_to_the_day_of_its_reservation(ledger, monkeypatch):
 def test_a_second_attempt_belongs_to_its_own_day(ledger, monkeypatch):
     """The period is that of the present attempt's reservation."""
     clock = use_clock(monkeypatch, 1_700_000_000.0)
-    job = move(ledger, jobs.not_created, submitting(ledger), "429")
+    job = move(ledger, transitions.not_created, submitting(ledger), "429")
     clock.at += 86_400
-    move(ledger, jobs.reserve, job, budget("later"))
+    move(ledger, transitions.reserve, job, budget("later"))
     assert total(ledger, Scope.DAY, "2023-11-14") == Credits()
     assert total(ledger, Scope.DAY, "2023-11-15") == total(ledger, Scope.RUN, "later") == Credits(reserved=5)
 
@@ -553,7 +553,7 @@ def test_a_second_attempt_belongs_to_its_own_day(ledger, monkeypatch):
 
 def record_balance(ledger: Ledger, credits_now: int, account: str = ACCOUNT) -> None:
     with ledger.transaction("run") as tx:
-        credits.record_balance(tx, account, credits_now, credits.settled(tx.connection))
+        balances.record(tx, account, credits_now, credits.settled(tx.connection))
 
 
 def test_without_a_reading_keep_balance_lets_nothing_through(ledger):
@@ -561,9 +561,9 @@ def test_without_a_reading_keep_balance_lets_nothing_through(ledger):
     first, second = planned(ledger, "a.jpg", "b.jpg")
     record_balance(ledger, 1000, "another account")
     with pytest.raises(BudgetExceeded, match="not known"):
-        move(ledger, jobs.reserve, first, budget(keep_balance=10))
+        move(ledger, transitions.reserve, first, budget(keep_balance=10))
     record_balance(ledger, 1000)
-    assert move(ledger, jobs.reserve, second, budget(keep_balance=10)).state is S.SUBMITTING
+    assert move(ledger, transitions.reserve, second, budget(keep_balance=10)).state is S.SUBMITTING
 
 
 def test_keep_balance_counts_what_was_reserved_since_the_reading(ledger):
@@ -571,12 +571,12 @@ def test_keep_balance_counts_what_was_reserved_since_the_reading(ledger):
     three = planned(ledger, "a.jpg", "b.jpg", "c.jpg")
     record_balance(ledger, 20)
     cap = budget(keep_balance=10)
-    move(ledger, jobs.created, move(ledger, jobs.reserve, three[0], cap), "p", Price(5))
-    move(ledger, jobs.lost, move(ledger, jobs.reserve, three[1], cap), "timeout")
+    move(ledger, transitions.created, move(ledger, transitions.reserve, three[0], cap), "p", Price(5))
+    move(ledger, transitions.lost, move(ledger, transitions.reserve, three[1], cap), "timeout")
     with pytest.raises(BudgetExceeded, match="keep_balance"):
-        move(ledger, jobs.reserve, three[2], cap)
+        move(ledger, transitions.reserve, three[2], cap)
     record_balance(ledger, 15)
-    assert move(ledger, jobs.reserve, three[2], cap).state is S.SUBMITTING
+    assert move(ledger, transitions.reserve, three[2], cap).state is S.SUBMITTING
 
 
 def test_a_create_in_the_air_during_a_reading_is_counted_beside_it(ledger):
@@ -584,13 +584,13 @@ def test_a_create_in_the_air_during_a_reading_is_counted_beside_it(ledger):
     two = planned(ledger, "a.jpg", "b.jpg")
     cap = budget(keep_balance=10)
     record_balance(ledger, 100)
-    in_air = move(ledger, jobs.reserve, two[0], cap)
+    in_air = move(ledger, transitions.reserve, two[0], cap)
     record_balance(ledger, 15)
     with pytest.raises(BudgetExceeded):
-        move(ledger, jobs.reserve, two[1], cap)
-    move(ledger, jobs.created, in_air, "p", Price(5))
+        move(ledger, transitions.reserve, two[1], cap)
+    move(ledger, transitions.created, in_air, "p", Price(5))
     with pytest.raises(BudgetExceeded):
-        move(ledger, jobs.reserve, two[1], cap)
+        move(ledger, transitions.reserve, two[1], cap)
 
 
 # Runs

@@ -10,13 +10,13 @@ from unittest import mock
 import pytest
 
 from batchbg.errors import ConfigError, ExitCode, LedgerBusy, LedgerError
-from batchbg.ledger.engine import held
+from batchbg.ledger.lock import held
 
 from .support import open_at, url_of
 
 HOLDER = """
 import sys, time
-from batchbg.ledger.engine import held
+from batchbg.ledger.lock import held
 with held(sys.argv[1], "run photos"):
     print("held", flush=True)
     time.sleep(1000)

@@ -5,8 +5,8 @@ import sqlalchemy as sa
 from batchbg.core.lifecycle import JobState
 from batchbg.core.model import Job
 from batchbg.core.price import Price
-from batchbg.ledger import jobs, orders, plans
-from batchbg.ledger.engine import Ledger
+from batchbg.ledger import jobs, orders, transitions
+from batchbg.ledger.store import Ledger
 from batchbg.ledger.tables import force_orders
 
 from .support import budget, planned
@@ -25,7 +25,7 @@ def end(ledger: Ledger, order_id: str) -> bool:
 def ordered(ledger: Ledger, order_id: str, name: str) -> Job:
     (job,) = planned(ledger, name)
     with ledger.transaction("run") as tx:
-        plans.take_up(tx, [job.id], order_id)
+        jobs.take_up(tx, job.id, order_id=order_id)
     return job
 
 
@@ -65,20 +65,20 @@ def test_an_order_ends_with_the_last_of_its_jobs(ledger):
         assert orders.was_begun(connection, order)
     assert not end(ledger, order)
     with ledger.transaction("run") as tx:
-        job = jobs.reserve(tx, job, budget())
+        job = transitions.reserve(tx, job, budget())
     assert not end(ledger, order)
     with ledger.transaction("run") as tx:
-        job = jobs.lost(tx, job, "timeout")
+        job = transitions.lost(tx, job, "timeout")
     assert not end(ledger, order)
     assert take(ledger, "a") == order
     with ledger.transaction("run") as tx:
-        job = jobs.resolve_project(tx, job, "p", Price(5))
+        job = transitions.resolve_project(tx, job, "p", Price(5))
     assert not end(ledger, order)
     with ledger.transaction("run") as tx:
-        job = jobs.complete(tx, job, Price(5))
+        job = transitions.complete(tx, job, Price(5))
     assert not end(ledger, order)
     with ledger.transaction("run") as tx:
-        job = jobs.done(tx, job)
+        job = transitions.done(tx, job)
     assert job.state is JobState.DONE
     assert end(ledger, order)
     assert take(ledger, "a") != order

@@ -4,8 +4,8 @@ from pathlib import Path
 from typing import Any
 
 from batchbg.errors import BudgetExceeded
-from batchbg.ledger import jobs
-from batchbg.ledger.engine import Ledger
+from batchbg.ledger import transitions
+from batchbg.ledger.store import Ledger
 
 from .support import budget, disagreements, entries, job_of, open_at, planned, total
 
@@ -19,7 +19,7 @@ def reserve_all(ledger: Ledger, job_ids: list[str], barrier: Any) -> int:
     for job_id in job_ids:
         try:
             with ledger.transaction("run") as tx:
-                jobs.reserve(tx, job_of(tx.connection, job_id), budget(run=23))
+                transitions.reserve(tx, job_of(tx.connection, job_id), budget(run=23))
             reserved += 1
         except BudgetExceeded:
             pass
@@ -75,7 +75,7 @@ def test_two_workers_with_the_same_job_reserve_it_once(ledger):
         barrier.wait()
         try:
             with ledger.transaction("run") as tx:
-                outcomes.append(str(jobs.reserve(tx, job, budget()).version))
+                outcomes.append(str(transitions.reserve(tx, job, budget()).version))
         except Exception as error:
             outcomes.append(type(error).__name__)
 

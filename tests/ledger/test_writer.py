@@ -7,8 +7,9 @@ import pytest
 import sqlalchemy as sa
 
 from batchbg.errors import LedgerError
-from batchbg.ledger.engine import Ledger, Tx
+from batchbg.ledger.store import Ledger
 from batchbg.ledger.tables import meta
+from batchbg.ledger.transaction import Tx
 from batchbg.ledger.writer import Writer
 
 

@@ -38,12 +38,12 @@ def corner(path: Path) -> tuple[int, ...]:
 
 def recorded(shop: Shop) -> set[tuple[str, str]]:
     """Return (path, digest) of what the ledger says is on disk."""
-    from batchbg.ledger import catalog
+    from batchbg.ledger import outputs
     from batchbg.ledger.engine import open_ledger
 
     ledger = open_ledger(shop.ledger)
     with ledger.reading() as connection:
-        found = {(slot.path, slot.saved_sha256 or "") for slot in catalog.slots_holding(connection)}
+        found = {(slot.path, slot.saved_sha256 or "") for slot in outputs.holding(connection)}
     ledger.close()
     return found
 

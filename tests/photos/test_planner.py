@@ -8,7 +8,8 @@ from batchbg.core.planning import DONE_BEFORE
 from batchbg.disk import guard
 from batchbg.disk import probe as probing
 from batchbg.errors import ConfigError
-from batchbg.ledger.engine import Ledger, open_ledger
+from batchbg.ledger.engine import open_ledger
+from batchbg.ledger.store import Ledger
 from batchbg.plan import planner as planning
 from batchbg.plan.folder_plan import Line
 from batchbg.plan.planner import Planner, Tally

@@ -8,8 +8,9 @@ import pytest
 from batchbg.api.wire import Account
 from batchbg.core.model import Job
 from batchbg.errors import AccountUnreadable, ExitCode
-from batchbg.ledger import credits
-from batchbg.ledger.engine import Ledger, open_ledger
+from batchbg.ledger import balances, credits
+from batchbg.ledger.engine import open_ledger
+from batchbg.ledger.store import Ledger
 from batchbg.ledger.writer import Writer
 from batchbg.pool.evidence import Evidence
 from batchbg.pool.gate import Gate
@@ -57,7 +58,7 @@ class Bench:
 
     def read(self, balance: int = 100) -> None:
         with self.ledger.transaction("run") as tx:
-            credits.record_balance(tx, ACCOUNT, balance, credits.settled(tx.connection))
+            balances.record(tx, ACCOUNT, balance, credits.settled(tx.connection))
 
 
 @pytest.fixture

@@ -14,9 +14,11 @@ from batchbg.core.budget import Caps
 from batchbg.core.lifecycle import JobState
 from batchbg.core.model import Job, Output, PhotoInfo, Size, Stamp, Treatment, new_id
 from batchbg.core.price import Price
-from batchbg.ledger import catalog, jobs, plans, runs
-from batchbg.ledger.engine import Tx, open_ledger
-from batchbg.ledger.jobs import Budget, NewJob
+from batchbg.ledger import folders, jobs, outputs, photos, runs, transitions
+from batchbg.ledger.budgets import Budget
+from batchbg.ledger.engine import open_ledger
+from batchbg.ledger.transaction import Tx
+from batchbg.ledger.transitions import NewJob
 
 SMALL = Size(24, 16)
 
@@ -24,7 +26,7 @@ SMALL = Size(24, 16)
 def plan(tx: Tx, new: NewJob) -> str:
     """Record a planned job and return its id."""
     job_id = new_id()
-    plans.plan_jobs(tx, [(job_id, new)])
+    transitions.plan_jobs(tx, [(job_id, new)])
     return job_id
 
 
@@ -57,7 +59,7 @@ class Shop:
             self.run = runs.begin(tx, "run", "http://127.0.0.1", None)
         with self.ledger.transaction(self.run.id) as tx:
             self._roots = [
-                catalog.folder_id(tx, self.ledger.relative(folder))
+                folders.id_of(tx, self.ledger.relative(folder))
                 for folder in (self.photos, self.backgrounds, self.output)
             ]
             runs.describe(tx, photo_folder_id=self._roots[0], output_folder_id=self._roots[2], scanned=True, seen=3)
@@ -73,7 +75,7 @@ class Shop:
         pixels = None if rejected else SMALL
         info = PhotoInfo(Stamp(len(content), 1, 1), sha256, pixels, "" if rejected else "png", "", rejected)
         with self.ledger.transaction(self.run.id) as tx:
-            catalog.remember(tx, self._roots[background], {path: info})
+            photos.remember(tx, self._roots[background], {path: info})
         return sha256
 
     def plan(self, path: str, content: bytes | None = None, *, background: str = "", **changes: Any) -> Job:
@@ -99,8 +101,8 @@ class Shop:
 
     def _slot(self, tx: Tx, path: str) -> Output:
         output = path.rpartition(".")[0] + ".png"
-        (slot_id,) = plans.open_slots(tx, self._roots[2], self._roots[0], [(output, path)])
-        return catalog.slot(tx.connection, slot_id)
+        (slot_id,) = outputs.assign(tx, self._roots[2], self._roots[0], [(output, path)])
+        return outputs.get(tx.connection, slot_id)
 
     def copy(self, path: str, job: Job) -> None:
         """Give a done job's result to another photo of the same content."""
@@ -108,7 +110,7 @@ class Shop:
         self.photo(path, content)
         with self.ledger.transaction(self.run.id) as tx:
             slot = self._slot(tx, path)
-            plans.want(tx, [(slot.id, job.id)])
+            outputs.want(tx, [(slot.id, job.id)])
         self._save(job, slot.id, slot.path)
 
     def _save(self, job: Job, slot_id: int, path: str, content: bytes | None = None) -> None:
@@ -118,30 +120,30 @@ class Shop:
         file.write_bytes(content)
         with self.ledger.transaction(self.run.id) as tx:
             digest = hashlib.sha256(content).hexdigest()
-            catalog.saved(tx, slot_id, job.id, job.photo_sha256, digest, len(content))
+            outputs.saved(tx, slot_id, job.id, job.photo_sha256, digest, len(content))
 
     def bring(self, job: Job, state: JobState, *, refund: bool = True, remark: str = "", error: str = "") -> Job:
         """Take a planned job to a state, the way a run does."""
         if state is JobState.PLANNED:
             return job
         with self.ledger.transaction(self.run.id) as tx:
-            job = jobs.reserve(tx, job, self.budget)
+            job = transitions.reserve(tx, job, self.budget)
         if state is JobState.SUBMITTING:
             return job
         with self.ledger.transaction(self.run.id) as tx:
             if state is JobState.UNRESOLVED:
-                return jobs.lost(tx, job, error or "the answer was lost")
-            job = jobs.created(tx, job, f"project-{job.id}", Price(5))
+                return transitions.lost(tx, job, error or "the answer was lost")
+            job = transitions.created(tx, job, f"project-{job.id}", Price(5))
         if state is JobState.RENDERING:
             return job
         with self.ledger.transaction(self.run.id) as tx:
             if state in (JobState.FAILED, JobState.CANCELED):
-                return jobs.ended(tx, job, state, error or "it would not render", Price(0 if refund else 5))
-            job = jobs.complete(tx, job, Price(5))
+                return transitions.ended(tx, job, state, error or "it would not render", Price(0 if refund else 5))
+            job = transitions.complete(tx, job, Price(5))
         if state is JobState.DONE:
             self._save(job, job.output_id, job.output_path)
             with self.ledger.transaction(self.run.id) as tx:
-                job = jobs.done(tx, job, remark)
+                job = transitions.done(tx, job, remark)
         return job
 
     def make(self, path: str, state: JobState = JobState.DONE, **options: Any) -> Job:

@@ -15,7 +15,7 @@ from batchbg.cli import group
 from batchbg.core.budget import Caps
 from batchbg.core.lifecycle import JobState
 from batchbg.errors import ConfigError, DiskError
-from batchbg.ledger import identity, jobs, runs
+from batchbg.ledger import jobs, meta, purpose, runs, transitions
 from batchbg.ledger.engine import open_ledger
 from batchbg.report import page as page_module
 from batchbg.report import page_thumbs
@@ -128,7 +128,7 @@ def test_failures_say_what_a_retry_costs(shop: Shop):
     kept = shop.make("kept.png", JobState.FAILED, refund=False)
     lost = shop.make("lost.png", JobState.UNRESOLVED)
     with shop.ledger.transaction(shop.run.id) as tx:
-        jobs.resolve_charged(tx, lost)
+        transitions.resolve_charged(tx, lost)
     text = written(shop).text
     assert re.search(rf"Nothing is charged for it; a retry pays once.*?batchbg retry {back.id}", text)
     assert re.search(
@@ -183,7 +183,7 @@ def test_a_photo_done_twice_is_counted_once(shop: Shop):
     with shop.ledger.transaction(shop.run.id) as tx:
         job_id = plan(
             tx,
-            jobs.NewJob(
+            transitions.NewJob(
                 old.photo_sha256, "", old.output_id, None, "", old.treatment, 24, 16, generation=2, replace=True
             ),
         )
@@ -216,7 +216,7 @@ def test_credits_and_runs_are_shown(shop: Shop):
 
 def test_a_rehearsal_says_so(shop: Shop):
     with shop.ledger.transaction() as tx:
-        identity.keep(tx, identity.KIND, identity.SANDBOX)
+        meta.keep(tx, meta.KIND, purpose.SANDBOX)
     assert "Rehearsal." in written(shop).text
 
 

@@ -24,14 +24,14 @@ def command(settings: Settings, state: str | None) -> None:
     batchbg jobs --state rejected
     batchbg jobs --json | jq -r 'select(.state == "done") | .output'
     """
-    from batchbg.ledger import catalog
     from batchbg.ledger import jobs as ledger_jobs
+    from batchbg.ledger import photos
     from batchbg.ledger.engine import open_to_read
 
     ledger = open_to_read(settings.ledger)
     with ledger.reading() as connection:
         if state == REJECTED:
-            for root, path, reason in catalog.rejected(connection):
+            for root, path, reason in photos.rejected(connection):
                 _print(
                     settings, {"state": REJECTED, "photo": path, "folder": root, "error": reason}, f"{path}: {reason}"
                 )

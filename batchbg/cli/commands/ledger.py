@@ -19,7 +19,9 @@ from batchbg.core.text import as_json, cell
 from batchbg.disk.files import whole
 from batchbg.errors import DiskError, ExitCode
 from batchbg.ledger import audit, export, identity
-from batchbg.ledger.engine import HEAD, held, open_ledger, open_to_read
+from batchbg.ledger import clock as ledger_clock
+from batchbg.ledger.engine import HEAD, open_ledger, open_to_read
+from batchbg.ledger.lock import held
 from batchbg.settings import Settings
 
 
@@ -99,13 +101,13 @@ def timezone(settings: Settings, zone: str | None) -> None:
     if zone is None:
         ledger = open_to_read(settings.ledger)
         with ledger.reading() as connection:
-            output.tell(identity.zone_of(connection) or "not bound yet: the next run binds it")
+            output.tell(ledger_clock.zone_of(connection) or "not bound yet: the next run binds it")
         ledger.close()
         return
     with held(settings.ledger, "ledger timezone", settings.retry_lock):
         ledger = open_ledger(settings.ledger, create=False)
         try:
-            identity.rebind_zone(ledger, zone)
+            ledger_clock.rebind_zone(ledger, zone)
         finally:
             ledger.close()
     output.tell(f"days and months of {ledger.path} begin in {zone} from now on")
@@ -124,7 +126,7 @@ def clock(settings: Settings, reset: bool) -> None:
     if not reset:
         ledger = open_to_read(settings.ledger)
         with ledger.reading() as connection:
-            late, zone = identity.ahead_s(connection), core_zone.named(identity.zone_of(connection) or "UTC")
+            late, zone = ledger_clock.ahead_s(connection), core_zone.named(ledger_clock.zone_of(connection) or "UTC")
         ledger.close()
         output.tell(
             f"the ledger's time is {_when(time.time() + late, zone)}, this machine's {_when(time.time(), zone)}"
@@ -133,9 +135,9 @@ def clock(settings: Settings, reset: bool) -> None:
     with held(settings.ledger, "ledger clock", settings.retry_lock):
         ledger = open_ledger(settings.ledger, create=False)
         try:
-            now = identity.reset_clock(ledger)
+            now = ledger_clock.reset_clock(ledger)
             with ledger.reading() as connection:
-                zone = core_zone.named(identity.zone_of(connection) or "UTC")
+                zone = core_zone.named(ledger_clock.zone_of(connection) or "UTC")
         finally:
             ledger.close()
     output.tell(f"{ledger.path} goes on at {_when(now, zone)}")

@@ -20,13 +20,13 @@ def command(settings: Settings) -> None:
     batchbg status --json | jq .credits.remaining
     """
     from batchbg.cli.summary import ledger_lines
-    from batchbg.ledger import identity, runs
+    from batchbg.ledger import clock, runs
     from batchbg.ledger.engine import open_to_read
     from batchbg.report.summary import of_ledger
 
     ledger = open_to_read(settings.ledger)
     with ledger.reading() as connection:
-        zone = identity.zone_in(connection, settings.zone)
+        zone = clock.zone_in(connection, settings.zone)
         summary = of_ledger(connection, settings.caps, time.time(), zone)
         past = runs.last(connection, 5)
     ledger.close()

@@ -1,0 +1,199 @@
+"""Fingerprints of photos and backgrounds: what earlier infos found in files, so that they are not opened again."""
+
+import dataclasses
+import functools
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, Final
+
+import sqlalchemy as sa
+
+from batchbg.core.model import PhotoInfo, Size, Stamp
+from batchbg.ledger.sql import below, chunks, upsert
+from batchbg.ledger.tables import PathText, folders, jobs, outputs, photos, pictures, runs
+from batchbg.ledger.transaction import Tx
+
+
+def infos_of(connection: sa.Connection, root_id: int, paths: Sequence[str]) -> dict[str, PhotoInfo]:
+    """Return what earlier infos found in these files, by path below the root."""
+    found: dict[str, PhotoInfo] = {}
+    for chunk in chunks(paths):
+        query = sa.select(photos).where(photos.c.folder_id == root_id, photos.c.path.in_(chunk))
+        found |= {row.path: _as_info(row) for row in connection.execute(query)}
+    return found
+
+
+def info_of(connection: sa.Connection, root: str, path: str) -> PhotoInfo | None:
+    """Return what an earlier look found in one file."""
+    row = connection.execute(_INFO, {"root": root, "name": path}).first()
+    return _as_info(row) if row else None
+
+
+_INFO: Final = (
+    sa.select(photos)
+    .join(folders, folders.c.id == photos.c.folder_id)
+    .where(folders.c.path == sa.bindparam("root"), photos.c.path == sa.bindparam("name"))
+)
+
+
+def _as_info(row: sa.Row[Any]) -> PhotoInfo:
+    return PhotoInfo(
+        stamp=Stamp(row.size, row.mtime_ns, row.inode),
+        sha256=row.sha256,
+        pixels=Size(row.width, row.height) if row.width is not None else None,
+        extension=row.extension,
+        normalise=row.normalise,
+        rejected=row.rejected,
+        picture=row.picture,
+        key=row.key,
+    )
+
+
+def remember(tx: Tx, root_id: int, infos: Mapping[str, PhotoInfo]) -> dict[str, PhotoInfo]:
+    """Keep what infos found, in place of earlier ones; return them with the keys under which their jobs are kept."""
+    if not infos:
+        return {}
+    first = _first_seen(tx, infos.values())
+    infos = {path: dataclasses.replace(info, key=first.get(info.picture, "")) for path, info in infos.items()}
+    rows = [
+        {
+            "folder_id": root_id,
+            "path": path,
+            "size": info.stamp.size,
+            "mtime_ns": info.stamp.mtime_ns,
+            "inode": info.stamp.inode,
+            "sha256": info.sha256,
+            "width": info.pixels.width if info.pixels else None,
+            "height": info.pixels.height if info.pixels else None,
+            "extension": info.extension,
+            "normalise": info.normalise,
+            "rejected": info.rejected,
+            "picture": info.picture,
+            "key": info.key,
+            "rejected_run_id": None,
+        }
+        for path, info in infos.items()
+    ]
+    replaced = [name for name in rows[0] if name not in ("folder_id", "path")]
+    tx.connection.execute(upsert(tx.connection, photos, *replaced), rows)
+    return dict(infos)
+
+
+def _first_seen(tx: Tx, infos: Iterable[PhotoInfo]) -> dict[str, str]:
+    """Return by picture the first content (sha256) that was seen with it, these included."""
+    here: dict[str, str] = {}
+    for info in infos:
+        if info.picture:
+            here.setdefault(info.picture, info.sha256)
+    known: dict[str, str] = {}
+    for chunk in chunks(list(here)):
+        query = sa.select(pictures.c.picture, pictures.c.sha256).where(pictures.c.picture.in_(chunk))
+        known |= {row[0]: row[1] for row in tx.connection.execute(query)}
+    if fresh := [{"picture": one, "sha256": sha256} for one, sha256 in here.items() if one not in known]:
+        tx.connection.execute(sa.insert(pictures), fresh)
+    return here | known
+
+
+def forget(tx: Tx, root_id: int, paths: Sequence[str]) -> None:
+    """Drop the fingerprints of files that are gone."""
+    for chunk in chunks(paths):
+        tx.connection.execute(sa.delete(photos).where(photos.c.folder_id == root_id, photos.c.path.in_(chunk)))
+
+
+def refuse(tx: Tx, root_id: int, reasons: Mapping[str, str]) -> None:
+    """Say why the results of photos that could be sent cannot be saved; "" where they can again."""
+    rows = [{"root": root_id, "photo": path, "why": why} for path, why in reasons.items()]
+    if rows:
+        tx.connection.execute(_REFUSE, rows)
+
+
+_REFUSE: Final = (
+    sa.update(photos)
+    .where(photos.c.folder_id == sa.bindparam("root"), photos.c.path == sa.bindparam("photo"))
+    .values(rejected=sa.bindparam("why"), rejected_run_id=None)
+)
+
+
+def newly_rejected(tx: Tx, root_id: int, paths: Sequence[str]) -> int:
+    """Mark these rejections as told, and return how many no earlier run has told of.
+
+    A run that was killed before its summary has told nobody.
+    """
+    killed = sa.select(runs.c.id).where(runs.c.exit_code.is_(None), runs.c.id != tx.run_id)
+    untold = sa.or_(photos.c.rejected_run_id.is_(None), photos.c.rejected_run_id.in_(killed))
+    told = 0
+    for chunk in chunks(paths):
+        told += tx.connection.execute(
+            sa.update(photos)
+            .where(photos.c.folder_id == root_id, photos.c.path.in_(chunk), untold)
+            .values(rejected_run_id=tx.run_id)
+        ).rowcount
+    return told
+
+
+def rejected(connection: sa.Connection) -> Iterator[tuple[str, str, str]]:
+    """Yield (root, path, reason) of every file that cannot be sent."""
+    query = (
+        sa.select(folders.c.path, photos.c.path, photos.c.rejected)
+        .join(folders, folders.c.id == photos.c.folder_id)
+        .where(photos.c.rejected != "")
+        .order_by(folders.c.path, photos.c.path)
+    )
+    for row in connection.execution_options(yield_per=500).execute(query):
+        yield row[0], row[1], row[2]
+
+
+def known_photos(
+    connection: sa.Connection, photo_root_id: int, output_root_id: int, folder: str, *, deep: bool, paired: bool
+) -> Iterator[Sequence[Sequence[Any]]]:
+    """Yield (path, size, mtime_ns, inode, output) of every photo of one folder that was ever looked at, some at a time.
+
+    ``output`` is the path of its result where its content, when last looked at, had its own; else None. There may be
+    100,000 rows, night after night: no more is read of each than the question needs.
+
+    Args:
+        connection: to read from.
+        photo_root_id: number of the photo folder.
+        output_root_id: number of the output folder.
+        folder: path below the photo folder.
+        deep: it has subfolders, whose photos are left out.
+        paired: the rows go on with (width, height, photo's sha256, sha256 of the background it was put on).
+    """
+    query = _known(is_root=not folder, deep=deep, paired=paired)
+    bounds = {"low": f"{folder}/", "high": f"{folder}0", "rest": len(folder) + 2} if folder else {}
+    cursor = connection.execute(query, {"photos": photo_root_id, "results": output_root_id, **bounds}).cursor
+    assert cursor is not None  # a SELECT has one, and its bare rows cost a third of SQLAlchemy's
+    while rows := cursor.fetchmany(1000):
+        # What is called after a photo is of ASCII where the photo's own path is.
+        yield [row if row[0].isascii() else (_as_path(row[0]), *row[1:4], _as_path(row[4]), *row[5:]) for row in rows]
+
+
+@functools.cache
+def _known(*, is_root: bool, deep: bool, paired: bool) -> sa.Select[Any]:
+    """Return the query of ``known_photos``: to put it together takes as long as to read a hundred photos."""
+    own_result = (
+        (outputs.c.folder_id == sa.bindparam("results"))
+        & (outputs.c.photo_folder_id == photos.c.folder_id)
+        & (outputs.c.photo_path == photos.c.path)
+        & outputs.c.saved_photo_sha256.in_((photos.c.sha256, photos.c.key))
+        & (photos.c.picture != "")
+        & (outputs.c.saved_job_id == outputs.c.wanted_job_id)
+    )
+    query = sa.select(*_KNOWN, *(_PAIRED if paired else ())).outerjoin(outputs, own_result)
+    if paired:
+        query = query.outerjoin(jobs, jobs.c.id == outputs.c.saved_job_id)
+    query = query.where(photos.c.folder_id == sa.bindparam("photos"))
+    if is_root:
+        return query.where(below(photos.c.path, ""))
+    query = query.where(photos.c.path >= sa.bindparam("low"), photos.c.path < sa.bindparam("high"))
+    rest = sa.func.substr(photos.c.path, sa.bindparam("rest"))
+    return query.where(sa.func.instr(rest, "/") == 0) if deep else query
+
+
+def _as_path(stored: str | None) -> str | None:
+    return _PATH.process_result_value(stored, _ANY)
+
+
+_PATH: Final = PathText()
+_ANY: Final = sa.engine.default.DefaultDialect()
+_KNOWN: Final = (photos.c.path, photos.c.size, photos.c.mtime_ns, photos.c.inode, outputs.c.path.label("output"))
+_PAIRED: Final = (photos.c.width, photos.c.height, photos.c.sha256, jobs.c.background_sha256)

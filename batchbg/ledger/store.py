@@ -1,0 +1,205 @@
+"""An open ledger: its transactions, whether its file is still the one that is open, and its errors in our words."""
+
+import contextlib
+import os
+import sqlite3
+import tempfile
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import sqlalchemy as sa
+
+from batchbg.errors import (
+    DiskError,
+    LedgerError,
+)
+from batchbg.ledger import marks
+from batchbg.ledger.presence import Presence, refuse_links
+from batchbg.ledger.transaction import Tx, enter, last_entry_at
+
+Connection = sa.Connection
+"""What ``Ledger.reading`` and ``Ledger.begin`` yield."""
+
+
+KEPT: Final = 5
+"""Connections that a ledger keeps for who spends: the planning, the pool and its writer use three at once."""
+
+
+class Ledger:
+    """An open ledger. Reading commands share it; who may spend holds its lock as well.
+
+    Attributes:
+        engine: SQLAlchemy's; a transaction on it begins with BEGIN IMMEDIATE.
+        path: the file, symbolic links resolved.
+        id: its own name, which stands beside its results; "" where that is not looked at.
+        made: whether it was made just now.
+        copied: the folder of the copy that is open in the ledger's place, or None.
+        projects: those that this process was told of, by job, should the file be taken away.
+    """
+
+    def __init__(self, engine: sa.Engine, path: Path, presence: Presence) -> None:
+        self.id = ""
+        self.made = False
+        self.projects: dict[str, str] = {}
+        self.copied: tempfile.TemporaryDirectory[str] | None = None
+        self.engine = engine
+        self.path = path
+        self._reader = engine.execution_options(reading=True)
+        self._turn = threading.Lock()
+        self._presence = presence
+        self._anchor: sa.Connection | None = None
+        self._marks: dict[str, marks.Held] = {}
+        self._due: set[str] = set()
+
+    @contextlib.contextmanager
+    def reading(self) -> Iterator[sa.Connection]:
+        """Yield a connection that sees one state of the ledger and keeps no writer waiting.
+
+        Raises:
+            LedgerError: the database refused, with its reason.
+        """
+        with explained(self.path), self._reader.begin() as connection:
+            yield connection
+
+    @contextlib.contextmanager
+    def begin(self) -> Iterator[sa.Connection]:
+        """Yield a connection in a transaction that is committed at the end, rolled back on an error.
+
+        Threads of this process take turns: SQLite lets who waits look again now and then, so that a thread that writes
+        transaction after transaction would keep the others out until they give up.
+
+        Raises:
+            LedgerError: the database refused, with its reason.
+        """
+        with self._turn, explained(self.path):
+            self._due.clear()
+            with self.engine.begin() as connection:
+                self._presence.look()
+                yield connection
+                event = marks.last_event(connection) if self._due else None
+            if event is not None:
+                self._mark(event)
+
+    @contextlib.contextmanager
+    def transaction(self, run_id: str = "") -> Iterator[Tx]:
+        """Yield a transaction at the ledger's time; see ``begin``."""
+        with self.begin() as connection:
+            yield enter(connection, run_id)
+
+    def relative(self, folder: Path) -> str:
+        """Return the name under which a folder stands in the ledger: a tree that is moved as a whole keeps it."""
+        real = Path(os.path.realpath(folder))
+        return os.path.relpath(real, self.path.parent) if real.is_relative_to(self.path.parent) else str(real)
+
+    def absolute(self, name: str) -> Path:
+        """Return the folder that ``relative`` named."""
+        return Path(os.path.normpath(self.path.parent / name))
+
+    def watch(self) -> None:
+        """Begin to watch whether this ledger's files stay where they are: for who is about to spend.
+
+        Raises:
+            ConfigError: the ledger has two names.
+            LedgerError: its files are not there.
+        """
+        if self._presence.is_watching:
+            return
+        refuse_links(self.path)
+        with explained(self.path):
+            # One connection stays open, so that neither the files' numbers nor the log are given up meanwhile. Some
+            # more are there for what is still to be collected should the files be taken away.
+            self._anchor, *others = [self._reader.connect() for _ in range(KEPT)]
+            for one in others:
+                one.close()
+            with self._anchor.begin():
+                last_entry_at(self._anchor)
+        self._presence.begin()
+
+    def check_still_there(self, output: str | None = None) -> None:
+        """Refuse to go on where the files at the ledger's path are no longer the ones that are open.
+
+        To be called inside the transaction of every reservation: no create may leave for a reservation that nobody
+        will find again. It costs some stats. When the transaction is committed, the mark in the output folder tells
+        of it, before ``begin`` returns.
+
+        Args:
+            output: the folder of the result, by the name it has in the ledger.
+
+        Raises:
+            LedgerError: deleted, replaced, overwritten or hard-linked meanwhile.
+            DiskError: the mark cannot be written.
+            ConfigError: the folder holds another ledger's results.
+        """
+        self.watch()
+        self._presence.look()
+        self._presence.refuse()
+        if output is not None and self.id:
+            held = self._marks.get(output)
+            if held is None or not held.is_there():
+                if held is not None:
+                    self._marks.pop(output).close()
+                held = self._marks[output] = self._open_mark(self.absolute(output))
+            held.put_again()
+            self._due.add(output)
+
+    def _open_mark(self, folder: Path) -> marks.Held:
+        with self.reading() as connection:
+            event, mark = marks.last_reservation(connection), marks.read(folder)
+            if mark is not None and mark.ledger != self.id:
+                raise marks.foreign(folder, mark)
+            if mark is not None:
+                marks.refuse_behind(connection, folder, mark, self.path)
+        if mark is None:
+            marks.write(folder, marks.Mark(self.id, event, str(self.path)))
+        return marks.Held(folder, event)
+
+    def _mark(self, event: marks.Event) -> None:
+        """Tell of what was just committed beside the results it is for."""
+        try:
+            for output in self._due:
+                self._marks[output].put(event)
+        except DiskError as error:
+            raise LedgerError(str(error)) from error
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether what is written to this ledger now may not be found again."""
+        self._presence.look()
+        return self._presence.has_trouble
+
+    def close(self) -> None:
+        """Close every connection."""
+        for held in self._marks.values():
+            held.close()
+        self._marks.clear()
+        if self._anchor is not None:
+            self._anchor.close()
+            self._anchor = None
+        self.engine.dispose()
+        self._presence.close()
+        if self.copied is not None:
+            self.copied.cleanup()
+
+
+@contextlib.contextmanager
+def explained(path: Path) -> Iterator[None]:
+    """Turn the database's errors into ours, with the file and what to do.
+
+    Raises:
+        LedgerError: for anything the database itself refuses.
+    """
+    try:
+        yield
+    except (sa.exc.DatabaseError, sqlite3.DatabaseError) as error:
+        reason = str(getattr(error, "orig", error))
+        advice = {
+            "database or disk is full": "free some space and run again; nothing further was sent",
+            "attempt to write a readonly database": "make the file and its folder writable and run again",
+            "unable to open database file": "its folder must be there and writable",
+            "database is locked": "another program keeps it locked; run again when it has finished",
+            "file is not a database": "it is no ledger; --ledger names another",
+            "disk I/O error": "the disk reports an error; is it full, or on a network?",
+        }.get(reason, "run again when that is mended")
+        raise LedgerError(f"ledger {path}: {reason}; {advice}") from error

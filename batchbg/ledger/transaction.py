@@ -1,0 +1,41 @@
+"""One transaction, at the ledger's own time."""
+
+import dataclasses
+import time
+from typing import Final
+
+import sqlalchemy as sa
+
+from batchbg.ledger.tables import events
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Tx:
+    """One transaction on the ledger.
+
+    Attributes:
+        connection: SQLAlchemy's.
+        at: the ledger's time, seconds since 1970; never less than that of any earlier transaction.
+        run_id: the run that writes, for the events.
+    """
+
+    connection: sa.Connection
+    at: float
+    run_id: str
+
+
+def enter(connection: sa.Connection, run_id: str) -> Tx:
+    """Return the transaction that ``connection`` has open, at the ledger's time.
+
+    The clock of the machine may jump back; the ledger's does not, or a day's budget could be spent twice.
+    """
+    return Tx(connection, max(time.time(), last_entry_at(connection) or 0.0), run_id)
+
+
+def last_entry_at(connection: sa.Connection) -> float | None:
+    """Return the time of the ledger's last entry, seconds since 1970; None where there is none."""
+    at: float | None = connection.scalar(_LAST_AT)
+    return at
+
+
+_LAST_AT: Final = sa.select(events.c.at).order_by(events.c.id.desc()).limit(1)
