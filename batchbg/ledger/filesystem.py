@@ -8,7 +8,7 @@ from typing import Final
 
 import sqlalchemy as sa
 
-from batchbg.disk.files import kind_of
+from batchbg.disk.reading import kind_of
 from batchbg.errors import ConfigError
 
 NETWORK_TYPES: Final = frozenset(

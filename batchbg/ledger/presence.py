@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 from typing import Final
 
-from batchbg.errors import ConfigError, LedgerError
+from batchbg.errors import ConfigError, LedgerError, LedgerGone
 
 WAL_HEADER_BYTES: Final = 32
 FRAME_HEADER_BYTES: Final = 24
@@ -84,10 +84,10 @@ class Presence:
         """Refuse to go on where that is not so; once found it stays so.
 
         Raises:
-            LedgerError: with what happened to which file.
+            LedgerGone: with what happened to which file.
         """
         if self._trouble:
-            raise LedgerError(
+            raise LedgerGone(
                 f"ledger {self._path}: {self._trouble}; nothing more is sent: put the right file back, then run again"
             )
 

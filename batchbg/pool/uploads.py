@@ -15,7 +15,7 @@ from batchbg.api.storage import Body, chunks_of
 from batchbg.api.wire import UploadTarget
 from batchbg.core.model import Job, PhotoInfo, Size, Treatment
 from batchbg.disk.decoding import cover_crop, upright_copy
-from batchbg.disk.files import open_file
+from batchbg.disk.reading import open_file
 from batchbg.disk.scan import is_same
 from batchbg.errors import ApiUnreachable, PhotoChanged, RequestRefused
 from batchbg.ledger import assets, photos

@@ -16,7 +16,7 @@ from batchbg.plan.lines import BEING_WRITTEN, NOT_THERE, Line, Listener, Tally
 from batchbg.plan.planner import begin_plan
 from batchbg.settings import load
 from tests.benchmarks.scan import pretend_done
-from tests.photos.conftest import without_privileges
+from tests.support.privileges import without_privileges
 
 
 class Desk:
