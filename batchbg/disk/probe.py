@@ -26,7 +26,7 @@ from batchbg.disk.not_pictures import (
 )
 from batchbg.disk.picture_key import MOST_BYTES, picture_key
 from batchbg.disk.scan import UNREADABLE as UNREADABLE
-from batchbg.disk.scan import stamp_of
+from batchbg.disk.scan import is_same
 from batchbg.errors import PhotoChanged
 
 _TOO_LARGE: Final = ", and the most that can be uploaded (max_upload_bytes)"
@@ -134,7 +134,7 @@ def _no(stamp: Stamp, reason: str, sha256: str = "") -> PhotoInfo:
 
 
 def _expect(file: IO[bytes], stamp: Stamp, path: Path) -> None:
-    if stamp_of(os.fstat(file.fileno())) != stamp:
+    if not is_same(os.fstat(file.fileno()), stamp):
         raise PhotoChanged(f"{path.name} is being written")
 
 

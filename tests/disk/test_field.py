@@ -22,6 +22,7 @@ from batchbg.errors import PhotoChanged
 from tests.support import odd
 from tests.support.made import SIZE, Tiff, colours, raw, tiff, with_hole, with_nclx
 from tests.support.pictures import Save, chunk, encoded, png, probed
+from tests.support.tiers import rest_slow
 
 Put = Callable[[str, bytes], Path]
 
@@ -117,7 +118,7 @@ def test_a_lost_block_of_a_jpeg_is_damage(put: Put, start: float, options: dict[
     assert "corrupt" in probed(put("a.jpg", with_hole(whole, start, length))).rejected
 
 
-@pytest.mark.parametrize("mode", ["L", "RGB", "CMYK"])
+@pytest.mark.parametrize("mode", rest_slow(["RGB", "CMYK", "L"]))
 @pytest.mark.parametrize(
     "options", [{}, {"optimize": True}, {"progressive": True}, {"subsampling": 0, "optimize": True, "quality": 95}]
 )
@@ -142,7 +143,7 @@ def test_half_of_a_file_lost_is_damage(put: Put, kind: str):
 
 
 @pytest.mark.parametrize("kind", ["HEIF", "AVIF", "WEBP", "JPEG2000", "PNG"])
-@pytest.mark.parametrize("colour", ["white", "black"])
+@pytest.mark.parametrize("colour", rest_slow(["white", "black"]))
 def test_a_picture_of_one_colour_is_no_damage(put: Put, kind: str, colour: str):
     """However little there is to write; WebP does it with zeros in a row, more of them for more pixels."""
     size = (4000, 3000) if kind == "WEBP" else (2000, 1500)

@@ -189,6 +189,16 @@ def test_a_file_that_is_not_the_one_the_scan_saw_is_left_for_later(tmp_path):
             probe(path, other)
 
 
+def test_new_rights_are_no_reason_to_wait(tmp_path):
+    """Its content is hashed as it is read; what the next run compares is what the scan saw."""
+    path = tmp_path / "a.png"
+    path.write_bytes(encoded(quarters(), "PNG"))
+    seen = stamp(path)
+    path.chmod(0o640)
+    assert stamp(path) != seen
+    assert probe(path, seen).stamp == seen
+
+
 def test_a_file_that_changes_while_it_is_read_is_left_for_later(tmp_path, monkeypatch):
     """What was hashed is not what was decoded."""
     path = tmp_path / "a.png"

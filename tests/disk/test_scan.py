@@ -52,7 +52,9 @@ def test_every_file_is_found_with_its_stamp(tmp_path):
     by_folder = {listing.folder: listing for listing in walk(tmp_path, (), Rules())}
     assert list(by_folder) == ["", "sub", "sub/deep"]
     status = (tmp_path / "sub" / "b.png").stat()
-    assert by_folder["sub"].files == {"b.png": Stamp(status.st_size, status.st_mtime_ns, status.st_ino)}
+    assert by_folder["sub"].files == {
+        "b.png": Stamp(status.st_size, status.st_mtime_ns, status.st_ino, status.st_ctime_ns)
+    }
     assert by_folder["sub"].subfolders == ("deep",)
     assert [listing.ignored for listing in by_folder.values()] == [0, 0, 0]
 
@@ -302,7 +304,9 @@ def test_a_scan_changes_nothing(tmp_path):
 
 def test_numbers_of_files_and_times_that_no_database_holds_are_cut_to_what_it_does():
     """Inodes above 2^63, times past the year 2262: the same each time, so that the file is not new every night."""
-    found: Any = SimpleNamespace(st_mode=stat.S_IFREG, st_size=3, st_mtime_ns=2**63 + 5, st_ino=2**64 - 1)
+    found: Any = SimpleNamespace(
+        st_mode=stat.S_IFREG, st_size=3, st_mtime_ns=2**63 + 5, st_ino=2**64 - 1, st_ctime_ns=2**63 + 7
+    )
     stamp = stamp_of(found)
     assert stamp == stamp_of(found)
     assert stamp is not None
@@ -310,14 +314,24 @@ def test_numbers_of_files_and_times_that_no_database_holds_are_cut_to_what_it_do
 
 
 @pytest.mark.parametrize(
-    ("mtime_ns", "inode"),
-    [(2**63 + 5, 7), (2**64 - 1, 7), (9, 2**63), (9, 2**64 - 1), (2**63 - 1, 2**63 - 1), (-(2**63), 7)],
-    ids=["late", "latest", "large inode", "largest inode", "just held", "early"],
+    ("mtime_ns", "inode", "ctime_ns"),
+    [
+        (2**63 + 5, 7, 1),
+        (2**64 - 1, 7, 1),
+        (9, 2**63, 1),
+        (9, 2**64 - 1, 1),
+        (9, 7, 2**63),
+        (2**63 - 1, 2**63 - 1, 2**63 - 1),
+        (-(2**63), 7, 1),
+    ],
+    ids=["late", "latest", "large inode", "largest inode", "changed late", "just held", "early"],
 )
-def test_a_walk_cuts_such_numbers_as_a_probe_does(tmp_path, monkeypatch, mtime_ns: int, inode: int):
+def test_a_walk_cuts_such_numbers_as_a_probe_does(tmp_path, monkeypatch, mtime_ns: int, inode: int, ctime_ns: int):
     """A file's stamp is the same wherever it is taken, or the file would pass for one that is being written."""
     tree(tmp_path, "a.jpg")
-    told: Any = SimpleNamespace(st_mode=stat.S_IFREG, st_size=3, st_mtime_ns=mtime_ns, st_ino=inode)
+    told: Any = SimpleNamespace(
+        st_mode=stat.S_IFREG, st_size=3, st_mtime_ns=mtime_ns, st_ino=inode, st_ctime_ns=ctime_ns
+    )
 
     class Entry:
         name = "a.jpg"
@@ -330,8 +344,8 @@ def test_a_walk_cuts_such_numbers_as_a_probe_does(tmp_path, monkeypatch, mtime_n
     stamp = listing.files["a.jpg"]
     assert stamp == stamp_of(told)
     assert -(2**63) <= min(stamp) <= max(stamp) < 2**63
-    if max(mtime_ns, inode) < 2**63:
-        assert stamp == Stamp(3, mtime_ns, inode)
+    if max(mtime_ns, inode, ctime_ns) < 2**63:
+        assert stamp == Stamp(3, mtime_ns, inode, ctime_ns)
 
 
 def test_junk_is_skipped_and_counted(tmp_path: Path):

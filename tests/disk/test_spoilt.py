@@ -21,6 +21,7 @@ from batchbg.sandbox.records import Operation
 from tests.support import odd
 from tests.support.pictures import chunk, encoded, noise, png, probed, quarters
 from tests.support.shop import Shop
+from tests.support.tiers import rest_slow
 from tests.test_layers import MODULES
 
 KINDS = ["PNG", "JPEG", "WEBP", "AVIF", "HEIF", "JPEG2000", "TIFF", "BMP", "GIF"]
@@ -132,7 +133,7 @@ def test_a_result_that_claims_too_much_is_not_decoded(tmp_path: Path, size: tupl
         check(part, Size(64, 48))
 
 
-@pytest.mark.parametrize("extra", ["zTXt", "iTXt", "iCCP"])
+@pytest.mark.parametrize("extra", rest_slow(["zTXt", "iTXt", "iCCP"]))
 def test_comments_that_unpack_to_gigabytes_are_not_unpacked(tmp_path: Path, extra: str):
     """Within the memory of any other small picture."""
     packed = zlib.compress(bytes(300_000_000), 1)
@@ -178,11 +179,13 @@ class Delivers(Effect):
 
 @pytest.mark.parametrize(
     "content",
-    [
-        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", b"\0\0\0\x28"),
-        b"\0\0\0\x0cjP  \r\n\x87\n" + b"\0\0\0\x14ftypjp2 \0\0\0\0jp2 " + b"\0\0\0\x2djp2h",
-        png((65_535, 65_535), 8, 6, b"\0" * 1000),
-    ],
+    rest_slow(
+        [
+            b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", b"\0\0\0\x28"),
+            b"\0\0\0\x0cjP  \r\n\x87\n" + b"\0\0\0\x14ftypjp2 \0\0\0\0jp2 " + b"\0\0\0\x2djp2h",
+            png((65_535, 65_535), 8, 6, b"\0" * 1000),
+        ]
+    ),
 )
 def test_one_spoilt_result_does_not_stop_a_run(shop: Shop, content: bytes):
     """Its job fails, whatever is photographed later is done, the next run has nothing to do; nothing paid is lost."""

@@ -2,7 +2,7 @@ import fnmatch
 from pathlib import Path
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from batchbg.core.model import Size
@@ -50,7 +50,6 @@ def first_that_matches(rules: list[MapRule], path: str) -> MapRule | None:
 words = st.text("ab*?[]!-./", min_size=1, max_size=6)
 
 
-@settings(max_examples=300, deadline=None)
 @given(
     st.lists(words, max_size=8), st.lists(words.filter(lambda word: not word.startswith("/")), min_size=1, max_size=8)
 )
