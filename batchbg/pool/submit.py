@@ -129,9 +129,7 @@ class Submitter:
 
     async def _settle_guarded(self, job: Job, reason: str, pause_s: float) -> Job:
         """Let the balance decide what a create did that a gateway answered for; meanwhile none leaves."""
-        log.warning(
-            "%s: %s; no create leaves for %.0f s, then the balance is looked at", job.photo_path, reason, pause_s
-        )
+        log.warning("%s: %s; no create leaves for %.0f s, then the balance is read", job.photo_path, reason, pause_s)
         with self._admission.shut():
             against = await self._evidence.against(job, pause_s)
             if against:

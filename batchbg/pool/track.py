@@ -54,7 +54,7 @@ Ending = Project | Gone | Stranger
 class _Followed:
     job: Job
     ending: asyncio.Future[Ending | None]
-    patience_s: float
+    give_up_at_s: float
     asked: int = 0
     missing: int = 0
     missing_since: float = 0.0
@@ -93,16 +93,13 @@ class Tracker:
     async def ending(self, job: Job) -> Ending | None:
         """Follow a rendering job's project; None where this run waits for it no longer.
 
-        A job whose create lies further back than the patience is asked about once.
+        A job whose create lies further back than ``render_patience`` is asked about once.
         """
         age_s = self._age_s(job)
-        old = age_s >= self._render_patience_s
-        followed = _Followed(
-            job, asyncio.get_running_loop().create_future(), 0.0 if old else self._render_patience_s - age_s
-        )
-        self._ask_in(followed, 0.0 if old else max(0.0, self._schedule.first_s() - age_s))
-        started = time.monotonic()
-        followed.patience_s += started
+        left_s = max(0.0, self._render_patience_s - age_s)
+        ending: asyncio.Future[Ending | None] = asyncio.get_running_loop().create_future()
+        followed = _Followed(job, ending, give_up_at_s=time.monotonic() + left_s)
+        self._ask_in(followed, max(0.0, self._schedule.first_s() - age_s) if left_s else 0.0)
         return await self._stop.before_leaving(followed.ending)
 
     async def run(self) -> None:
@@ -210,11 +207,11 @@ class Tracker:
         if not is_new and followed.missing >= GONE_ASKS and now - followed.missing_since >= GONE_AFTER_S:
             self._settle(followed, Gone(str(error)))
         else:
-            # Asked in any case, patience or not: one 404 shortly after a create proves nothing.
+            # Asked in any case, however old it is: one 404 shortly after a create proves nothing.
             self._ask_in(followed, max(GONE_AFTER_S / GONE_ASKS, self._schedule.gap_s(followed.missing)))
 
     def _ask_again(self, followed: _Followed, wait_s: float | None = None) -> None:
-        if self._outage.gave_up or time.monotonic() >= followed.patience_s:
+        if self._outage.gave_up or time.monotonic() >= followed.give_up_at_s:
             if not self._outage.gave_up:
                 self._stop.note(ExitCode.TEMPORARY, "some renders take longer than render_patience; run again later")
             self._settle(followed, None)

@@ -60,6 +60,7 @@ class StandIn:
         self.targets: list[Any] = [UploadTarget("https://storage.example/up", "files/up")]
         self.puts: list[Any] = [None]
         self.downloads: list[Any] = [b""]
+        self.storage = self
         self.asked: list[str] = []
         self.sent: list[tuple[str, str | None]] = []
         self.judged: list[Any] = [Ambiguous("left while the create was in the air")]
