@@ -27,7 +27,8 @@ NEW_S: Final = 120.0
 """Seconds after its create in which a project that is not known is not known yet: services copy with a delay."""
 
 EMPTY_ASKS: Final = 5
-"""A complete project without a download is asked again this often."""
+EMPTY_PAUSE_S: Final = 1.0
+"""A complete project without a download is asked again this often, after a pause that grows by this each time."""
 
 MOST_AT_ONCE: Final = 16
 
@@ -189,7 +190,7 @@ class Tracker:
                 self._ask_again(followed)
         elif project.progress is ProjectStatus.COMPLETE and not project.downloads and followed.empty < EMPTY_ASKS:
             followed.empty += 1
-            self._ask_again(followed, wait_s=float(followed.empty))
+            self._ask_again(followed, wait_s=followed.empty * EMPTY_PAUSE_S)
         else:
             if (
                 project.progress is ProjectStatus.COMPLETE

@@ -27,3 +27,11 @@ async def bench(empty_ledger: bytes) -> AsyncIterator[Bench]:
         with Writer(ledger, RUN) as writer:
             yield Bench(ledger, writer)
         ledger.close()
+
+
+@pytest.fixture(autouse=True)
+def brisk(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ask and try again at once: nothing here is about how long that takes."""
+    for name in ("BLIND_FIRST_S", "BLIND_GAP_S", "SHORTEST_GAP_S"):
+        monkeypatch.setattr(f"batchbg.core.poll_schedule.{name}", 0.001)
+    monkeypatch.setattr("batchbg.core.backoff.FIRST_S", 0.001)
