@@ -20,8 +20,9 @@ from batchbg.errors import (
 )
 from batchbg.ledger import marks, purpose
 from batchbg.ledger.clock import about_time
+from batchbg.ledger.events import last_reservation
 from batchbg.ledger.folders import output_roots
-from batchbg.ledger.marks import ADOPT, Mark, foreign, last_reservation, refuse_behind
+from batchbg.ledger.marks import ADOPT, Mark, foreign, refuse_behind
 from batchbg.ledger.meta import ID, KIND, PLACE, ZONE, keep, value
 from batchbg.ledger.store import Ledger
 from batchbg.ledger.transaction import last_entry_at

@@ -15,7 +15,7 @@ from batchbg.errors import (
     DiskError,
     LedgerError,
 )
-from batchbg.ledger import marks
+from batchbg.ledger import events, marks
 from batchbg.ledger.presence import Presence, refuse_links
 from batchbg.ledger.transaction import Tx, enter, last_entry_at
 
@@ -78,7 +78,7 @@ class Ledger:
             with self.engine.begin() as connection:
                 self._presence.look()
                 yield connection
-                event = marks.last_event(connection) if self._due else None
+                event = events.last(connection) if self._due else None
             if event is not None:
                 self._mark(event)
 
@@ -146,7 +146,7 @@ class Ledger:
 
     def _open_mark(self, folder: Path) -> marks.Held:
         with self.reading() as connection:
-            event, mark = marks.last_reservation(connection), marks.read(folder)
+            event, mark = events.last_reservation(connection), marks.read(folder)
             if mark is not None and mark.ledger != self.id:
                 raise marks.foreign(folder, mark)
             if mark is not None:
@@ -155,7 +155,7 @@ class Ledger:
             marks.write(folder, marks.Mark(self.id, event, str(self.path)))
         return marks.Held(folder, event)
 
-    def _mark(self, event: marks.Event) -> None:
+    def _mark(self, event: events.Event) -> None:
         """Tell of what was just committed beside the results it is for."""
         try:
             for output in self._due:

@@ -17,6 +17,7 @@ from batchbg.core.planning import A_RESULT, DONE_BEFORE, UNSAVABLE, Action, Deci
 from batchbg.disk.convert import too_large
 from batchbg.disk.scan import Listing
 from batchbg.ledger import jobs, outputs, transitions
+from batchbg.ledger.events import EventKind
 from batchbg.ledger.orders import UNFINISHED
 from batchbg.ledger.transaction import Tx
 from batchbg.ledger.transitions import NewJob
@@ -133,9 +134,7 @@ def _reopen(tx: Tx, slot: Output) -> None:
     job = jobs.get(tx.connection, slot.wanted_job) if slot.wanted_job else None
     if job is None or job.state is not JobState.FAILED or not job.error.startswith(UNSAVABLE):
         return
-    transitions.reopen(
-        tx, job, JobState.RENDERING if job.project_id else JobState.PLANNED, "its result has another name now"
-    )
+    transitions.reopen(tx, job, JobState.RENDERING if job.project_id else JobState.PLANNED, EventKind.RENAMED)
 
 
 def portable_path(path: str) -> str:

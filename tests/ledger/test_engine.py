@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from batchbg.errors import ConfigError, ExitCode, LedgerError
 from batchbg.ledger import events, folders, transitions
 from batchbg.ledger.engine import open_ledger
+from batchbg.ledger.events import EventKind
 from batchbg.ledger.filesystem import exists, sqlite_path
 from batchbg.ledger.store import Ledger
 from batchbg.ledger.tables import PathText, meta
@@ -120,7 +121,7 @@ def test_time_never_runs_backwards(ledger, monkeypatch):
         clock.at = at
         with ledger.transaction("run") as tx:
             seen.append(tx.at)
-            events.note(tx, None, "looked")
+            events.note(tx, None, EventKind.RUN_BEGUN)
     assert seen == sorted(seen)
     assert seen[-1] == 1_700_000_100.0
     assert seen[2] == 1_700_000_000.0
@@ -235,7 +236,7 @@ def test_a_full_disk_is_said_and_nothing_is_half_written(ledger):
             pages = tx.connection.exec_driver_sql("PRAGMA page_count").scalar()
             tx.connection.exec_driver_sql(f"PRAGMA max_page_count = {pages}")
             transitions.reserve(tx, job, budget())
-            events.note(tx, other.id, "much", detail="x" * 1_000_000)
+            events.note(tx, other.id, EventKind.SAVING, detail="x" * 1_000_000)
 
     with pytest.raises(LedgerError, match="free some space") as caught:
         fill_up()

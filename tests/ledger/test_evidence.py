@@ -340,3 +340,13 @@ def test_what_was_given_back_in_full_is_not_asked_after(ledger):
     move(ledger, transitions.ended, rendering(ledger), JobState.FAILED, "x", Price(0))
     with ledger.reading() as connection:
         assert not list(jobs.charged_in_vain(connection, 0.0))
+
+
+def test_only_what_ended_badly_is_asked_after(ledger):
+    """A job that is done is charged, too, and for good; one that is unresolved has no project to be asked for."""
+    done = move(ledger, transitions.complete, rendering(ledger, "a.jpg"), Price(5))
+    assert move(ledger, transitions.done, done).credits == 5
+    move(ledger, transitions.lost, submitting(ledger, "b.jpg"), "timeout")
+    canceled = move(ledger, transitions.ended, rendering(ledger, "c.jpg"), JobState.CANCELED, "x", Price(5))
+    with ledger.reading() as connection:
+        assert [job.id for job in jobs.charged_in_vain(connection, 0.0)] == [canceled.id]
