@@ -111,7 +111,7 @@ def reserve(tx: Tx, job: Job, budget: Budget) -> Job:
     """Move ``job`` to submitting and reserve its price. The create may leave once this is committed.
 
     Raises:
-        BudgetExceeded: there is no room under a cap.
+        BudgetExceeded: a cap leaves too little.
         KeyInDoubt: another job with the same photo and background may be paid for.
         PriceInDoubt: a person has to judge a price first.
         StaleJobError: the job has moved.

@@ -12,6 +12,7 @@ from batchbg.core.model import Job, Output
 from batchbg.core.planning import ORIGINAL, UNKNOWN_FILE, UNSAVABLE
 from batchbg.disk import files, results
 from batchbg.disk.convert import Colour, OutputFormat, kind_of
+from batchbg.disk.location import identity_of
 from batchbg.disk.rehearsal import Rehearsal
 from batchbg.errors import OutputRefused, ResultUnusable
 from batchbg.ledger import folders, outputs, transitions
@@ -149,7 +150,7 @@ class Deliverer:
                 way = way and way / step
                 if way is not None and way not in self._learnt:
                     self._learnt.add(way)
-                    if found := files.identity_of(way):
+                    if found := identity_of(way):
                         self._rehearsal.originals.add(found)
 
     @staticmethod

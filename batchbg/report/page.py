@@ -28,7 +28,8 @@ from batchbg.core.budget import Caps, Credits, Scope
 from batchbg.core.lifecycle import JobState
 from batchbg.core.model import Treatment
 from batchbg.core.text import cell
-from batchbg.disk.files import open_file, whole
+from batchbg.disk.files import whole
+from batchbg.disk.reading import open_file
 from batchbg.disk.results import make_folder
 from batchbg.errors import ConfigError, DiskError
 from batchbg.ledger import clock, credits, folders, photos, purpose, runs

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from batchbg.errors import ConfigError, ExitCode, LedgerError
@@ -52,6 +52,7 @@ def bump_often(path: Path, times: int) -> None:
     ledger.close()
 
 
+@pytest.mark.slow
 def test_two_processes_and_two_threads_lose_no_update(ledger, path):
     """Every writing transaction begins IMMEDIATE, so that what it has read is still true when it writes."""
     with ledger.begin() as connection:
@@ -155,7 +156,6 @@ def test_any_file_name_comes_back_as_it_was(ledger, name):
         assert folders.path_of(tx.connection, number) == name
 
 
-@settings(max_examples=100)
 @given(st.lists(st.integers(1, 255), min_size=1, max_size=40).map(bytes))
 def test_path_text_keeps_every_byte(raw):
     """Whatever a disk calls a file is stored as text that every database takes."""
