@@ -10,7 +10,7 @@ from typing import Final
 from batchbg.api.wire import Project
 from batchbg.core.model import Job, Output
 from batchbg.core.planning import ORIGINAL, UNKNOWN_FILE, UNSAVABLE
-from batchbg.disk import files, results
+from batchbg.disk import results
 from batchbg.disk.convert import Colour, OutputFormat, kind_of
 from batchbg.disk.location import identity_of
 from batchbg.disk.rehearsal import Rehearsal

@@ -11,7 +11,7 @@ from batchbg.api.wire import Project, ProjectStatus
 from batchbg.core.model import Job
 from batchbg.disk import files, results
 from batchbg.disk.convert import OutputFormat
-from batchbg.disk.files import Identity
+from batchbg.disk.location import Identity
 from batchbg.errors import ApiUnreachable, RequestRefused, ResultUnusable, WrongProject
 from batchbg.pool.decoding import DecodeLimit
 from batchbg.pool.outage import Outage
