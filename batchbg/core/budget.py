@@ -6,6 +6,8 @@ import enum
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+from batchbg.core.words import share
+
 
 class Bucket(enum.StrEnum):
     """Where a credit stands. Charged and refunded only grow; reserved and unresolved rise and fall."""
@@ -105,7 +107,7 @@ class Headroom:
     left: int
 
     def __str__(self) -> str:
-        return f"{self.name}: {max(self.left, 0)} of {self.cap} credits left"
+        return f"{self.name}: {share(max(self.left, 0), self.cap, 'credit')} left"
 
 
 CAP_NAMES: Final = {

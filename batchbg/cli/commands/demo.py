@@ -8,9 +8,7 @@ import click
 
 import batchbg
 from batchbg.cli import output
-from batchbg.cli.commands.run import process
 from batchbg.cli.options import COMMON, with_settings
-from batchbg.cli.summary import print_summary
 from batchbg.errors import ConfigError
 from batchbg.settings import Settings
 
@@ -50,6 +48,9 @@ def command(ctx: click.Context, settings: Settings) -> None:
 
     Needs no key and charges nothing. Everything it makes is in the folder batchbg-demo.
     """
+    from batchbg.cli.processing import process
+    from batchbg.cli.summary import print_summary
+
     FOLDER.mkdir(exist_ok=True)
     summary = process(settings, "demo")
     print_summary(summary, settings, then="batchbg plan photos -b backgrounds")
