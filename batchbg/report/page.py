@@ -27,6 +27,7 @@ from batchbg import __version__
 from batchbg.core.budget import Caps, Credits, Scope
 from batchbg.core.lifecycle import JobState
 from batchbg.core.model import Treatment
+from batchbg.core.pairing import Misfit
 from batchbg.core.text import cell
 from batchbg.disk.files import open_file, whole
 from batchbg.disk.results import make_folder
@@ -76,6 +77,7 @@ FIELDS: Final = (
     "file",
     "background",
     "treatment",
+    "fit",
     "width",
     "height",
     "distortion",
@@ -344,6 +346,7 @@ class _Gathered:
             file,
             row.background_path,
             TREATMENTS[row.treatment],
+            Misfit(row.distortion, row.blur, row.excess).in_words(cropped=row.treatment is Treatment.FIT),
             row.width,
             row.height,
             row.distortion,
