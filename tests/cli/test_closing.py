@@ -178,9 +178,8 @@ def test_ctrl_c_while_it_still_plans_names_what_continues(shop: Shop, monkeypatc
     """The very command, with what was given to it; nothing was sent."""
     from batchbg.plan.planner import Planner
 
-    def interrupted(self: Planner):
+    def interrupted(self: Planner) -> None:
         raise KeyboardInterrupt
-        yield
 
     monkeypatch.setattr(Planner, "plan", interrupted)
     shop.some_photos(1)
