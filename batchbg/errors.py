@@ -74,6 +74,14 @@ class LedgerBusy(LedgerError):
     exit_code = ExitCode.LOCKED
 
 
+class LedgerGone(LedgerError):
+    """The ledger's files are no longer the ones that are open: nothing may be spent, what is paid for is still noted."""
+
+
+class LedgerDamaged(LedgerError):
+    """What is in the ledger's file is no database, or no longer a whole one."""
+
+
 class StaleJobError(LedgerError):
     """The job is no longer in the state and version this worker saw."""
 

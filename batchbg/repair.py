@@ -18,6 +18,7 @@ from batchbg.disk.results import digest
 from batchbg.errors import ConfigError, RequestRefused
 from batchbg.ledger import folders, jobs, outputs, prices, transitions
 from batchbg.ledger.engine import open_ledger
+from batchbg.ledger.events import EventKind
 from batchbg.ledger.lock import held
 from batchbg.ledger.store import Connection, Ledger
 from batchbg.ledger.transaction import Tx
@@ -99,10 +100,12 @@ class Retry(Task[Retried]):
             if self.pay_again and job.credits != job.charged:
                 raise ConfigError(f"job {job.id} has told an odd price; say first what it is: {prices.HOW_TO_JUDGE}")
             if self.pay_again or not may_be_had(job):
-                transitions.reopen(tx, job, JobState.PLANNED, "retry, paid again" if job.credits else "retry")
+                transitions.reopen(
+                    tx, job, JobState.PLANNED, EventKind.RETRY_PAID_AGAIN if job.credits else EventKind.RETRY
+                )
                 planned.append(job.id)
             elif job.project_id:
-                transitions.reopen(tx, job, JobState.RENDERING, "retry, asked for again")
+                transitions.reopen(tx, job, JobState.RENDERING, EventKind.RETRY_FOR_FREE)
                 asked.append(job.id)
             else:
                 left.append(job.id)
@@ -114,7 +117,7 @@ class Retry(Task[Retried]):
         for job_id in found.asked:
             job = jobs.get(tx.connection, job_id)
             if job is not None and job.state in ENDED_BADLY and not may_be_had(job):
-                transitions.reopen(tx, job, JobState.PLANNED, "retry, refund seen")
+                transitions.reopen(tx, job, JobState.PLANNED, EventKind.RETRY_REFUNDED)
                 refunded.append(job_id)
         return dataclasses.replace(found, refunded=tuple(refunded))
 
@@ -190,7 +193,7 @@ def _look_for_results(tx: Tx, ledger: Ledger) -> Missing:
             changed.append(slot.path)
     for job in list(jobs.in_states(tx.connection, ENDED_BADLY)):
         if may_be_had(job) and job.project_id:
-            transitions.reopen(tx, job, JobState.RENDERING, "rescue")
+            transitions.reopen(tx, job, JobState.RENDERING, EventKind.RESCUE)
             wanted.append(job.id)
     return Missing(tuple(paths), tuple(wanted), tuple(changed))
 

@@ -1,4 +1,4 @@
-"""What holds for every test: how made-up examples are made up, whose settings there are, and the shop.
+"""What holds for every test: how made-up examples are made up, whose settings there are, quick ledgers, and the shop.
 
 Examples are the same ones in every run, at any speed.
 
@@ -8,22 +8,25 @@ search for new ones: ``pytest --hypothesis-profile=search``; what it finds becom
 
 import contextlib
 import itertools
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
 
+from batchbg.ledger import engine, migrate
 from batchbg.sandbox import SandboxConfig, SandboxServer
 
 pytest.register_assert_rewrite("tests.support")
 
-from tests.support.shop import Shop  # noqa: E402 - what it asserts is explained as in a test
+from tests.support import quick_ledgers  # noqa: E402
+from tests.support.shop import BRISK, Shop  # noqa: E402 - what it asserts is explained as in a test
 
 SLOWNESS = [HealthCheck.too_slow, HealthCheck.data_too_large]
 
-settings.register_profile("same", derandomize=True, deadline=None, suppress_health_check=SLOWNESS)
-settings.register_profile("search", deadline=None, suppress_health_check=SLOWNESS, print_blob=True)
+settings.register_profile("same", max_examples=50, derandomize=True, deadline=None, suppress_health_check=SLOWNESS)
+settings.register_profile("search", max_examples=1000, deadline=None, suppress_health_check=SLOWNESS, print_blob=True)
 settings.load_profile("same")
 
 _homes = itertools.count()
@@ -43,12 +46,18 @@ def own_settings(_all_homes: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return home / "batchbg"
 
 
+@pytest.fixture(autouse=True)
+def _quick_ledgers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(migrate, "run_migrations", quick_ledgers.copy_or_migrate)
+    monkeypatch.setattr(engine, "_engine", quick_ledgers.open_engine)
+
+
 @pytest.fixture
 def brisk(monkeypatch: pytest.MonkeyPatch) -> None:
     """Ask and try again sooner than a real service would like it, so that tests are quick."""
-    for name, seconds in (("BLIND_FIRST_S", 0.03), ("BLIND_GAP_S", 0.05), ("SHORTEST_GAP_S", 0.03)):
-        monkeypatch.setattr(f"batchbg.core.poll_schedule.{name}", seconds)
-    monkeypatch.setattr("batchbg.core.backoff.FIRST_S", 0.05)
+    for module, constants in BRISK.items():
+        for name, seconds in constants.items():
+            monkeypatch.setattr(f"{module}.{name}", seconds)
 
 
 @pytest.fixture
@@ -61,3 +70,14 @@ def sandbox(brisk: None) -> Iterator[SandboxServer]:
 def shop(tmp_path: Path, sandbox: SandboxServer) -> Iterator[Shop]:
     with contextlib.closing(Shop(tmp_path, sandbox)) as opened:
         yield opened
+
+
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """A folder that everybody can reach and write to, unlike pytest's own."""
+    with tempfile.TemporaryDirectory(prefix="batchbg-test-") as made:
+        folder = Path(made)
+        folder.chmod(0o777)
+        yield folder
+        for inner in [path for path in folder.rglob("*") if path.is_dir() and not path.is_symlink()]:
+            inner.chmod(0o755)

@@ -1,5 +1,6 @@
 import ast
 import functools
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -56,7 +57,7 @@ def users_of(library: str) -> set[str]:
 def test_the_walk_sees_the_package():
     """A check that looks at nothing would hold for ever."""
     assert {"batchbg", "batchbg.core.outcome", "batchbg.ledger.jobs", "batchbg.api.client"} <= set(MODULES)
-    assert "batchbg.core.budget.Caps" in set(imports("batchbg.settings"))
+    assert "batchbg.core.budget.Caps" in set(imports("batchbg.settings.values"))
     assert users_of("httpx")
     assert users_of("sqlalchemy")
     assert users_of("click")
@@ -86,6 +87,57 @@ def test_core_imports_the_standard_library_and_itself_only(name):
 def test_a_library_is_used_in_one_place(library, home):
     """Requests leave from batchbg/api, databases are opened in batchbg/ledger, flags are read in batchbg/cli."""
     assert {name for name in users_of(library) if not is_below(name, home)} == set()
+
+
+QUERYING = re.compile(
+    "select_from|where|outerjoin|order_by|group_by|having|with_only_columns|returning|scalar_subquery"
+    "|execute|exec_driver_sql|executemany|executescript|scalars?|mappings|cursor|fetchone|fetchmany|fetchall"
+)
+"""Methods that build or run SQL, and are called so nowhere else; ``join`` is a string's, too, and never stands alone."""
+
+
+def sql_in(code: str) -> list[str]:
+    """What of some code queries a database: methods of QUERYING, and columns, as in ``jobs.c.id``."""
+    found = []
+    for node in ast.walk(ast.parse(code)):
+        match node:
+            case ast.Call(func=ast.Attribute(value=ast.Name(id="np"))):
+                pass  # NumPy has a where of its own
+            case ast.Call(func=ast.Attribute(attr=name)) if QUERYING.fullmatch(name):
+                found.append(name)
+            case ast.Attribute(value=ast.Attribute(attr="c"), attr=name):
+                found.append(f"c.{name}")
+    return found
+
+
+@pytest.mark.parametrize("name", sorted(name for name in MODULES if not is_below(name, "batchbg.ledger")))
+def test_no_sql_outside_the_ledger(name):
+    """Nor is any put together without an import, from a table or a query that somebody handed on."""
+    assert sql_in(MODULES[name].read_text(encoding="utf-8")) == []
+    assert not any(is_below(one, "batchbg.ledger.tables") for one in imports(name))
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "query.where(True)",
+        "jobs.join(outputs, on).select().with_only_columns(x)",
+        "for row in connection.execute(query): pass",
+        "def roots(connection): return set(connection.scalars(query.distinct()))",
+        "jobs.c.state",
+        "owner = outputs.alias('owner'); owner.c.photo_path.label('owner')",
+        "runs.join(folders, folders.c.id == runs.c.output_folder_id)",
+    ],
+)
+def test_a_query_is_seen_however_it_is_put_together(code):
+    """By whatever name its table goes."""
+    assert sql_in(code)
+
+
+def test_the_ledger_itself_is_full_of_it():
+    """A check that finds nothing there would find nothing anywhere."""
+    assert len([name for name in MODULES if sql_in(MODULES[name].read_text(encoding="utf-8"))]) > 15
+    assert sql_in("', '.join(names); np.where(a, b, c); self.c; os.path.join(a, b)") == []
 
 
 @pytest.mark.parametrize("layer", ["core", "ledger", "api", "pool", "disk", "report"])

@@ -6,7 +6,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from batchbg.core.addresses import MAGIC_HOUR_URL, check_host, is_loopback
@@ -391,7 +391,6 @@ def test_durations_are_written_as_people_do(text, seconds):
     assert duration_s(0.5) == 0.5
 
 
-@settings(max_examples=100)
 @given(st.text("0123456789.smhd -e", max_size=8))
 def test_a_duration_is_finite_or_refused(text):
     """Whatever is typed."""

@@ -94,7 +94,7 @@ class MagicHour:
     ) -> Outcome:
         """POST /v1/image-background-remover, the one request that costs credits. Sent once, whatever happens.
 
-        The caller has taken a slot of the rate limit and committed the intent. One that stops waiting for the answer
+        The caller has waited for the request rate and committed the intent. One that stops waiting for the answer
         takes what has come so far from ``exchange`` to ``judge``.
         """
         assets = {"image_file_path": image_path}

@@ -61,7 +61,7 @@ class Connection:
         Raises:
             AccountRefused, ApiUnreachable, RequestRefused: see ``errors``.
         """
-        await self._limiter.slot(urgency)
+        await self._limiter.acquire(urgency)
         reply = await self.exchange(carrier, method, path, body)
         what = f"{method} {path.removeprefix('/v1')}"
         if isinstance(reply, Silence):

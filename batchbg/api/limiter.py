@@ -13,7 +13,7 @@ MARGIN: Final = 1.02
 
 
 class Urgency(enum.IntEnum):
-    """Who goes first when several wait: a create keeps a slot rendering, a poll only learns."""
+    """Who goes first when several wait: a create keeps a place rendering, a poll only learns."""
 
     CREATE = 0
     UPLOAD = 1
@@ -38,7 +38,7 @@ class RateLimiter:
         self._order = itertools.count()
         self._granting: asyncio.Task[None] | None = None
 
-    async def slot(self, urgency: Urgency) -> None:
+    async def acquire(self, urgency: Urgency) -> None:
         """Return when this request may leave; it has to leave at once."""
         if not self._waiting and self._delay_s() <= 0:
             self._take()

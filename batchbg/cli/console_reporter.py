@@ -17,7 +17,7 @@ from batchbg.core.progress import Progress
 from batchbg.core.words import counted, share
 from batchbg.errors import BatchbgError, ConfigError
 from batchbg.ledger.estimate import Estimate
-from batchbg.plan.folder_plan import Line
+from batchbg.plan.lines import Line
 from batchbg.run.reporter import Reporter
 from batchbg.settings import Settings, api_key
 

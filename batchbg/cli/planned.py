@@ -18,8 +18,8 @@ from batchbg.ledger import clock
 from batchbg.ledger.estimate import Estimate, estimate
 from batchbg.ledger.snapshot import open_snapshot
 from batchbg.ledger.store import Ledger
-from batchbg.plan.folder_plan import Line
-from batchbg.plan.planner import Planner, Tally, some_of
+from batchbg.plan.lines import Line, Listener, Tally, some_of
+from batchbg.plan.planner import begin_plan
 from batchbg.plan.saved_plan import write_entry
 from batchbg.settings import Settings
 
@@ -67,7 +67,7 @@ def _plan(settings: Settings, save: Path | None) -> tuple[Tally, Estimate]:
             tqdm(desc="looking", unit=" files", disable=settings.quiet or not output.is_animated())
         )
         file = _open(stack, save) if save else None
-        planner = Planner(settings, ledger, "plan", bar.update, tells_all=bool(settings.verbose))
+        planner = begin_plan(settings, ledger, "plan", Listener(bar.update, wants_all=bool(settings.verbose)))
         price = _outlook(ledger, settings).price
         for line in planner.plan():
             if line.action == "reject":

@@ -118,7 +118,7 @@ CAP_NAMES: Final = {
 }
 
 
-def rooms(caps: Caps, spent: Mapping[Scope, int]) -> list[Headroom]:
+def headrooms(caps: Caps, spent: Mapping[Scope, int]) -> list[Headroom]:
     """Return the room under every cap that is set over a scope; ``spent`` holds the credits counted in each."""
     return [Headroom(CAP_NAMES[scope], cap, cap - spent[scope]) for scope, cap in caps.by_scope()]
 

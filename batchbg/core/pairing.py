@@ -55,7 +55,7 @@ class Tolerance:
     max_blur: float = 0.4
 
     def allows(self, misfit: Misfit) -> bool:
-        """Tell whether a background with this misfit may be sent as it is."""
+        """Return whether a background with this misfit may be sent as it is."""
         return misfit.distortion / 1000 <= self.max_distortion and misfit.blur / 1000 <= self.max_blur
 
 

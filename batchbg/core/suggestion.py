@@ -79,3 +79,9 @@ def meant(word: str, known: Iterable[str], cutoff: float = 0.6) -> str:
             return harmless[name]
     near = difflib.get_close_matches(bare, _OURS, n=1, cutoff=0.85)
     return harmless.get(_OURS[near[0]], "") if near else ""
+
+
+def suggestion(word: str, known: Iterable[str]) -> str:
+    """Return "; did you mean ...?" for the nearest known word, or ""."""
+    near = difflib.get_close_matches(word, list(known), n=1, cutoff=0.5)
+    return f"; did you mean {near[0]!r}?" if near else ""

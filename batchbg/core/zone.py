@@ -31,7 +31,7 @@ def named(name: str) -> datetime.tzinfo:
 
 
 def is_known(name: str) -> bool:
-    """Tell whether ``named`` knows the zone."""
+    """Return whether ``named`` knows the zone."""
     try:
         named(name)
     except ValueError:

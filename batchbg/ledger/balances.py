@@ -18,7 +18,7 @@ def record(tx: Tx, account: str, credits: int, settled_before: int) -> None:
 
 
 def was_read(connection: sa.Connection, run_id: str) -> bool:
-    """Tell whether this run has a reading of the account."""
+    """Return whether this run has a reading of the account."""
     return bool(connection.scalar(sa.select(sa.exists().where(balances.c.run_id == run_id))))
 
 

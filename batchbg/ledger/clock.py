@@ -1,5 +1,6 @@
 """How far the ledger's time is ahead of this machine's, and the zone in which its days begin."""
 
+import dataclasses
 import datetime
 import time
 from collections.abc import Iterator
@@ -9,9 +10,10 @@ import sqlalchemy as sa
 
 from batchbg.core import zone
 from batchbg.errors import ConfigError
+from batchbg.ledger.events import EventKind, note
 from batchbg.ledger.meta import ZONE, keep, value
 from batchbg.ledger.store import Ledger
-from batchbg.ledger.tables import assets, events, runs
+from batchbg.ledger.tables import assets, runs
 from batchbg.ledger.transaction import last_entry_at
 
 AHEAD_S: Final = 60.0
@@ -65,7 +67,7 @@ def reset_clock(ledger: Ledger) -> float:
     """
     now = time.time()
     with ledger.transaction("clock") as tx:
-        tx.connection.execute(sa.insert(events).values(at=now, run_id="clock", kind="clock reset", detail=str(tx.at)))
+        note(dataclasses.replace(tx, at=now), None, EventKind.CLOCK_RESET, detail=str(tx.at))
         ahead = tx.connection.scalars(sa.select(runs.c.id).where(runs.c.started_at > now).order_by(runs.c.started_at))
         for number, run_id in enumerate(ids := list(ahead)):
             tx.connection.execute(

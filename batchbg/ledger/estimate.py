@@ -1,4 +1,4 @@
-"""What a plan comes to: the ledger's copy it is made on, and the room its cost would find."""
+"""What a plan comes to: what its jobs would cost, and the headroom they would find."""
 
 import dataclasses
 import datetime
@@ -45,7 +45,7 @@ def estimate(
     zone: datetime.tzinfo | None,
     budget_id: str | None = None,
 ) -> Estimate:
-    """Return the outlook for what a run has planned and taken up, under the budget of the run that it continues."""
+    """Return what the jobs that a run planned or took up would cost, under the budget of the run that it continues."""
     account = runs.account_behind(connection, base_url) or base_url
     period = period_of(budget_id or run_id, enter(connection, run_id).at, zone)
     read_at = connection.scalar(

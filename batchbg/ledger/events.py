@@ -1,6 +1,9 @@
-"""What happened, in order."""
+"""What happened, in order: only ever appended to. The last of them tells the ledger's time."""
 
+import dataclasses
+import enum
 import json
+from collections.abc import Sequence
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -10,10 +13,51 @@ from batchbg.ledger.tables import events
 from batchbg.ledger.transaction import Tx
 
 
+class EventKind(enum.StrEnum):
+    """What an event tells of. Ledgers in use hold these very words, and scripts read them."""
+
+    # A job's way, as ``transitions`` moves it.
+    PLANNED = "planned"
+    DROPPED = "dropped"
+    RESERVED = "reserved"
+    CREATED = "created"
+    NOT_CREATED = "not created"
+    ANSWER_LOST = "answer lost"
+    MISATTRIBUTED = "misattributed"
+    REFUSED = "refused"
+    COMPLETE = "complete"
+    SAVING = "saving"
+    DONE = "done"
+    UNUSABLE = "unusable"
+    ENDED = "ended"
+    PLANNED_AGAIN = "planned again"
+    RENAMED = "its result has another name now"
+    SANDBOX_ENDED = "its sandbox has ended"
+    # What it counts, without a move.
+    PRICED = "priced"
+    REFUNDED = "refunded"
+    PRICE_ACCEPTED = "price accepted"
+    PRICE_DISMISSED = "price dismissed"
+    # A person's word.
+    RETRY = "retry"
+    RETRY_FOR_FREE = "retry, asked for again"
+    RETRY_PAID_AGAIN = "retry, paid again"
+    RETRY_REFUNDED = "retry, refund seen"
+    RESCUE = "rescue"
+    RESOLVED_PROJECT = "resolved: project"
+    RESOLVED_CHARGED = "resolved: charged"
+    RESOLVED_NOT_CHARGED = "resolved: not charged"
+    # Of no job.
+    RUN_BEGUN = "run begun"
+    RUN_CONTINUED = "run continued"
+    RUN_ENDED = "run ended"
+    CLOCK_RESET = "clock reset"
+
+
 def note(
     tx: Tx,
     job_id: str | None,
-    kind: str,
+    kind: EventKind,
     *,
     old: JobState | None = None,
     new: JobState | None = None,
@@ -25,9 +69,59 @@ def note(
     tx.connection.execute(_APPEND, event | {"old_state": old, "new_state": new})
 
 
+def note_planned(tx: Tx, job_ids: Sequence[str]) -> None:
+    """Append the event that jobs were planned, one for each."""
+    event = {"at": tx.at, "run_id": tx.run_id, "kind": EventKind.PLANNED, "new_state": JobState.PLANNED}
+    tx.connection.execute(_APPEND, [event | {"job_id": job_id} for job_id in job_ids])
+
+
 _APPEND: Final = sa.insert(events)
 
 
 def storable(text: str) -> str:
     """Return a text that any database takes: names of files and messages of servers need not be Unicode."""
     return text.encode(errors="backslashreplace").decode().replace("\0", "\\0")
+
+
+def details(connection: sa.Connection, job_id: str, kind: EventKind) -> list[str]:
+    """Return what one kind of a job's events told, oldest first."""
+    query = sa.select(events.c.detail).where(events.c.job_id == job_id, events.c.kind == kind)
+    return list(connection.scalars(query.order_by(events.c.id)))
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Event:
+    """One event of a ledger; ``at`` in seconds since 1970, ``job`` "" where it is of none. Event 0 is before all."""
+
+    id: int = 0
+    at: float = 0.0
+    job: str = ""
+
+
+BEFORE_ALL: Final = Event()
+
+
+def last(connection: sa.Connection) -> Event:
+    """Return the last event there is; event 0 where there is none."""
+    return _first(connection, _LAST)
+
+
+def last_reservation(connection: sa.Connection) -> Event:
+    """Return the event of the last reservation; event 0 where there is none."""
+    return _first(connection, _LAST.where(events.c.kind == EventKind.RESERVED))
+
+
+_LAST: Final = sa.select(events.c.id, events.c.at, events.c.job_id).order_by(events.c.id.desc()).limit(1)
+
+
+def _first(connection: sa.Connection, query: sa.Select[tuple[int, float, str | None]]) -> Event:
+    row = connection.execute(query).first()
+    return Event(row.id, row.at, row.job_id or "") if row else BEFORE_ALL
+
+
+def has(connection: sa.Connection, event: Event) -> bool:
+    """Return whether the ledger has that very event."""
+    if not event.id:
+        return True
+    query = sa.select(events.c.id, events.c.at, events.c.job_id).where(events.c.id == event.id)
+    return _first(connection, query) == event

@@ -2,7 +2,7 @@
 
 import sqlalchemy as sa
 
-from batchbg.ledger.tables import folders, outputs
+from batchbg.ledger.tables import folders, jobs, outputs, runs
 from batchbg.ledger.transaction import Tx
 
 
@@ -25,3 +25,26 @@ def output_roots(connection: sa.Connection) -> list[str]:
     """Return every folder that results were ever written to."""
     is_used = sa.exists().where(outputs.c.folder_id == folders.c.id)  # looks at one result, not at all of them
     return list(connection.scalars(sa.select(folders.c.path).where(is_used)))
+
+
+def input_roots(connection: sa.Connection) -> set[str]:
+    """Return every folder that ever held photos or backgrounds of jobs."""
+    found: set[str] = set()
+    for column in (outputs.c.photo_folder_id, jobs.c.background_folder_id):
+        found |= set(
+            connection.scalars(sa.select(folders.c.path).join(column.table, column == folders.c.id).distinct())
+        )
+    return found
+
+
+def scanned_roots(connection: sa.Connection) -> set[str]:
+    """Return every folder that was scanned for photos."""
+    query = sa.select(folders.c.path).join(runs, runs.c.photo_folder_id == folders.c.id).distinct()
+    return set(connection.scalars(query))
+
+
+def last_output(connection: sa.Connection) -> str | None:
+    """Return the output folder of the last run that had one."""
+    query = sa.select(folders.c.path).join(runs, runs.c.output_folder_id == folders.c.id)
+    path: str | None = connection.scalar(query.order_by(runs.c.started_at.desc()).limit(1))
+    return path

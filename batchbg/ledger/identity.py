@@ -20,8 +20,9 @@ from batchbg.errors import (
 )
 from batchbg.ledger import marks, purpose
 from batchbg.ledger.clock import about_time
+from batchbg.ledger.events import last_reservation
 from batchbg.ledger.folders import output_roots
-from batchbg.ledger.marks import ADOPT, Mark, foreign, last_reservation, refuse_behind
+from batchbg.ledger.marks import ADOPT, Mark, foreign, refuse_behind
 from batchbg.ledger.meta import ID, KIND, PLACE, ZONE, keep, value
 from batchbg.ledger.store import Ledger
 from batchbg.ledger.transaction import last_entry_at
@@ -37,12 +38,12 @@ class Location:
 
     @classmethod
     def of(cls, path: Path) -> "Location":
-        """Return the place of a file."""
+        """Return where a file is now."""
         return cls(str(path), path.stat().st_ino, _machine())
 
     @classmethod
     def read(cls, text: str | None) -> "Location | None":
-        """Return the place that ``written`` wrote; None where that cannot be read."""
+        """Return the location that ``written`` wrote; None where that cannot be read."""
         try:
             found: Any = json.loads(text or "")
             return cls(str(found["path"]), int(found["inode"]), str(found["machine"]))
@@ -51,7 +52,7 @@ class Location:
 
     @property
     def written(self) -> str:
-        """The place as text."""
+        """The location as text."""
         return json.dumps(dataclasses.asdict(self))
 
 
@@ -227,9 +228,9 @@ def check(connection: sa.Connection) -> list[str]:
     name = value(connection, ZONE)
     if name is not None and not zone.is_known(name):
         found.append(f"meta: timezone is {name!r}, which is not known here")
-    place = value(connection, PLACE)
-    if place is not None and Location.read(place) is None:
-        found.append(f"meta: place is {place!r}, which is none")
+    location = value(connection, PLACE)
+    if location is not None and Location.read(location) is None:
+        found.append(f"meta: place is {location!r}, which is none")
     if value(connection, ID) == "":
         found.append("meta: the ledger has no id")
     return found

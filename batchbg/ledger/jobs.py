@@ -162,7 +162,7 @@ def planned_by(connection: sa.Connection, run_id: str) -> list[tuple[str, str, S
 
 
 def planned_for_outputs(connection: sa.Connection, output_ids: Collection[int]) -> dict[int, str]:
-    """Return the ids of planned jobs by the slot they are for."""
+    """Return the ids of planned jobs by the output they are for."""
     found: dict[int, str] = {}
     for chunk in chunks(list(output_ids)):
         query = sa.select(jobs.c.output_id, jobs.c.id).where(

@@ -15,7 +15,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from batchbg.errors import ConfigError, DiskError
-from batchbg.ledger.tables import events
+from batchbg.ledger.events import BEFORE_ALL, Event, has
 
 ADOPT: Final = "`batchbg ledger adopt`"
 """How a person says that this ledger is the one."""
@@ -33,15 +33,6 @@ _ABOUT: Final = "Made by batchbg: the ledger these results are of. Leave it here
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Event:
-    """One event of a ledger; ``at`` in seconds since 1970, ``job`` "" where it is of none. Event 0 is before all."""
-
-    id: int = 0
-    at: float = 0.0
-    job: str = ""
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
 class Mark:
     """What stands beside results.
 
@@ -52,7 +43,7 @@ class Mark:
     """
 
     ledger: str
-    event: Event = Event()
+    event: Event = BEFORE_ALL
     path: str = ""
 
     def __str__(self) -> str:
@@ -130,26 +121,6 @@ def _named(mark: Mark) -> dict[str, str]:
     return {"ledger": mark.ledger, "path": mark.path, "about": _ABOUT}
 
 
-def last_event(connection: sa.Connection) -> Event:
-    """Return the last event there is."""
-    row = connection.execute(_LAST).first()
-    return Event(row.id, row.at, row.job_id or "") if row else Event()
-
-
-_LAST: Final = sa.select(events.c.id, events.c.at, events.c.job_id).order_by(events.c.id.desc()).limit(1)
-
-
-def last_reservation(connection: sa.Connection) -> Event:
-    """Return the event of the last reservation; event 0 where there is none."""
-    row = connection.execute(
-        sa.select(events.c.id, events.c.at, events.c.job_id)
-        .where(events.c.kind == "reserved")
-        .order_by(events.c.id.desc())
-        .limit(1)
-    ).first()
-    return Event(row.id, row.at, row.job_id or "") if row else Event()
-
-
 def foreign(folder: Path, mark: Mark) -> ConfigError:
     """Return the refusal of a folder with another ledger's results."""
     if not mark.ledger:
@@ -169,20 +140,12 @@ def refuse_behind(connection: sa.Connection, folder: Path, mark: Mark, path: Pat
     Raises:
         ConfigError: it does.
     """
-    if not knows(connection, mark.event):
+    if not has(connection, mark.event):
         raise ConfigError(
             f"the ledger {path} is older than {folder / NAME} beside its results, or has lost its last"
             f" entries: photos were paid for that it does not know of. Put the right file back, with its -wal beside"
             f" it. If there is none, `batchbg audit` compares it with the account, and {ADOPT} goes on with it"
         )
-
-
-def knows(connection: sa.Connection, event: Event) -> bool:
-    """Tell whether the ledger has that very event."""
-    if not event.id:
-        return True
-    row = connection.execute(sa.select(events.c.at, events.c.job_id).where(events.c.id == event.id)).first()
-    return row is not None and row.at == event.at and (row.job_id or "") == event.job
 
 
 class Held:
@@ -206,7 +169,7 @@ class Held:
             raise _disk_error(self._path, error) from error
 
     def is_there(self) -> bool:
-        """Tell whether the file is still the one in the folder."""
+        """Return whether the file is still the one in the folder."""
         try:
             return os.path.samestat(os.fstat(self._file), self._path.lstat())
         except OSError:

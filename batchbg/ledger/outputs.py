@@ -7,9 +7,9 @@ import sqlalchemy as sa
 
 from batchbg.core.lifecycle import JobState
 from batchbg.core.model import Output
-from batchbg.ledger.events import note
+from batchbg.ledger.events import EventKind, details, note
 from batchbg.ledger.sql import below, chunks
-from batchbg.ledger.tables import LACKING, events, jobs, outputs, photos
+from batchbg.ledger.tables import LACKING, jobs, outputs, photos
 from batchbg.ledger.transaction import Tx
 
 _OUTPUT: Final[sa.Select[Any]] = sa.select(
@@ -204,14 +204,9 @@ _UPDATE: Final = sa.update(outputs).where(outputs.c.id == sa.bindparam("output")
 
 def saving(tx: Tx, job_id: str, sha256: str) -> None:
     """Record that a file with this digest is about to become a job's result."""
-    note(tx, job_id, _SAVING, detail=sha256)
+    note(tx, job_id, EventKind.SAVING, detail=sha256)
 
 
 def saved_ever(connection: sa.Connection, job_id: str) -> list[str]:
     """Return the digests of files that became a job's results, or were about to when the process ended."""
-    return list(
-        connection.scalars(sa.select(events.c.detail).where(events.c.job_id == job_id, events.c.kind == _SAVING))
-    )
-
-
-_SAVING: Final = "saving"
+    return details(connection, job_id, EventKind.SAVING)

@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from batchbg.core.model import new_id
-from batchbg.ledger.events import note
+from batchbg.ledger.events import EventKind, note
 from batchbg.ledger.tables import runs
 from batchbg.ledger.transaction import Tx
 
@@ -62,13 +62,16 @@ def begin(tx: Tx, command: str, base_url: str, cap_credits: int | None, *, spend
         )
     )
     note(
-        dataclasses.replace(tx, run_id=run.id), None, "run continued" if run.continued else "run begun", detail=command
+        dataclasses.replace(tx, run_id=run.id),
+        None,
+        EventKind.RUN_CONTINUED if run.continued else EventKind.RUN_BEGUN,
+        detail=command,
     )
     return run
 
 
 def is_one(connection: sa.Connection, run_id: str) -> bool:
-    """Tell whether a run has that id."""
+    """Return whether a run has that id."""
     return connection.scalar(sa.select(runs.c.id).where(runs.c.id == run_id)) is not None
 
 
@@ -80,7 +83,7 @@ def describe(tx: Tx, /, **values: Any) -> None:
 def end(tx: Tx, exit_code: int) -> None:
     """Say that the run is over."""
     describe(tx, ended_at=tx.at, exit_code=exit_code)
-    note(tx, None, "run ended", detail=str(exit_code))
+    note(tx, None, EventKind.RUN_ENDED, detail=str(exit_code))
 
 
 def account_behind(connection: sa.Connection, base_url: str) -> str | None:

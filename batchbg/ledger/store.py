@@ -11,17 +11,17 @@ from typing import Final
 
 import sqlalchemy as sa
 
-from batchbg.errors import (
-    DiskError,
-    LedgerError,
-)
-from batchbg.ledger import marks
+from batchbg.errors import DiskError, LedgerDamaged, LedgerError
+from batchbg.ledger import events, marks
 from batchbg.ledger.presence import Presence, refuse_links
 from batchbg.ledger.transaction import Tx, enter, last_entry_at
 
 Connection = sa.Connection
 """What ``Ledger.reading`` and ``Ledger.begin`` yield."""
 
+
+DAMAGED: Final = ("database disk image is malformed", "file is not a database")
+"""What SQLite says of a file that is no whole database. Source: sqlite3ErrStr in its main.c."""
 
 KEPT: Final = 5
 """Connections that a ledger keeps for who spends: the planning, the pool and its writer use three at once."""
@@ -49,6 +49,7 @@ class Ledger:
         self._reader = engine.execution_options(reading=True)
         self._turn = threading.Lock()
         self._presence = presence
+        self._is_damaged = False
         self._anchor: sa.Connection | None = None
         self._marks: dict[str, marks.Held] = {}
         self._due: set[str] = set()
@@ -60,7 +61,7 @@ class Ledger:
         Raises:
             LedgerError: the database refused, with its reason.
         """
-        with explained(self.path), self._reader.begin() as connection:
+        with self._explained(), self._reader.begin() as connection:
             yield connection
 
     @contextlib.contextmanager
@@ -73,12 +74,12 @@ class Ledger:
         Raises:
             LedgerError: the database refused, with its reason.
         """
-        with self._turn, explained(self.path):
+        with self._turn, self._explained():
             self._due.clear()
             with self.engine.begin() as connection:
                 self._presence.look()
                 yield connection
-                event = marks.last_event(connection) if self._due else None
+                event = events.last(connection) if self._due else None
             if event is not None:
                 self._mark(event)
 
@@ -146,7 +147,7 @@ class Ledger:
 
     def _open_mark(self, folder: Path) -> marks.Held:
         with self.reading() as connection:
-            event, mark = marks.last_reservation(connection), marks.read(folder)
+            event, mark = events.last_reservation(connection), marks.read(folder)
             if mark is not None and mark.ledger != self.id:
                 raise marks.foreign(folder, mark)
             if mark is not None:
@@ -155,7 +156,7 @@ class Ledger:
             marks.write(folder, marks.Mark(self.id, event, str(self.path)))
         return marks.Held(folder, event)
 
-    def _mark(self, event: marks.Event) -> None:
+    def _mark(self, event: events.Event) -> None:
         """Tell of what was just committed beside the results it is for."""
         try:
             for output in self._due:
@@ -167,7 +168,16 @@ class Ledger:
     def is_lost(self) -> bool:
         """Whether what is written to this ledger now may not be found again."""
         self._presence.look()
-        return self._presence.has_trouble
+        return self._is_damaged or self._presence.has_trouble
+
+    @contextlib.contextmanager
+    def _explained(self) -> Iterator[None]:
+        try:
+            with explained(self.path):
+                yield
+        except LedgerDamaged:
+            self._is_damaged = True
+            raise
 
     def close(self) -> None:
         """Close every connection."""
@@ -188,7 +198,8 @@ def explained(path: Path) -> Iterator[None]:
     """Turn the database's errors into ours, with the file and what to do.
 
     Raises:
-        LedgerError: for anything the database itself refuses.
+        LedgerDamaged: its file is not whole.
+        LedgerError: for anything else that the database itself refuses.
     """
     try:
         yield
@@ -201,5 +212,6 @@ def explained(path: Path) -> Iterator[None]:
             "database is locked": "another program keeps it locked; run again when it has finished",
             "file is not a database": "it is no ledger; --ledger names another",
             "disk I/O error": "the disk reports an error; is it full, or on a network?",
-        }.get(reason, "run again when that is mended")
-        raise LedgerError(f"ledger {path}: {reason}; {advice}") from error
+        }.get(reason, "run again when that is fixed")
+        kind = LedgerDamaged if reason in DAMAGED else LedgerError
+        raise kind(f"ledger {path}: {reason}; {advice}") from error

@@ -21,10 +21,10 @@ from batchbg.errors import (
 )
 from batchbg.ledger import credits, prices
 from batchbg.ledger.budgets import Budget, find_headroom
-from batchbg.ledger.events import note, storable
+from batchbg.ledger.events import EventKind, note, note_planned, storable
 from batchbg.ledger.jobs import get
 from batchbg.ledger.outputs import want
-from batchbg.ledger.tables import events, jobs, outputs, runs
+from batchbg.ledger.tables import jobs, outputs, runs
 from batchbg.ledger.transaction import Tx
 
 MAX_TEXT: Final = 500
@@ -59,18 +59,11 @@ def plan_jobs(tx: Tx, new: Sequence[tuple[str, NewJob]]) -> None:
     budget_id = tx.connection.scalar(sa.select(runs.c.budget_id).where(runs.c.id == tx.run_id)) or ""
     rows = [_job_row(tx, job_id, one) | {"budget_run_id": budget_id} for job_id, one in new]
     tx.connection.execute(_INSERT_JOBS, rows)
-    tx.connection.execute(
-        _INSERT_EVENTS,
-        [
-            {"at": tx.at, "run_id": tx.run_id, "job_id": job_id, "kind": "planned", "new_state": JobState.PLANNED}
-            for job_id, _ in new
-        ],
-    )
+    note_planned(tx, [job_id for job_id, _ in new])
     want(tx, [(one.output_id, job_id) for job_id, one in new])
 
 
 _INSERT_JOBS: Final = sa.insert(jobs)
-_INSERT_EVENTS: Final = sa.insert(events)
 
 
 def _job_row(tx: Tx, job_id: str, new: NewJob) -> dict[str, Any]:
@@ -111,14 +104,14 @@ def drop(tx: Tx, job: Job, why: str) -> None:
     tx.connection.execute(
         sa.update(outputs).where(outputs.c.wanted_job_id == job.id).values(wanted_job_id=outputs.c.saved_job_id)
     )
-    note(tx, job.id, "dropped", old=JobState.PLANNED, detail=why)
+    note(tx, job.id, EventKind.DROPPED, old=JobState.PLANNED, detail=why)
 
 
 def reserve(tx: Tx, job: Job, budget: Budget) -> Job:
     """Move ``job`` to submitting and reserve its price. The create may leave once this is committed.
 
     Raises:
-        BudgetExceeded: there is no room under a cap.
+        BudgetExceeded: a cap leaves too little.
         KeyInDoubt: another job with the same photo and background may be paid for.
         PriceInDoubt: a person has to judge a price first.
         StaleJobError: the job has moved.
@@ -129,7 +122,7 @@ def reserve(tx: Tx, job: Job, budget: Budget) -> Job:
         tx,
         job,
         JobState.SUBMITTING,
-        "reserved",
+        EventKind.RESERVED,
         detail={"credits": price, "name": f"attempt {job.attempt + 1}"},
         account=budget.account,
         attempt=job.attempt + 1,
@@ -179,7 +172,9 @@ def created(tx: Tx, job: Job, project_id: str, price: Price = UNTOLD) -> Job:
     told = Price(job.credits) if price == UNTOLD else price
     counted = _by_price(tx, job, told, Counted.answered, before, recorded=False)
     detail = {"project_id": project_id, "credits_charged": price.credits}
-    moved = _move(tx, job, JobState.RENDERING, "created", detail=detail, project_id=project_id, **_figures(counted))
+    moved = _move(
+        tx, job, JobState.RENDERING, EventKind.CREATED, detail=detail, project_id=project_id, **_figures(counted)
+    )
     _post(tx, job, *before.moves_to(counted))
     return moved
 
@@ -204,14 +199,16 @@ _AT_WORK_ON: Final = (
 
 def not_created(tx: Tx, job: Job, reason: str) -> Job:
     """Release the reservation of a create that certainly made nothing; the job is planned again."""
-    moved = _move(tx, job, JobState.PLANNED, "not created", detail={"reason": reason}, credits=0, charged=0)
+    moved = _move(tx, job, JobState.PLANNED, EventKind.NOT_CREATED, detail={"reason": reason}, credits=0, charged=0)
     _post(tx, job, (Bucket.RESERVED, -job.credits))
     return moved
 
 
 def lost(tx: Tx, job: Job, reason: str) -> Job:
     """Park a job whose create nobody can vouch for; its credits count as spent."""
-    moved = _move(tx, job, JobState.UNRESOLVED, "answer lost", detail={"reason": reason}, error=reason, ended_at=tx.at)
+    moved = _move(
+        tx, job, JobState.UNRESOLVED, EventKind.ANSWER_LOST, detail={"reason": reason}, error=reason, ended_at=tx.at
+    )
     _post(tx, job, (Bucket.RESERVED, -job.credits), (Bucket.UNRESOLVED, job.credits))
     return moved
 
@@ -225,7 +222,7 @@ def misattributed(tx: Tx, job: Job, reason: str) -> Job:
         tx,
         job,
         JobState.UNRESOLVED,
-        "misattributed",
+        EventKind.MISATTRIBUTED,
         detail={"project_id": job.project_id, "reason": reason},
         error=reason,
         ended_at=tx.at,
@@ -240,7 +237,7 @@ def misattributed(tx: Tx, job: Job, reason: str) -> Job:
 
 def refused(tx: Tx, job: Job, reason: str) -> Job:
     """End a planned job whose files the API does not take; nothing was reserved."""
-    return _move(tx, job, JobState.FAILED, "refused", detail={"reason": reason}, error=reason, ended_at=tx.at)
+    return _move(tx, job, JobState.FAILED, EventKind.REFUSED, detail={"reason": reason}, error=reason, ended_at=tx.at)
 
 
 def priced(tx: Tx, job: Job, price: Price) -> Job:
@@ -251,14 +248,14 @@ def priced(tx: Tx, job: Job, price: Price) -> Job:
     """
     before = Counted(job.credits, job.charged)
     counted = _by_price(tx, job, price, Counted.answered, before, recorded=True)
-    return _recount(tx, job, "priced", before, counted)
+    return _recount(tx, job, EventKind.PRICED, before, counted)
 
 
 def complete(tx: Tx, job: Job, price: Price = UNTOLD) -> Job:
     """Record that the render is complete. Its record is final: what was held back beyond it is given up."""
     before = Counted(job.credits, job.charged)
     counted = _by_price(tx, job, price, Counted.rendered, before, recorded=True)
-    moved = _move(tx, job, JobState.DOWNLOADING, "complete", rendered=True, error_code="", **_figures(counted))
+    moved = _move(tx, job, JobState.DOWNLOADING, EventKind.COMPLETE, rendered=True, error_code="", **_figures(counted))
     _post(tx, job, *before.moves_to(counted))
     return moved
 
@@ -282,7 +279,7 @@ def ended(tx: Tx, job: Job, state: JobState, error: str, price: Price = UNTOLD, 
         tx,
         job,
         state,
-        "ended",
+        EventKind.ENDED,
         detail={"error": error, "credits_charged": price.credits},
         error=error,
         error_code=code_after(job.error_code, code),
@@ -301,7 +298,7 @@ def _go_on(tx: Tx, job: Job) -> Job:
         tx,
         job,
         JobState.PLANNED,
-        "planned again",
+        EventKind.PLANNED_AGAIN,
         detail={"project_id": job.project_id, "code": code},
         project_id=None,
         ended_at=None,
@@ -319,20 +316,20 @@ def refunded(tx: Tx, job: Job, price: Price) -> Job:
         return job
     before = Counted(job.credits, job.charged)
     counted = _by_price(tx, job, price, Counted.failed, before, recorded=True)
-    return _go_on(tx, _recount(tx, job, "refunded", before, counted))
+    return _go_on(tx, _recount(tx, job, EventKind.REFUNDED, before, counted))
 
 
 def done(tx: Tx, job: Job, remark: str = "") -> Job:
     """Record that the result is on disk under its own name."""
-    return _move(tx, job, JobState.DONE, "done", remark=remark, error="", ended_at=tx.at)
+    return _move(tx, job, JobState.DONE, EventKind.DONE, remark=remark, error="", ended_at=tx.at)
 
 
 def unusable(tx: Tx, job: Job, reason: str) -> Job:
     """End a job whose result cannot be used or saved; its project id stays, for `rescue`."""
-    return _move(tx, job, JobState.FAILED, "unusable", detail={"reason": reason}, error=reason, ended_at=tx.at)
+    return _move(tx, job, JobState.FAILED, EventKind.UNUSABLE, detail={"reason": reason}, error=reason, ended_at=tx.at)
 
 
-def reopen(tx: Tx, job: Job, state: JobState, why: str) -> Job:
+def reopen(tx: Tx, job: Job, state: JobState, why: EventKind) -> Job:
     """Move a job back to an earlier state without money changing hands."""
     changes: dict[str, Any] = {"ended_at": None, "error": "", "error_code": "", "run_id": tx.run_id}
     if state is JobState.PLANNED:
@@ -346,7 +343,7 @@ def resolve_charged(tx: Tx, job: Job) -> Job:
         tx,
         job,
         JobState.FAILED,
-        "resolved: charged",
+        EventKind.RESOLVED_CHARGED,
         ended_at=tx.at,
         error="charged, its project unknown",
         charged=job.credits,
@@ -358,7 +355,7 @@ def resolve_charged(tx: Tx, job: Job) -> Job:
 def resolve_not_charged(tx: Tx, job: Job) -> Job:
     """Take a person's word that the lost create made nothing."""
     moved = _move(
-        tx, job, JobState.PLANNED, "resolved: not charged", credits=0, ended_at=None, error="", run_id=tx.run_id
+        tx, job, JobState.PLANNED, EventKind.RESOLVED_NOT_CHARGED, credits=0, ended_at=None, error="", run_id=tx.run_id
     )
     _post(tx, job, (Bucket.UNRESOLVED, -job.credits))
     return moved
@@ -373,7 +370,7 @@ def resolve_project(tx: Tx, job: Job, project_id: str, price: Price = UNTOLD) ->
         tx,
         job,
         JobState.RENDERING,
-        "resolved: project",
+        EventKind.RESOLVED_PROJECT,
         detail={"project_id": project_id},
         project_id=project_id,
         ended_at=None,
@@ -398,10 +395,11 @@ def judge_prices(tx: Tx, account: str, verdict: Verdict) -> list[str]:
         elif job is not None and job.state not in (JobState.PLANNED, JobState.UNRESOLVED):
             before = Counted(job.credits, job.charged)
             if verdict is Verdict.ACCEPTED:
-                counted = before.answered(job.credits, job.credits)
+                kind, counted = EventKind.PRICE_ACCEPTED, before.answered(job.credits, job.credits)
             else:
-                counted = Counted(max(job.charged, PRICE_CREDITS if job.state in PAID else 0), job.charged)
-            _recount(tx, job, f"price {verdict}", before, counted)
+                usual = PRICE_CREDITS if job.state in PAID else 0
+                kind, counted = EventKind.PRICE_DISMISSED, Counted(max(job.charged, usual), job.charged)
+            _recount(tx, job, kind, before, counted)
         if verdict is Verdict.ACCEPTED and price.credits is not None:
             prices.learn(tx, account, price.credits, recorded=True)
         ids.append(job_id)
@@ -446,7 +444,7 @@ def _figures(counted: Counted) -> dict[str, Any]:
     return {"credits": counted.credits, "charged": counted.charged}
 
 
-def _recount(tx: Tx, job: Job, kind: str, before: Counted, counted: Counted) -> Job:
+def _recount(tx: Tx, job: Job, kind: EventKind, before: Counted, counted: Counted) -> Job:
     if counted == before:
         return job
     if not _change(tx, job, **_figures(counted)):
@@ -456,7 +454,9 @@ def _recount(tx: Tx, job: Job, kind: str, before: Counted, counted: Counted) -> 
     return dataclasses.replace(job, version=job.version + 1, **_figures(counted))
 
 
-def _move(tx: Tx, job: Job, state: JobState, kind: str, *, detail: str | dict[str, Any] = "", **changes: Any) -> Job:
+def _move(
+    tx: Tx, job: Job, state: JobState, kind: EventKind, *, detail: str | dict[str, Any] = "", **changes: Any
+) -> Job:
     """Take ``job`` along one arrow.
 
     Raises:

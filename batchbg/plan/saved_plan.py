@@ -5,18 +5,13 @@ One JSON object a line: photo, sha256, background (null for none), background_sh
 
 import dataclasses
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import IO, Any, Final
+from typing import IO, Any
 
-from batchbg.core.model import PRICE_CREDITS, Size, Treatment
-from batchbg.core.pairing import Background, Choice, misfit
-from batchbg.disk.files import read_text
+from batchbg.core.model import PRICE_CREDITS, Treatment
+from batchbg.disk.reading import read_text
 from batchbg.errors import ConfigError
-from batchbg.plan.selection import Chosen
-
-CHANGED: Final = "changed since the plan was saved"
-BACKGROUND_CHANGED: Final = "its background has changed since the plan was saved"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -75,30 +70,3 @@ def _entry(value: Any) -> Entry:
         raise TypeError
     photo, sha256, output, background, background_sha256 = texts
     return Entry(photo, sha256, background, background_sha256, Treatment(value["treatment"]), output)
-
-
-class BySavedPlan:
-    """Chooses what a saved plan says, and refuses what is no longer as it was."""
-
-    by_size = False
-
-    def __init__(self, entries: Mapping[str, Entry], backgrounds: Mapping[str, Background]) -> None:
-        self._entries = entries
-        self._backgrounds = backgrounds
-
-    @property
-    def unused(self) -> list[str]:
-        """Photos of a saved plan that are gone have lines of their own."""
-        return []
-
-    def choose(self, path: str, pixels: Size, sha256: str) -> Chosen | str:
-        """Return the plan's choice for a photo, or why it is refused."""
-        entry = self._entries[path]
-        if sha256 != entry.sha256:
-            return CHANGED
-        if not entry.background:
-            return Chosen(None, Treatment.NONE)
-        background = self._backgrounds.get(entry.background)
-        if background is None or background.sha256 != entry.background_sha256:
-            return BACKGROUND_CHANGED
-        return Chosen(Choice(background, misfit(pixels, background.pixels), similar=True), entry.treatment)

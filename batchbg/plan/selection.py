@@ -1,24 +1,19 @@
 """Which background a photo goes on: by pairing, by the background map, or as a saved plan says."""
 
-import csv
 import dataclasses
-import fnmatch
-import io
-import re
-from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 from typing import Final, Protocol
 
 from batchbg.core.model import NO_BACKGROUND, Size, Treatment
-from batchbg.core.pairing import Choice, Pairing
-from batchbg.disk.files import read_text
+from batchbg.core.pairing import Background, Choice, Pairing, misfit
 from batchbg.errors import ConfigError
-from batchbg.settings import suggestion
+from batchbg.plan.background_map import BackgroundMap, MapRule, check_map
+from batchbg.plan.request import Request
+from batchbg.plan.saved_plan import Entry
 
 NOT_SIMILAR: Final = "no background is similar enough (on_mismatch = skip)"
-
-TRANSPARENT: Final = "transparent"
-"""In a background map: no background."""
+CHANGED: Final = "changed since the plan was saved"
+BACKGROUND_CHANGED: Final = "its background has changed since the plan was saved"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -60,61 +55,6 @@ class Transparent:
         return Chosen(None, Treatment.NONE)
 
 
-@dataclasses.dataclass(frozen=True)
-class MapRule:
-    """One line of a background map: photos that match ``pattern`` go on ``background``; "" is none."""
-
-    pattern: str
-    background: str
-    line: int = dataclasses.field(default=0, compare=False)
-
-
-class BackgroundMap:
-    """The rules of a background map; the first one that matches a photo holds.
-
-    Nearly all are the names of single photos, of which there may be thousands: those are looked up, and only patterns
-    are tried one after the other.
-    """
-
-    def __init__(self, rules: Sequence[MapRule]) -> None:
-        self._rules = rules
-        self._by_path: dict[str, int] = {}
-        self._by_name: dict[str, int] = {}
-        self._patterns: list[tuple[int, bool, Callable[[str], object]]] = []
-        self._unused = set(range(len(rules)))
-        for number, rule in enumerate(rules):
-            pattern, is_path = rule.pattern.removeprefix("/"), "/" in rule.pattern
-            if _WILD.isdisjoint(pattern):
-                (self._by_path if is_path else self._by_name).setdefault(pattern, number)
-            else:
-                self._patterns.append((number, is_path, re.compile(fnmatch.translate(pattern)).match))
-
-    def __bool__(self) -> bool:
-        return bool(self._rules)
-
-    def rule_for(self, path: str) -> MapRule | None:
-        """Return the rule that holds for the photo at ``path``; a pattern without "/" goes by its bare name."""
-        name = path.rpartition("/")[2]
-        none = len(self._rules)
-        first = min(self._by_path.get(path, none), self._by_name.get(name, none))
-        for number, is_path, matches in self._patterns:
-            if number > first:
-                break
-            if matches(path if is_path else name):
-                first = number
-                break
-        self._unused.discard(first)
-        return self._rules[first] if first < none else None
-
-    @property
-    def unused(self) -> list[MapRule]:
-        """Rules that hold for no photo asked about so far."""
-        return [self._rules[number] for number in sorted(self._unused)]
-
-
-_WILD: Final = frozenset("*?[")
-
-
 class ByPairing:
     """The background map where it has a rule for the photo, else the pairing's policy."""
 
@@ -148,42 +88,49 @@ class ByPairing:
         return Chosen(None, Treatment.NONE) if self._on_mismatch == "transparent" else NOT_SIMILAR
 
 
-def read_map(file: Path, backgrounds: Mapping[str, object]) -> list[MapRule]:
-    """Read a background map: a CSV of photo glob and background, the first rule that matches wins.
+class BySavedPlan:
+    """Chooses what a saved plan says, and refuses what is no longer as it was."""
 
-    A first line "photo,background" is a heading; blank lines and lines that begin with "#" are skipped.
+    by_size = False
 
-    Args:
-        file: the CSV, UTF-8.
-        backgrounds: known backgrounds by path below the background folder.
+    def __init__(self, entries: Mapping[str, Entry], backgrounds: Mapping[str, Background]) -> None:
+        self._entries = entries
+        self._backgrounds = backgrounds
+
+    @property
+    def unused(self) -> list[str]:
+        """Photos of a saved plan that are gone have lines of their own."""
+        return []
+
+    def choose(self, path: str, pixels: Size, sha256: str) -> Chosen | str:
+        """Return the plan's choice for a photo, or why it is refused."""
+        entry = self._entries[path]
+        if sha256 != entry.sha256:
+            return CHANGED
+        if not entry.background:
+            return Chosen(None, Treatment.NONE)
+        background = self._backgrounds.get(entry.background)
+        if background is None or background.sha256 != entry.background_sha256:
+            return BACKGROUND_CHANGED
+        return Chosen(Choice(background, misfit(pixels, background.pixels), similar=True), entry.treatment)
+
+
+def chooser_for(request: Request, backgrounds: Sequence[Background]) -> Chooser:
+    """Return who chooses among the backgrounds that can be used.
 
     Raises:
-        ConfigError: names the line and what is wrong with it.
+        ConfigError: there is none, or one that was named is not there.
     """
-    rules = []
+    settings, by_path = request.settings, {background.path: background for background in backgrounds}
+    if request.saved is not None:
+        return BySavedPlan(request.saved, by_path)
+    if request.backgrounds is None:
+        return Transparent()
+    check_map(request.map_rules, settings.background_map, by_path)
+    if not backgrounds:
+        raise ConfigError(f"backgrounds: {request.backgrounds} holds no picture that can be used")
     try:
-        reader = csv.reader(io.StringIO(read_text(file, "utf-8-sig"), newline=""), strict=True)
-        for row in reader:
-            cells = [cell.strip() for cell in row]
-            if not any(cells) or cells[0].startswith("#") or cells[:2] == ["photo", "background"]:
-                continue
-            rule = _rule(cells, f"{file}, line {reader.line_num}", backgrounds)
-            rules.append(dataclasses.replace(rule, line=reader.line_num))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise ConfigError(f"background_map: {file}: {getattr(error, 'strerror', None) or error}") from error
-    return rules
-
-
-def _rule(cells: Sequence[str], where: str, backgrounds: Mapping[str, object]) -> MapRule:
-    if len(cells) != 2 or not all(cells):
-        raise ConfigError(
-            f"background_map: {where}: a photo glob and a background are expected, not {len(cells)} cells"
-        )
-    pattern, background = cells
-    if background == TRANSPARENT:
-        return MapRule(pattern, "")
-    if background not in backgrounds:
-        raise ConfigError(
-            f"background_map: {where}: there is no background {background!r}{suggestion(background, backgrounds)}"
-        )
-    return MapRule(pattern, background)
+        pairing = Pairing(backgrounds, settings.tolerance, settings.background_policy)
+    except LookupError as error:
+        raise ConfigError(f"background_policy: there is no background {error} in {request.backgrounds}") from error
+    return ByPairing(pairing, settings.on_mismatch, request.map_rules)

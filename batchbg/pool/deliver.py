@@ -8,23 +8,24 @@ import os
 from pathlib import Path
 from typing import Final
 
-from batchbg.api.client import MagicHour
 from batchbg.api.wire import Project, ProjectStatus
 from batchbg.core.model import Job, Output
 from batchbg.core.planning import ORIGINAL, UNKNOWN_FILE, UNSAVABLE
 from batchbg.disk import files, results
 from batchbg.disk.convert import Colour, OutputFormat, kind_of
+from batchbg.disk.location import identity_of
 from batchbg.disk.rehearsal import Rehearsal
 from batchbg.errors import ApiUnreachable, OutputRefused, RequestRefused, ResultUnusable, WrongProject
 from batchbg.ledger import folders, outputs, transitions
-from batchbg.ledger.store import Ledger
 from batchbg.ledger.transaction import Tx
-from batchbg.ledger.writer import Writer
 from batchbg.pool.decoding import DecodeLimit
-from batchbg.pool.observer import Observer
 from batchbg.pool.outage import Outage
+from batchbg.pool.session import PoolSession
 
 log = logging.getLogger(__name__)
+
+AT_ONCE: Final = 8
+"""Files on their way down at the same time."""
 
 TRIES: Final = 6
 """Downloads of one result before its job is left for a later run."""
@@ -62,31 +63,21 @@ class SaveOptions:
 
 
 class Deliverer:
-    """Brings results to disk. Downloads hold no render slot and have a width of their own.
+    """Brings results to disk. Downloads hold no place in flight; so many go on at once.
 
     Attributes:
         copied: copies made for other photos of the same content.
     """
 
-    def __init__(
-        self,
-        api: MagicHour,
-        ledger: Ledger,
-        writer: Writer,
-        patience: Outage,
-        pictures: DecodeLimit,
-        observer: Observer,
-        width: int,
-        saving: SaveOptions,
-    ) -> None:
-        self._api = api
-        self._ledger = ledger
-        self._writer = writer
-        self._patience = patience
-        self._pictures = pictures
-        self._observer = observer
+    def __init__(self, session: PoolSession, outage: Outage, decoding: DecodeLimit, saving: SaveOptions) -> None:
+        self._api = session.api
+        self._ledger = session.ledger
+        self._writer = session.writer
+        self._observer = session.observer
+        self._outage = outage
+        self._decoding = decoding
         self._saving = saving
-        self._width = asyncio.Semaphore(width)
+        self._at_once = asyncio.Semaphore(AT_ONCE)
         self._has_remarked = False
         self._refused: set[int] = set()
         self._rehearsal = saving.rehearsal
@@ -111,7 +102,7 @@ class Deliverer:
             return await self._writer.do(transitions.done, job, SUPERSEDED)
         target = self._target(job, own)
         part = results.part_path(target, job.id)
-        async with self._width:
+        async with self._at_once:
             try:
                 result = await self._fetch(job, project, part, self._form(own, target))
                 if not await self._put(job, own, part, target, result):
@@ -165,7 +156,7 @@ class Deliverer:
                 way = way and way / step
                 if way is not None and way not in self._learnt:
                     self._learnt.add(way)
-                    if found := files.identity_of(way):
+                    if found := identity_of(way):
                         self._rehearsal.originals.add(found)
 
     @staticmethod
@@ -259,7 +250,7 @@ class Deliverer:
             await asyncio.to_thread(results.copy, source, part, _root(target, slot), self._rehearsal.originals)
             if kind == form.kind:
                 return results.Result(other.saved_sha256, other.saved_bytes or 0, job.pixels, "")
-            async with self._pictures.open(job.pixels):
+            async with self._decoding.open(job.pixels):
                 return await asyncio.to_thread(results.check, part, job.pixels, None, form)
         return await self._fetch(job, None, part, form)
 
@@ -283,11 +274,11 @@ class Deliverer:
             try:
                 project = project or await self._ask(job)
                 await self._api.storage.download(project.downloads[0], part, new_part)
-                async with self._pictures.open(job.pixels):
+                async with self._decoding.open(job.pixels):
                     photo = self._ledger.absolute(job.photo_folder) / job.photo_path
                     result = await asyncio.to_thread(results.check, part, job.pixels, photo, form)
             except (ApiUnreachable, RequestRefused) as error:
-                if tries >= TRIES or self._patience.over:
+                if tries >= TRIES or self._outage.over:
                     raise ApiUnreachable(str(error)) from error
                 trouble = error
             except ResultUnusable as error:
@@ -296,21 +287,21 @@ class Deliverer:
                     raise
                 trouble = error
             else:
-                self._patience.answered()
+                self._outage.answered()
                 if looked_twice or not results.is_odd(result, job.pixels):
                     return result
                 looked_twice = True
                 project = None
                 continue
             log.info("%s: %s", job.output_path, trouble)
-            await self._patience.pause(tries, trouble)
+            await self._outage.pause(tries, trouble)
             project = None  # a link may have expired: the next comes from a fresh look
 
     async def _ask(self, job: Job) -> Project:
         assert job.project_id is not None
         project_id = job.project_id
         try:
-            project = await self._patience.ask(lambda: self._api.project(project_id))
+            project = await self._outage.ask(lambda: self._api.project(project_id))
         except RequestRefused as error:
             raise ResultUnusable(f"the project cannot be found: {error}") from error
         if project.name and not job.owns(project.name):

@@ -1,35 +1,29 @@
 """What the account's balance says of a create that a gateway answered for."""
 
 import asyncio
-import logging
-import time
 
-from batchbg.api.client import MagicHour
 from batchbg.api.retry import ask_again
 from batchbg.core.model import Job
 from batchbg.errors import ApiError
 from batchbg.ledger import balances
-from batchbg.ledger.store import Ledger
-from batchbg.ledger.writer import Writer
 from batchbg.pool.account import read_account
-from batchbg.pool.gate import Gate
-from batchbg.pool.stop import Stop
-
-log = logging.getLogger(__name__)
+from batchbg.pool.admission import Admission
+from batchbg.pool.session import PoolSession
 
 
 class Evidence:
-    """Reads the balance once things have come to rest, for all creates that wait for it together."""
+    """Reads the balance once things have come to rest: one reading for all creates that wait for it together.
 
-    def __init__(self, api: MagicHour, ledger: Ledger, writer: Writer, stop: Stop, gate: Gate) -> None:
-        self._api = api
-        self._ledger = ledger
-        self._writer = writer
-        self._stop = stop
-        self._gate = gate
-        self._waiting = 0
+    Each of them is measured against it before any of them is recorded, for what is recorded changes the sum.
+    """
+
+    def __init__(self, session: PoolSession, admission: Admission) -> None:
+        self._session = session
+        self._stop = session.stop
+        self._admission = admission
         self._reading = asyncio.Lock()
-        self._read_s = 0.0
+        self._resting: dict[str, Job] = {}
+        self._found: dict[str, str] = {}
 
     async def against(self, job: Job, pause_s: float) -> str:
         """Wait, and return why a create may have made something all the same; "" where nothing speaks for it.
@@ -38,32 +32,44 @@ class Evidence:
             job: submitting.
             pause_s: seconds until a charge would show.
         """
-        self._waiting += 1
+        await self._stop.before_leaving(asyncio.sleep(pause_s))
+        self._resting[job.id] = job
         try:
-            rested = await self._stop.before_leaving(self._rest(pause_s))
+            with self._admission.resting():
+                # What else was in the air is answered, which explains its own charge, or rests, too.
+                await self._stop.before_leaving(self._admission.at_rest())
+                if self._stop.leaving:
+                    return "the run was left before the balance could tell"
+                async with self._reading:
+                    if job.id not in self._found:
+                        await self._read()
+                    return self._found[job.id]
         finally:
-            self._waiting -= 1
-        if rested is None:
-            return "the run was left before the balance could tell"
-        rested_s = time.monotonic()
-        async with self._reading:
-            if self._read_s < rested_s:
-                try:
-                    began_s = time.monotonic()
-                    account = await ask_again(lambda: read_account(self._api, self._ledger, self._writer))
-                except ApiError as error:
-                    return f"the balance cannot be read: {error}"
-                if account is None or account.credits is None:
-                    return "the service tells no balance"
-                self._read_s = began_s
-        with self._ledger.reading() as connection:
-            missing = balances.unexplained(connection, job.account, job.submitted_at or 0.0)
-        if missing is None:
-            return "the balance was not known before"
-        return f"the balance has fallen by {missing} credits more than the ledger explains" if missing > 0 else ""
+            self._resting.pop(job.id)
+            self._found.pop(job.id, None)
 
-    async def _rest(self, pause_s: float) -> bool:
-        """Wait until a charge would show, and until what else was in the air has been answered, which explains its own."""
-        await asyncio.sleep(pause_s)
-        await self._gate.settled(lambda: self._waiting)
-        return True
+    async def _read(self) -> None:
+        """Read the balance, and find for each create that rests by now what speaks against it."""
+        resting = dict(self._resting)
+        trouble = await self._ask()
+        with self._session.ledger.reading() as connection:
+            for job in resting.values():
+                if self._resting.get(job.id) is not job:
+                    continue  # nobody waits for it any more
+                missing = balances.unexplained(connection, job.account, job.submitted_at or 0.0)
+                self._found[job.id] = trouble or _told(missing)
+
+    async def _ask(self) -> str:
+        """Have the balance recorded; return why there is none, or ""."""
+        session = self._session
+        try:
+            account = await ask_again(lambda: read_account(session.api, session.ledger, session.writer))
+        except ApiError as error:
+            return f"the balance cannot be read: {error}"
+        return "the service tells no balance" if account is None or account.credits is None else ""
+
+
+def _told(missing: int | None) -> str:
+    if missing is None:
+        return "the balance was not known before"
+    return f"the balance has fallen by {missing} credits more than the ledger explains" if missing > 0 else ""

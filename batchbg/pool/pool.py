@@ -1,38 +1,25 @@
 """Starting the pool, feeding it from the ledger, and bringing it to rest."""
 
 import asyncio
-import dataclasses
-import datetime
 import logging
 import time
 from collections.abc import AsyncIterator, Coroutine, Sequence
 from typing import Any, Final
 
-from batchbg.api.client import MagicHour
 from batchbg.api.deadline import sleep_running
-from batchbg.api.limiter import RateLimiter
-from batchbg.core.budget import Caps
 from batchbg.core.lifecycle import PAID, JobState
 from batchbg.core.model import Job
 from batchbg.core.poll_schedule import PollSchedule
-from batchbg.errors import ApiError, ExitCode
-from batchbg.ledger import jobs, outputs, prices
-from batchbg.ledger.budgets import Budget
-from batchbg.ledger.store import Ledger
-from batchbg.ledger.writer import Writer
-from batchbg.pool.account import read_account
+from batchbg.ledger import jobs, outputs
+from batchbg.pool import deliver
+from batchbg.pool.admission import Admission
 from batchbg.pool.concurrency import ConcurrencyLimit
 from batchbg.pool.decoding import DecodeLimit
 from batchbg.pool.deliver import Deliverer, SaveOptions
-from batchbg.pool.evidence import Evidence
 from batchbg.pool.feed import PlanFeed
-from batchbg.pool.gate import Gate
-from batchbg.pool.observer import Observer
 from batchbg.pool.outage import Outage
-from batchbg.pool.prices import PriceWatch
 from batchbg.pool.refunds import ASKED_FOR_S, Refunds
-from batchbg.pool.room import Room
-from batchbg.pool.stop import Stop
+from batchbg.pool.session import PoolSession
 from batchbg.pool.submit import Submitter
 from batchbg.pool.track import Tracker
 from batchbg.pool.uploads import Uploads
@@ -40,11 +27,8 @@ from batchbg.pool.worker import Worker
 
 log = logging.getLogger(__name__)
 
-TRANSFERS: Final = 8
-"""Files on their way up, and as many on their way down, at once."""
-
 AHEAD: Final = 4
-"""Jobs that upload before there is a render slot for them, beside one for each slot."""
+"""Jobs that upload before there is a place in flight for them, beside one for each place."""
 
 GRACE_S: Final = 10.0
 """Seconds for creates in the air and downloads under way once the run is being left."""
@@ -52,139 +36,82 @@ GRACE_S: Final = 10.0
 INSIST_AFTER_S: Final = 3.0
 """Seconds after which what was cancelled and goes on is cancelled again."""
 
-BALANCE_EVERY_S: Final = 60.0
 FETCHED_AT_ONCE: Final = 200
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Limits:
-    """How much a run may do: seconds, jobs, credits."""
-
-    max_in_flight: int
-    max_files: int | None
-    max_duration_s: float | None
-    give_up_after_s: float
-    render_patience_s: float
-    budget_id: str
-    caps: Caps
-    zone: datetime.tzinfo | None = None
-
-
 class Pool:
-    """The pool of one run."""
+    """The pool of one run.
 
-    def __init__(
-        self,
-        api: MagicHour,
-        limiter: RateLimiter,
-        ledger: Ledger,
-        writer: Writer,
-        stop: Stop,
-        limits: Limits,
-        accounts: list[str],
-        run_id: str,
-        observer: Observer,
-        saving: SaveOptions,
-    ) -> None:
-        """Work for the account that comes first in ``accounts``; the others are names it had in earlier runs."""
-        self._api = api
-        self._ledger = ledger
-        self._writer = writer
-        self._stop = stop
-        self._limits = limits
-        self._accounts = accounts
-        self._run_id = run_id
-        self._observer = observer
-        self.slots = ConcurrencyLimit(limits.max_in_flight)
-        self.gate = Gate(stop, limits.max_files)
-        self._patience = Outage(stop, limits.give_up_after_s)
-        self._room = Room(stop, lambda: self.gate.in_air + self.slots.held + self._refunds.pending)
-        self._refunds = Refunds(api, writer, stop, self._room)
-        self.tracker = Tracker(api, stop, self._patience, self.gate, PollSchedule(), limits.render_patience_s)
-        pictures = DecodeLimit()
-        self.uploads = Uploads(api, ledger, writer, self._patience, pictures, accounts, TRANSFERS)
-        self._deliverer = Deliverer(api, ledger, writer, self._patience, pictures, observer, TRANSFERS, saving)
-        budget = Budget(limits.budget_id, limits.caps, accounts[0], limits.zone)
-        with ledger.reading() as connection:
-            watched = PriceWatch(stop, prices.accepted(connection, accounts[0]))
-        submitter = Submitter(
-            api,
-            limiter,
-            ledger,
-            writer,
-            self.uploads,
-            self.slots,
-            self.gate,
-            self._room,
-            stop,
-            self._patience,
-            budget,
-            watched,
-            Evidence(api, ledger, writer, stop, self.gate),
-            observer,
-        )
-        self._worker = Worker(
-            writer,
-            submitter,
-            self.tracker,
-            self._deliverer,
-            self._refunds,
-            self.uploads,
-            watched,
-            self.slots,
-            self.gate,
-            self._room,
-            stop,
-            observer,
-        )
-        self._places = asyncio.Semaphore(2 * limits.max_in_flight + AHEAD + TRANSFERS)
+    Attributes:
+        admission: what is in flight, and which creates may leave.
+        tracker: what is known of renders.
+    """
+
+    def __init__(self, session: PoolSession, saving: SaveOptions) -> None:
+        self._session = session
+        self._stop = session.stop
+        self.admission = Admission(session)
+        outage = Outage(session.stop, session.limits.give_up_after_s)
+        decoding = DecodeLimit()
+        self.tracker = Tracker(session, self.admission, outage, PollSchedule())
+        self._uploads = Uploads(session, outage, decoding)
+        self._deliverer = Deliverer(session, outage, decoding, saving)
+        self._refunds = Refunds(session, self.admission)
+        submitter = Submitter(session, self.admission, self._uploads, outage)
+        self._worker = Worker(session, self.admission, submitter, self.tracker, self._deliverer, self._refunds)
+        self._places = asyncio.Semaphore(2 * session.limits.max_in_flight + AHEAD + deliver.AT_ONCE)
         self._tasks: set[asyncio.Task[Any]] = set()
         self._given: set[str] = set()
 
-    async def drain(self, only: frozenset[str] | None = None, coming: PlanFeed | None = None) -> None:
-        """Carry every job that this run took up as far as it gets.
+    @property
+    def concurrency(self) -> ConcurrencyLimit:
+        """Places for jobs between their create and their seen end."""
+        return self.admission.concurrency
+
+    @property
+    def reused(self) -> int:
+        """Copies made for other photos of the same content."""
+        return self._deliverer.copied
+
+    @property
+    def dropped(self) -> int:
+        """Planned jobs left out because their files are no longer what was planned."""
+        return self._worker.dropped
+
+    async def drain(self, only: frozenset[str] | None = None, feed: PlanFeed | None = None) -> None:
+        """Process every job that this run took up as far as it gets.
 
         Args:
-            only: of the planned jobs carry these alone.
-            coming: tells of jobs that are planned meanwhile; None where all are.
+            only: of the planned jobs process these alone.
+            feed: tells of jobs that are planned meanwhile; None where all are.
         """
-        helpers = [asyncio.create_task(self.tracker.run())]
-        if self._limits.max_duration_s is not None:
-            helpers.append(asyncio.create_task(self._watch_time(self._limits.max_duration_s)))
-        if self._limits.caps.keep_balance is not None:
-            helpers.append(asyncio.create_task(self._watch_balance()))
+        watches = (self.tracker.run(), self.admission.watch_time(), self.admission.watch_balance())
+        helpers = [asyncio.create_task(watch) for watch in watches]
         try:
-            self._heed_odd_prices()
+            self.admission.stop_if_price_in_doubt()
             await self._settle_old()
-            await self._carry_all(only, coming)
-            if coming is not None:
-                await self._stop.before_leaving(coming.ended())
+            await self._process_planned(only, feed)
+            if feed is not None:
+                await self._stop.before_leaving(feed.ended())
             await self._join()
-            if coming is not None:
+            if feed is not None:
                 await self._copy_wanted()  # by photos that were planned after the result had come
                 await self._join()
             await self._refunds.settle()
             # A refund that was waited for may have planned a job again.
-            await self._carry_all(only, None)
+            await self._process_planned(only, None)
             await self._join()
             await self._refunds.settle()
         finally:
             await _end([*helpers, *self._tasks])
-            await self.uploads.close()
+            await self._uploads.close()
 
-    def _heed_odd_prices(self) -> None:
-        """Let no create leave where a person has to judge a price first."""
-        with self._ledger.reading() as connection:
-            odd = prices.in_doubt(connection, self._accounts[0])
-        if odd and not self._stop.no_creates:
-            self._stop.creates(ExitCode.ACCOUNT, f"{odd[0]}: {prices.HOW_TO_JUDGE}")
-
-    async def _carry_all(self, only: frozenset[str] | None, coming: PlanFeed | None) -> None:
+    async def _process_planned(self, only: frozenset[str] | None, feed: PlanFeed | None) -> None:
         """Set out with every planned job for which there is a place."""
-        async for job in self._planned(only, coming):
+        async for job in self._planned(only, feed):
             if not await self._place():
                 break
-            self._start(self._carry_planned(job))
+            self._start(self._process(job))
 
     async def _place(self) -> bool:
         """Wait for a place among the jobs at work; False where no further create may leave."""
@@ -215,46 +142,46 @@ class Pool:
 
     async def _settle_old(self) -> None:
         """See to what earlier runs left: refunds not seen, paid jobs, copies still wanted."""
-        with self._ledger.reading() as connection:
+        with self._session.ledger.reading() as connection:
             for job in jobs.charged_in_vain(connection, time.time() - ASKED_FOR_S):
                 if self._is_ours(job):
                     self._refunds.ask_once(job)
             paid = [job for job in jobs.in_states(connection, PAID) if self._is_ours(job)]
         for job in paid:
             if job.state is JobState.RENDERING:
-                self.slots.occupy(job.id)
+                self.concurrency.occupy(job.id)
         # What is paid for does not wait behind what is not.
         for job in paid:
             await self._stop.before_leaving(self._places.acquire())
             if self._stop.leaving:
                 return
-            self._start(self._worker.carry(job))
+            self._start(self._worker.process(job))
         await self._copy_wanted()
 
     async def _copy_wanted(self) -> None:
         """Give results that are there to the outputs that still want them."""
-        with self._ledger.reading() as connection:
+        with self._session.ledger.reading() as connection:
             undelivered = outputs.undelivered(connection)
         for job_id in undelivered:
             await self._stop.before_leaving(self._places.acquire())
             if self._stop.leaving:
                 return
-            with self._ledger.reading() as connection:
+            with self._session.ledger.reading() as connection:
                 done = jobs.get(connection, job_id)
             assert done is not None  # it was joined a moment ago, and a done job is never removed
             self._start(self._worker.copy(done))
 
     def _is_ours(self, job: Job) -> bool:
         """Tell whether this key may ask about a job: another account's projects look as if they were gone."""
-        if job.account in self._accounts:
+        if job.account in self._session.accounts:
             return True
         log.warning("job %s belongs to another account (%s); left alone", job.id, job.account)
         return False
 
-    async def _planned(self, only: frozenset[str] | None, coming: PlanFeed | None) -> AsyncIterator[Job]:
+    async def _planned(self, only: frozenset[str] | None, feed: PlanFeed | None) -> AsyncIterator[Job]:
         """Yield every planned job once, the oldest first; while more are coming, in several passes."""
         while True:
-            is_last = coming is None or coming.over
+            is_last = feed is None or feed.over
             after = (0.0, "")
             while batch := self._next_planned(after):
                 for job in batch:
@@ -262,46 +189,21 @@ class Pool:
                         self._given.add(job.id)
                         yield job
                 after = (batch[-1].created_at, batch[-1].id)
-            if coming is None or is_last:
+            if feed is None or is_last:
                 return
-            await self._stop.before_creates_stop(coming.news())
+            await self._stop.before_creates_stop(feed.news())
             if self._stop.no_creates:
                 return
 
     def _next_planned(self, after: tuple[float, str]) -> Sequence[Job]:
-        with self._ledger.reading() as connection:
-            return jobs.next_planned(connection, self._run_id, after, FETCHED_AT_ONCE)
+        with self._session.ledger.reading() as connection:
+            return jobs.next_planned(connection, self._session.run_id, after, FETCHED_AT_ONCE)
 
-    async def _carry_planned(self, job: Job) -> None:
-        """Carry a job; one that is still planned afterwards is not taken again in this run."""
-        job = await self._worker.carry(job)
+    async def _process(self, job: Job) -> None:
+        """Process a job; one that is still planned afterwards is not taken again in this run."""
+        job = await self._worker.process(job)
         if job.state is not JobState.PLANNED:
             self._given.discard(job.id)
-
-    @property
-    def reused(self) -> int:
-        """Copies made for other photos of the same content."""
-        return self._deliverer.copied
-
-    @property
-    def dropped(self) -> int:
-        """Planned jobs left out because their files are no longer what was planned."""
-        return self._worker.dropped
-
-    async def _watch_time(self, seconds: float) -> None:
-        await asyncio.sleep(seconds)
-        self._stop.creates(ExitCode.TIME, f"max_duration: {seconds:.0f} s are over")
-
-    async def _watch_balance(self) -> None:
-        """Read the account now and then: ``keep_balance`` is held against the last reading."""
-        while True:
-            await asyncio.sleep(BALANCE_EVERY_S)
-            try:
-                await read_account(self._api, self._ledger, self._writer)
-            except ApiError as error:
-                log.info("account: %s", error)
-            else:
-                self._room.changed()
 
 
 async def _end(tasks: list[asyncio.Task[Any]]) -> None:

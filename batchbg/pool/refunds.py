@@ -5,13 +5,11 @@ import logging
 import time
 from typing import Final
 
-from batchbg.api.client import MagicHour
 from batchbg.core.model import Job
 from batchbg.errors import ApiError, StaleJobError
 from batchbg.ledger import transitions
-from batchbg.ledger.writer import Writer
-from batchbg.pool.room import Room
-from batchbg.pool.stop import Stop
+from batchbg.pool.admission import Admission
+from batchbg.pool.session import PoolSession
 
 log = logging.getLogger(__name__)
 
@@ -25,17 +23,11 @@ ASKED_FOR_S: Final = 30 * 86400.0
 class Refunds:
     """Watches ended jobs that are still charged."""
 
-    def __init__(self, api: MagicHour, writer: Writer, stop: Stop, room: Room) -> None:
-        self._api = api
-        self._writer = writer
-        self._stop = stop
-        self._room = room
+    def __init__(self, session: PoolSession, admission: Admission) -> None:
+        self._session = session
+        self._stop = session.stop
+        self._admission = admission
         self._watches: set[asyncio.Task[None]] = set()
-
-    @property
-    def pending(self) -> int:
-        """Jobs whose refund may still come in this run."""
-        return len(self._watches)
 
     def watch(self, job: Job) -> None:
         """Ask after a refund that was not there when the job ended."""
@@ -55,13 +47,14 @@ class Refunds:
             task.cancel()
 
     def _start(self, job: Job, after_s: tuple[float, ...]) -> None:
+        self._admission.refund_expected()
         task = asyncio.create_task(self._follow(job, after_s))
         self._watches.add(task)
         task.add_done_callback(self._over)
 
     def _over(self, task: asyncio.Task[None]) -> None:
         self._watches.discard(task)
-        self._room.changed()
+        self._admission.refund_settled()
         if not task.cancelled() and (error := task.exception()):
             log.warning("asking after a refund: %s", error)
 
@@ -71,10 +64,10 @@ class Refunds:
         for seconds in after_s:
             await asyncio.sleep(max(0.0, started + seconds - time.monotonic()))
             try:
-                project = await self._api.project(job.project_id)
+                project = await self._session.api.project(job.project_id)
                 if project.name and not job.owns(project.name):
                     return  # another's record says nothing of this job's credits
-                after = await self._writer.do(transitions.refunded, job, project.price)
+                after = await self._session.writer.do(transitions.refunded, job, project.price)
             except (ApiError, StaleJobError) as error:
                 log.info("job %s: no word of a refund: %s", job.id, error)
                 continue

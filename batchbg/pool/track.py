@@ -9,14 +9,13 @@ import logging
 import time
 from typing import Final
 
-from batchbg.api.client import MagicHour
 from batchbg.api.wire import KNOWN_WAITING, Project, ProjectStatus
 from batchbg.core.model import Job
 from batchbg.core.poll_schedule import PollSchedule
 from batchbg.errors import AccountRefused, ApiUnreachable, ExitCode, RequestRefused
-from batchbg.pool.gate import Gate
+from batchbg.pool.admission import Admission
 from batchbg.pool.outage import Outage
-from batchbg.pool.stop import Stop
+from batchbg.pool.session import PoolSession
 
 log = logging.getLogger(__name__)
 
@@ -71,16 +70,14 @@ class Tracker:
         polls: status requests sent so far.
     """
 
-    def __init__(
-        self, api: MagicHour, stop: Stop, patience: Outage, gate: Gate, cadence: PollSchedule, render_patience_s: float
-    ) -> None:
-        self._api = api
-        self._stop = stop
-        self._patience = patience
-        self._gate = gate
-        self._unnamed = False
-        self._cadence = cadence
-        self._render_patience_s = render_patience_s
+    def __init__(self, session: PoolSession, admission: Admission, outage: Outage, schedule: PollSchedule) -> None:
+        self._api = session.api
+        self._stop = session.stop
+        self._admission = admission
+        self._outage = outage
+        self._schedule = schedule
+        self._render_patience_s = session.limits.render_patience_s
+        self._is_unnamed_told = False
         self._due: list[tuple[float, int, _Followed]] = []
         self._order = itertools.count()
         self._wake = asyncio.Event()
@@ -91,7 +88,7 @@ class Tracker:
     @property
     def render_s(self) -> float | None:
         """Seconds a render takes, by those seen lately; None before the first."""
-        return self._cadence.median_s
+        return self._schedule.median_s
 
     async def ending(self, job: Job) -> Ending | None:
         """Follow a rendering job's project; None where this run waits for it no longer.
@@ -103,7 +100,7 @@ class Tracker:
         followed = _Followed(
             job, asyncio.get_running_loop().create_future(), 0.0 if old else self._render_patience_s - age_s
         )
-        self._schedule(followed, 0.0 if old else max(0.0, self._cadence.first_s() - age_s))
+        self._ask_in(followed, 0.0 if old else max(0.0, self._schedule.first_s() - age_s))
         started = time.monotonic()
         followed.patience_s += started
         return await self._stop.before_leaving(followed.ending)
@@ -141,7 +138,7 @@ class Tracker:
         self._asking.discard(task)
         self._places.release()
 
-    def _schedule(self, followed: _Followed, wait_s: float) -> None:
+    def _ask_in(self, followed: _Followed, wait_s: float) -> None:
         heapq.heappush(self._due, (time.monotonic() + wait_s, next(self._order), followed))
         self._wake.set()
 
@@ -157,16 +154,16 @@ class Tracker:
         except RequestRefused as error:
             self._missing(followed, error)
         except ApiUnreachable as error:
-            self._patience.unanswered(str(error))
-            self._again(followed, wait_s=max(self._cadence.gap_s(followed.asked), error.retry_after_s or 0.0))
+            self._outage.unanswered(str(error))
+            self._ask_again(followed, wait_s=max(self._schedule.gap_s(followed.asked), error.retry_after_s or 0.0))
         except Exception as error:
             if not followed.ending.done():
                 followed.ending.set_exception(error)
         else:
-            self._patience.answered()
+            self._outage.answered()
             self._judge(followed, project)
             if not followed.ending.done():
-                await self._gate.followed(followed.job.id)
+                self._admission.recorded(followed.job.id)
 
     def _judge(self, followed: _Followed, project: Project) -> None:
         followed.missing = 0
@@ -174,12 +171,12 @@ class Tracker:
         if project.name and not job.owns(project.name):
             self._settle(followed, Stranger(project.name))
             return
-        if not project.name and not self._unnamed:
-            self._unnamed = True
+        if not project.name and not self._is_unnamed_told:
+            self._is_unnamed_told = True
             log.warning(
                 "%s: the service tells no name of project %s; taken at its word", job.photo_path, job.project_id
             )
-        self._gate.brake.recorded()
+        self._admission.breaker.recorded()
         if not project.enabled:
             self._settle(followed, Gone("the project was deleted at the service"))
         elif project.progress is ProjectStatus.WAITING:
@@ -192,16 +189,16 @@ class Tracker:
             if project.price.odd or (project.price.credits or 0) > job.credits:
                 self._settle(followed, project)  # for the ledger to count, before another create goes by it
             else:
-                self._again(followed)
+                self._ask_again(followed)
         elif project.progress is ProjectStatus.COMPLETE and not project.downloads and followed.empty < EMPTY_ASKS:
             followed.empty += 1
-            self._again(followed, wait_s=float(followed.empty))
+            self._ask_again(followed, wait_s=float(followed.empty))
         else:
             if (
                 project.progress is ProjectStatus.COMPLETE
                 and (age_s := self._age_s(followed.job)) < self._render_patience_s
             ):
-                self._cadence.learn(min(followed.waiting_s, age_s), age_s)
+                self._schedule.learn(min(followed.waiting_s, age_s), age_s)
             self._settle(followed, project)
 
     def _missing(self, followed: _Followed, error: RequestRefused) -> None:
@@ -214,15 +211,15 @@ class Tracker:
             self._settle(followed, Gone(str(error)))
         else:
             # Asked in any case, patience or not: one 404 shortly after a create proves nothing.
-            self._schedule(followed, max(GONE_AFTER_S / GONE_ASKS, self._cadence.gap_s(followed.missing)))
+            self._ask_in(followed, max(GONE_AFTER_S / GONE_ASKS, self._schedule.gap_s(followed.missing)))
 
-    def _again(self, followed: _Followed, wait_s: float | None = None) -> None:
-        if self._patience.gave_up or time.monotonic() >= followed.patience_s:
-            if not self._patience.gave_up:
+    def _ask_again(self, followed: _Followed, wait_s: float | None = None) -> None:
+        if self._outage.gave_up or time.monotonic() >= followed.patience_s:
+            if not self._outage.gave_up:
                 self._stop.note(ExitCode.TEMPORARY, "some renders take longer than render_patience; run again later")
             self._settle(followed, None)
             return
-        self._schedule(followed, self._cadence.gap_s(followed.asked) if wait_s is None else wait_s)
+        self._ask_in(followed, self._schedule.gap_s(followed.asked) if wait_s is None else wait_s)
 
     @staticmethod
     def _settle(followed: _Followed, ending: Ending | None) -> None:

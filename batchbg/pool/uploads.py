@@ -11,22 +11,25 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Final
 
-from batchbg.api.client import MagicHour
 from batchbg.api.storage import Body, chunks_of
 from batchbg.api.wire import UploadTarget
 from batchbg.core.model import Job, PhotoInfo, Size, Treatment
 from batchbg.disk.decoding import cover_crop, upright_copy
-from batchbg.disk.files import open_file
-from batchbg.disk.scan import stamp_of
+from batchbg.disk.reading import open_file
+from batchbg.disk.scan import is_same
 from batchbg.errors import ApiUnreachable, PhotoChanged, RequestRefused
 from batchbg.ledger import assets, photos
-from batchbg.ledger.store import Connection, Ledger
+from batchbg.ledger.store import Connection
 from batchbg.ledger.writer import Writer
 from batchbg.pool.decoding import DecodeLimit
 from batchbg.pool.outage import Outage
+from batchbg.pool.session import PoolSession
 
 KEPT_S: Final = 6 * 86400.0
 """Seconds for which an upload is reused. The service deletes inputs after 7 days (docs, inputs and outputs)."""
+
+AT_ONCE: Final = 8
+"""Files on their way up at the same time."""
 
 TRIES: Final = 4
 """Addresses tried for one file before its job is left for a later run."""
@@ -45,7 +48,7 @@ class Source:
 
     Attributes:
         path: the file.
-        look: what the ledger knows of it.
+        info: what the ledger knows of it.
         fit: pixels of the cover crop to send in its place, or None.
     """
 
@@ -78,24 +81,14 @@ class Asset:
 class Uploads:
     """Uploads files, and hands out those that are there already."""
 
-    def __init__(
-        self,
-        api: MagicHour,
-        ledger: Ledger,
-        writer: Writer,
-        patience: Outage,
-        pictures: DecodeLimit,
-        accounts: list[str],
-        width: int,
-    ) -> None:
-        """Upload for the account that comes first in ``accounts``, up to ``width`` files at once."""
-        self._api = api
-        self._ledger = ledger
-        self._writer = writer
-        self._patience = patience
-        self._accounts = accounts
-        self._width = asyncio.Semaphore(width)
-        self._pictures = pictures
+    def __init__(self, session: PoolSession, outage: Outage, decoding: DecodeLimit) -> None:
+        self._api = session.api
+        self._ledger = session.ledger
+        self._writer = session.writer
+        self._accounts = session.accounts
+        self._outage = outage
+        self._decoding = decoding
+        self._at_once = asyncio.Semaphore(AT_ONCE)
         self._under_way: dict[str, asyncio.Task[Asset]] = {}
         self._asked: list[tuple[str, asyncio.Future[UploadTarget]]] = []
         self._asking: asyncio.Task[None] | None = None
@@ -125,14 +118,6 @@ class Uploads:
     async def forget(self, asset: Asset) -> None:
         """Do not use an asset again: the service says that it does not know it."""
         await self._writer.do(assets.forget, asset.recipe, asset.file_path)
-
-    async def forget_those_of(self, job: Job) -> None:
-        """Do not use again what a job's last create named: the service has found that it is not there.
-
-        What was uploaded since is another upload of the same content, and stays.
-        """
-        contents = [one for one in (job.photo_sha256, job.background_sha256) if one]
-        await self._writer.do(assets.forget_contents, contents, job.submitted_at or 0.0)
 
     def _photo(self, connection: Connection, job: Job) -> Source:
         return self._source(connection, job.photo_folder, job.photo_path, job.photo_sha256)
@@ -166,7 +151,7 @@ class Uploads:
             task.exception()  # whoever waited has it; where nobody does any more it is no news
 
     async def _upload(self, source: Source) -> Asset:
-        async with self._width:
+        async with self._at_once:
             body, size, extension, unchanged = await self._prepare(source)
             target = await self._put(body, size, extension)
             unchanged()
@@ -181,13 +166,13 @@ class Uploads:
             sent = _FileBody(source.path, source.info)
             return sent.chunks, source.info.stamp.size, source.info.extension, sent.check
         assert source.info.pixels is not None  # or it would not have been paired
-        async with self._pictures.open(source.info.pixels):
+        async with self._decoding.open(source.info.pixels):
             data, extension = await asyncio.to_thread(_copy, source)
         return chunks_of(data), len(data), extension, lambda: None
 
     async def _put(self, body: Body, size: int, extension: str) -> UploadTarget:
         for attempt in range(1, TRIES + 1):
-            target = await self._patience.ask(lambda: self._target(extension))
+            target = await self._outage.ask(lambda: self._target(extension))
             try:
                 await self._api.storage.put(target, body, size)
             except (ApiUnreachable, RequestRefused) as error:
@@ -195,9 +180,9 @@ class Uploads:
                     if isinstance(error, RequestRefused) and error.status == TOO_LARGE:
                         raise
                     raise ApiUnreachable(str(error)) from error
-                await self._patience.pause(attempt, error)
+                await self._outage.pause(attempt, error)
             else:
-                self._patience.answered()
+                self._outage.answered()
                 return target
         raise AssertionError("the last try returns or raises")
 
@@ -234,6 +219,15 @@ class Uploads:
         return [(await self._api.upload_targets([extension]))[0] for extension in extensions]
 
 
+async def forget_uploads_of(job: Job, writer: Writer) -> None:
+    """Do not use again what a job's last create named: the service has found that it is not there.
+
+    What was uploaded since is another upload of the same content, and stays.
+    """
+    contents = [one for one in (job.photo_sha256, job.background_sha256) if one]
+    await writer.do(assets.forget_contents, contents, job.submitted_at or 0.0)
+
+
 async def _arrived(asset: Asset | asyncio.Task[Asset]) -> Asset:
     """Wait for an upload. Others may wait for it too: who stops waiting does not end it."""
     return asset if isinstance(asset, Asset) else await asyncio.shield(asset)
@@ -254,7 +248,7 @@ class _FileBody:
 
     def __init__(self, path: Path, info: PhotoInfo) -> None:
         self._path = path
-        self._look = info
+        self._info = info
         self._digest = hashlib.sha256()
 
     async def chunks(self) -> AsyncIterator[bytes]:
@@ -265,9 +259,9 @@ class _FileBody:
                 file = stack.enter_context(open_file(self._path))
             except OSError as error:
                 raise PhotoChanged(f"{self._path.name}: {error.strerror or error}") from error
-            if stamp_of(os.fstat(file.fileno())) != self._look.stamp:
+            if not is_same(os.fstat(file.fileno()), self._info.stamp):
                 raise PhotoChanged(f"{self._path.name} has changed since it was looked at")
-            left = self._look.stamp.size
+            left = self._info.stamp.size
             while left and (chunk := file.read(min(_CHUNK, left))):
                 left -= len(chunk)
                 self._digest.update(chunk)
@@ -281,5 +275,5 @@ class _FileBody:
         Raises:
             PhotoChanged: they differ.
         """
-        if self._digest.hexdigest() != self._look.sha256:
+        if self._digest.hexdigest() != self._info.sha256:
             raise PhotoChanged(f"{self._path.name} changed while it was sent")

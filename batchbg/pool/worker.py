@@ -24,24 +24,19 @@ from batchbg.errors import (
     WrongProject,
 )
 from batchbg.ledger import transitions
-from batchbg.ledger.writer import Writer
-from batchbg.pool.concurrency import ConcurrencyLimit
+from batchbg.pool.admission import Admission
 from batchbg.pool.deliver import Deliverer
-from batchbg.pool.gate import Gate
-from batchbg.pool.observer import Observer
-from batchbg.pool.prices import PriceWatch
 from batchbg.pool.refunds import Refunds
-from batchbg.pool.room import Room
-from batchbg.pool.stop import Stop
+from batchbg.pool.session import PoolSession
 from batchbg.pool.submit import Submitter
 from batchbg.pool.track import Gone, Stranger, Tracker
-from batchbg.pool.uploads import Uploads
+from batchbg.pool.uploads import forget_uploads_of
 
 log = logging.getLogger(__name__)
 
 
 class Worker:
-    """Carries jobs from the state in which they are found as far as they get in this run.
+    """Takes jobs from the state in which they are found as far as they get in this run.
 
     Attributes:
         dropped: planned jobs left out because their files are no longer what was planned.
@@ -49,35 +44,25 @@ class Worker:
 
     def __init__(
         self,
-        writer: Writer,
+        session: PoolSession,
+        admission: Admission,
         submitter: Submitter,
         tracker: Tracker,
         deliverer: Deliverer,
         refunds: Refunds,
-        uploads: Uploads,
-        prices: PriceWatch,
-        slots: ConcurrencyLimit,
-        gate: Gate,
-        room: Room,
-        stop: Stop,
-        observer: Observer,
     ) -> None:
-        self._writer = writer
+        self._session = session
+        self._writer = session.writer
+        self._stop = session.stop
+        self._admission = admission
         self._submitter = submitter
         self._tracker = tracker
         self._deliverer = deliverer
         self._refunds = refunds
-        self._uploads = uploads
-        self._prices = prices
-        self._slots = slots
-        self._gate = gate
-        self._room = room
-        self._stop = stop
-        self._observer = observer
         self._projects: dict[str, Project] = {}
         self.dropped = 0
 
-    async def carry(self, job: Job) -> Job:
+    async def process(self, job: Job) -> Job:
         """Take ``job`` as far as it gets; return it as it is then."""
         log_context.JOB.set(job.id)
         try:
@@ -89,9 +74,8 @@ class Worker:
                         break
         finally:
             self._projects.pop(job.id, None)
-            self._slots.free(job.id)
-            self._room.changed()
-            self._observer.ended(job)
+            self._admission.release(job.id)
+            self._session.observer.ended(job)
         return job
 
     async def copy(self, job: Job) -> None:
@@ -166,51 +150,48 @@ class Worker:
             raise PhotoChanged(f"{job.output_path}: {why_not}")
 
     async def _track(self, job: Job) -> Job:
+        """Follow a render to its end, which gives its place back: what comes then needs none."""
         try:
-            job, moved = await self._follow(job)
+            return await self._follow(job)
         finally:
-            await self._gate.followed(job.id)
-        if moved is None:
-            return job
-        self._slots.free(job.id)
-        self._room.changed()
-        return moved
+            self._admission.release(job.id)
 
-    async def _follow(self, job: Job) -> tuple[Job, Job | None]:
-        """Follow a render to its end; return the job as it is then, and moved on, or None where it goes no further."""
+    async def _follow(self, job: Job) -> Job:
+        """Return the job moved on, or still rendering where this run waits for it no longer."""
+        prices = self._admission.prices
         while True:
             ending = await self._tracker.ending(job)
             match ending:
                 case None:
-                    return job, None
+                    return job
                 case Gone(why):
-                    return job, await self._writer.do(transitions.ended, job, JobState.FAILED, why)
+                    return await self._writer.do(transitions.ended, job, JobState.FAILED, why)
                 case Stranger(name):
-                    return job, await self._park_stranger(job, name)
+                    return await self._park_stranger(job, name)
             reserved = job.credits
             if ending.progress is ProjectStatus.WAITING:
                 job = await self._writer.do(transitions.priced, job, ending.price)
-                self._prices.heard(job, ending.price, reserved=reserved)
-                await self._gate.followed(job.id)
+                prices.heard(job, ending.price, reserved=reserved)
+                self._admission.recorded(job.id)
                 continue
             if ending.progress is ProjectStatus.COMPLETE:
                 moved = await self._writer.do(transitions.complete, job, ending.price)
-                self._gate.brake.rendered()
+                self._admission.breaker.rendered()
                 self._projects[job.id] = ending
             else:
                 moved = await self._ended(job, ending)
             if ending.progress is ProjectStatus.COMPLETE or ending.price.odd or (ending.price.credits or 0) > reserved:
-                self._prices.heard(moved, ending.price, reserved=reserved)
-            return job, moved
+                prices.heard(moved, ending.price, reserved=reserved)
+            return moved
 
     async def _park_stranger(self, job: Job, name: str) -> Job:
         """Park a job whose project turns out to be another's; its picture is not taken."""
         why = f"project {job.project_id} is called {name!r}, which is another's: what this create made is not known"
         moved = await self._writer.do(transitions.misattributed, job, why)
-        self._gate.brake.mistaken()
-        self._gate.heed()
+        self._admission.breaker.mistaken()
+        self._admission.stop_if_tripped()
         log.warning("%s: %s; job %s is unresolved: `batchbg resolve`", job.photo_path, why, job.id)
-        self._observer.unresolved(moved)
+        self._session.observer.unresolved(moved)
         return moved
 
     async def _ended(self, job: Job, project: Project) -> Job:
@@ -224,10 +205,10 @@ class Worker:
             why = f"the service has ended a job for want of credits ({error}); buy some, then run again"
             self._stop.creates(ExitCode.ACCOUNT, why)
         elif project.error_code == LOST_UPLOAD:
-            await self._uploads.forget_those_of(job)
+            await forget_uploads_of(job, self._writer)
         if not canceled and moved.state is not JobState.PLANNED:
-            self._gate.brake.failed()
-            self._gate.heed()
+            self._admission.breaker.failed()
+            self._admission.stop_if_tripped()
         if moved.state in (JobState.FAILED, JobState.CANCELED) and moved.credits and not self._stop.collecting:
             self._refunds.watch(moved)
         return moved

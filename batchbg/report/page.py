@@ -29,10 +29,11 @@ from batchbg.core.lifecycle import JobState
 from batchbg.core.model import Treatment
 from batchbg.core.pairing import Misfit
 from batchbg.core.text import cell
-from batchbg.disk.files import open_file, whole
+from batchbg.disk.files import whole
+from batchbg.disk.reading import open_file
 from batchbg.disk.results import make_folder
 from batchbg.errors import ConfigError, DiskError
-from batchbg.ledger import clock, credits, photos, purpose, runs
+from batchbg.ledger import clock, credits, folders, photos, purpose, runs
 from batchbg.ledger.engine import open_to_read
 from batchbg.ledger.store import Connection, Ledger
 from batchbg.report import page_thumbs, rows
@@ -206,14 +207,14 @@ def _place(ledger: Ledger, connection: Connection, target: Path | None, output: 
         ConfigError: something else is, or belongs, there.
     """
     if target is None:
-        target = (rows.last_output(ledger, connection) or output or Path()) / "report.html"
+        last = folders.last_output(connection)
+        target = (ledger.absolute(last) if last is not None else output or Path()) / "report.html"
     elif target.is_dir():
         target = target / "report.html"
     check_name(target)
     page = Path(os.path.realpath(target.parent)) / target.name
-    photos, backgrounds, results = rows.input_roots(ledger, connection)
-    if not any(page.is_relative_to(root) for root in results):
-        for root in photos | backgrounds:
+    if not any(page.is_relative_to(ledger.absolute(root)) for root in folders.output_roots(connection)):
+        for root in map(ledger.absolute, folders.input_roots(connection)):
             if page.is_relative_to(root):
                 raise ConfigError(f"report: {page} lies among the photos in {root}, to which nothing is written")
     return page
@@ -470,7 +471,7 @@ def _bar(summary: Summary) -> list[tuple[str, int, float]]:
 
 def _rejected(connection: Connection) -> tuple[list[dict[str, str]], list[dict[str, str]], tuple[int, int]]:
     """Return (photos, backgrounds, the number of each) that cannot be sent; the lists hold LISTED at most."""
-    scanned = rows.photo_roots(connection)
+    scanned = folders.scanned_roots(connection)
     lists: tuple[list[dict[str, str]], list[dict[str, str]]] = ([], [])
     counts = [0, 0]
     for root, path, reason in photos.rejected(connection):

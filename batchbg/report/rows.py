@@ -4,64 +4,12 @@ import dataclasses
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from batchbg.core.lifecycle import JobState
 from batchbg.core.model import Treatment, project_name
+from batchbg.ledger import report_rows
 from batchbg.ledger.store import Connection, Ledger
-from batchbg.ledger.tables import folders, jobs, outputs, photos, runs
-
-_photo_folder = folders.alias("photo_folder")
-_output_folder = folders.alias("output_folder")
-_background_folder = folders.alias("background_folder")
-_owner = outputs.alias("owner")
-
-_ROWS: Final = (
-    # A job's own output, and every other output that wants its result.
-    jobs.join(outputs, (outputs.c.id == jobs.c.output_id) | (outputs.c.wanted_job_id == jobs.c.id))
-    .join(_owner, _owner.c.id == jobs.c.output_id)
-    .join(_photo_folder, _photo_folder.c.id == outputs.c.photo_folder_id)
-    .join(_output_folder, _output_folder.c.id == outputs.c.folder_id)
-    .outerjoin(_background_folder, _background_folder.c.id == jobs.c.background_folder_id)
-    .outerjoin(photos, (photos.c.folder_id == outputs.c.photo_folder_id) & (photos.c.path == outputs.c.photo_path))
-    .select()
-    .with_only_columns(
-        jobs.c.id,
-        jobs.c.state,
-        jobs.c.photo_sha256,
-        jobs.c.background_sha256,
-        jobs.c.background_path,
-        jobs.c.treatment,
-        jobs.c.width,
-        jobs.c.height,
-        jobs.c.distortion,
-        jobs.c.blur,
-        jobs.c.excess,
-        jobs.c.project_id,
-        jobs.c.credits,
-        jobs.c.attempt,
-        jobs.c.error,
-        jobs.c.remark,
-        jobs.c.updated_at,
-        jobs.c.output_id,
-        outputs.c.id.label("slot_id"),
-        outputs.c.photo_path,
-        outputs.c.path.label("output_path"),
-        outputs.c.wanted_job_id,
-        outputs.c.saved_job_id,
-        outputs.c.saved_sha256,
-        outputs.c.saved_bytes,
-        _owner.c.photo_path.label("owner_photo_path"),
-        _photo_folder.c.path.label("photo_folder"),
-        _output_folder.c.path.label("output_folder"),
-        _background_folder.c.path.label("background_folder"),
-        photos.c.sha256.label("known_sha256"),
-        photos.c.key.label("known_key"),
-        photos.c.size.label("known_size"),
-        photos.c.extension,
-    )
-    .order_by(jobs.c.updated_at.desc(), jobs.c.id, outputs.c.id != jobs.c.output_id, outputs.c.path)
-)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -129,43 +77,15 @@ class Row:
 def read(ledger: Ledger, connection: Connection) -> Iterator[Row]:
     """Yield every job's own output and every copy, the last changed job first, its copies behind it."""
     roots: dict[str, Path] = {}
-    for found in connection.execution_options(yield_per=500).execute(_ROWS):
+    for found in report_rows.read(connection):
         for name in (found.photo_folder, found.output_folder, found.background_folder):
             if name is not None and name not in roots:
                 roots[name] = ledger.absolute(name)
         yield _row(found, roots)
 
 
-def last_output(ledger: Ledger, connection: Connection) -> Path | None:
-    """Return the output folder of the last run that had one."""
-    query = (
-        runs.join(folders, folders.c.id == runs.c.output_folder_id)
-        .select()
-        .with_only_columns(folders.c.path)
-        .order_by(runs.c.started_at.desc())
-        .limit(1)
-    )
-    found = connection.scalar(query)
-    return ledger.absolute(found) if found is not None else None
-
-
-def input_roots(ledger: Ledger, connection: Connection) -> tuple[set[Path], set[Path], set[Path]]:
-    """Return every folder that ever held (photos, backgrounds, results)."""
-    found = []
-    for column in (outputs.c.photo_folder_id, jobs.c.background_folder_id, outputs.c.folder_id):
-        query = folders.join(column.table, column == folders.c.id).select().with_only_columns(folders.c.path)
-        found.append({ledger.absolute(path) for path in connection.scalars(query.distinct())})
-    return found[0], found[1], found[2]
-
-
-def photo_roots(connection: Connection) -> set[str]:
-    """Return the ledger's names of the folders that were scanned for photos."""
-    query = runs.join(folders, folders.c.id == runs.c.photo_folder_id).select().with_only_columns(folders.c.path)
-    return set(connection.scalars(query.distinct()))
-
-
 def _row(found: Any, roots: dict[str, Path]) -> Row:
-    is_copy = found.slot_id != found.output_id
+    is_copy = found.shown_output_id != found.output_id
     state = JobState(found.state)
     result = _result(found, roots[found.output_folder] / found.output_path)
     remark = found.remark
@@ -215,7 +135,7 @@ def _photo(found: Any, path: Path) -> Picture:
 def _result(found: Any, path: Path) -> Picture:
     if found.saved_job_id == found.id:
         return _picture(path, found.saved_sha256 or "", found.saved_bytes)
-    if found.state == JobState.DONE and found.slot_id == found.output_id:
+    if found.state == JobState.DONE and found.shown_output_id == found.output_id:
         return Picture(path, "", False, "replaced by another job's result")
     return Picture(path, "", False, "no result yet" if found.state != JobState.UNRESOLVED else "no result known")
 

@@ -12,7 +12,8 @@ from batchbg.disk.sweep import sweep
 from batchbg.errors import BatchbgError, DiskError, ExitCode, PlanLeft
 from batchbg.ledger import jobs, orders, runs
 from batchbg.ledger.store import Connection
-from batchbg.plan.planner import Planner, Tally, some_of
+from batchbg.plan.lines import Listener, Tally, some_of
+from batchbg.plan.planner import begin_plan
 from batchbg.pool.feed import PlanFeed
 from batchbg.run.context import RunContext
 
@@ -28,7 +29,7 @@ class Plan:
     """
 
     def __init__(self, run: RunContext) -> None:
-        """Read what is to be planned.
+        """Read what is to be planned, and enter its folders.
 
         Raises:
             ConfigError: the folders contradict each other, or the list of files cannot be read.
@@ -36,14 +37,8 @@ class Plan:
         self.given_up = False
         self.is_complete = False
         self._run = run
-        self._planner = Planner(
-            run.settings,
-            run.ledger,
-            run.id,
-            run.reporter.looked,
-            left=lambda: run.stop.leaving or self.given_up,
-            rehearsal=run.rehearsal,
-        )
+        listener = Listener(run.reporter.looked, lambda: run.stop.leaving or self.given_up)
+        self._planner = begin_plan(run.settings, run.ledger, run.id, listener, run.rehearsal)
 
     @classmethod
     def of(cls, run: RunContext) -> Self | None:
@@ -61,9 +56,9 @@ class Plan:
         Raises:
             DiskError: nothing can be saved there.
         """
-        try_out(self._planner.output, self._run.id)
+        try_out(self._planner.roots.output, self._run.id)
         with self._run.ledger.reading() as connection:
-            sweep(self._planner.output, functools.partial(_is_ours, connection), self._planner.originals)
+            sweep(self._planner.roots.output, functools.partial(_is_ours, connection), self._planner.originals)
 
     def make(self, feed: PlanFeed | None = None) -> None:
         """Plan every photo; in a thread where the pool, which ``feed`` tells, is at work on what is planned already.
@@ -85,8 +80,8 @@ class Plan:
         with self._run.ledger.transaction(self._run.id) as tx:
             runs.describe(
                 tx,
-                photo_folder_id=self._planner.photo_root,
-                output_folder_id=self._planner.output_root,
+                photo_folder_id=self._planner.roots.photo_root,
+                output_folder_id=self._planner.roots.output_root,
                 scanned=True,
                 seen=self.tally.seen,
                 rejected=self.tally.rejected,
@@ -96,9 +91,9 @@ class Plan:
 
     def close(self) -> None:
         """End the order to pay again where all its photos were planned and none of its jobs is still to be done."""
-        if self.is_complete and self._planner.order_id:
+        if self.is_complete and self._planner.roots.order_id:
             with self._run.ledger.transaction(self._run.id) as tx:
-                orders.end(tx, self._planner.order_id)
+                orders.end(tx, self._planner.roots.order_id)
 
 
 def plan_all(run: RunContext, plan: Plan) -> None:

@@ -3,6 +3,7 @@
 from batchbg.core.lifecycle import PAID, JobState
 from batchbg.core.price import Price
 from batchbg.ledger import jobs, purpose, transitions
+from batchbg.ledger.events import EventKind
 from batchbg.ledger.transaction import Tx
 from batchbg.run.context import RunContext
 from batchbg.run.task import Found, Task
@@ -40,6 +41,6 @@ def _replan_rehearsed(tx: Tx) -> None:
         if since is None or job.submitted_at is None or job.submitted_at < since:
             continue
         if job.state is JobState.DOWNLOADING:
-            job = transitions.reopen(tx, job, JobState.RENDERING, "its sandbox has ended")
+            job = transitions.reopen(tx, job, JobState.RENDERING, EventKind.SANDBOX_ENDED)
         ended = transitions.ended(tx, job, JobState.FAILED, "its sandbox has ended", Price(0))
-        transitions.reopen(tx, ended, JobState.PLANNED, "planned again")
+        transitions.reopen(tx, ended, JobState.PLANNED, EventKind.PLANNED_AGAIN)

@@ -2,7 +2,7 @@
 
 from batchbg.core.progress import Progress
 from batchbg.ledger.estimate import Estimate
-from batchbg.plan.folder_plan import Line
+from batchbg.plan.lines import Line
 
 
 class Reporter:

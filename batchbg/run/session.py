@@ -12,7 +12,8 @@ from batchbg.ledger.writer import Writer
 from batchbg.pool.account import read_account
 from batchbg.pool.deliver import SaveOptions
 from batchbg.pool.feed import PlanFeed
-from batchbg.pool.pool import Limits, Pool
+from batchbg.pool.pool import Pool
+from batchbg.pool.session import Limits, PoolSession
 from batchbg.run.accounts import find_accounts
 from batchbg.run.confirmation import goes_on_after_pilot, pick_pilot
 from batchbg.run.context import RunContext
@@ -79,18 +80,22 @@ async def _with_the_service(run: RunContext, feed: PlanFeed | None, carried_over
                 return Work(run.budget)
             budget = dataclasses.replace(run.budget, account=accounts[0])
             counter = Counter()
-            pool = Pool(
-                api,
-                limiter,
-                run.ledger,
-                writer,
-                run.stop,
-                _limits(run),
-                accounts,
-                run.id,
-                counter,
-                SaveOptions(settings.quality, settings.flatten, settings.keep_received, settings.force, run.rehearsal),
+            session = PoolSession(
+                api=api,
+                limiter=limiter,
+                ledger=run.ledger,
+                writer=writer,
+                stop=run.stop,
+                observer=counter,
+                run_id=run.id,
+                accounts=accounts,
+                budget=budget,
+                limits=_limits(run),
             )
+            saving = SaveOptions(
+                settings.quality, settings.flatten, settings.keep_received, settings.force, run.rehearsal
+            )
+            pool = Pool(session, saving)
             watch = Watch(run, budget, pool, counter, carried_over, feed)
             with contextlib.suppress(asyncio.CancelledError), run.watching.showing(watch.progress):
                 await _drain(run, pool, watch, feed)
@@ -112,7 +117,7 @@ async def _drain(run: RunContext, pool: Pool, watch: Watch, feed: PlanFeed | Non
 
 async def _read_balance_after(run: RunContext, pool: Pool, api: MagicHour, writer: Writer) -> None:
     """Read the balance once more where something was created: evidence for `audit`."""
-    if pool.gate.let_through:
+    if pool.admission.let_through:
         with contextlib.suppress(ApiError):
             await run.stop.before_leaving(read_account(api, run.ledger, writer))
 
@@ -125,7 +130,4 @@ def _limits(run: RunContext) -> Limits:
         max_duration_s=settings.max_duration,
         give_up_after_s=settings.give_up_after,
         render_patience_s=settings.render_patience,
-        budget_id=run.budget.id,
-        caps=run.budget.caps,
-        zone=settings.zone,
     )

@@ -8,7 +8,7 @@ from batchbg.core.words import counted, share
 from batchbg.errors import ExitCode, LedgerError
 from batchbg.ledger import jobs, runs
 from batchbg.ledger.transaction import enter
-from batchbg.plan.planner import Tally
+from batchbg.plan.lines import Tally
 from batchbg.report.summary import Summary, of_run
 from batchbg.run.context import RunContext
 from batchbg.run.counts import OPEN

@@ -69,7 +69,7 @@ class Watch:
 
     def progress(self) -> Progress:
         """Return how the run stands."""
-        slots, counter, now = self._pool.slots, self._counter, time.monotonic()
+        slots, counter, now = self._pool.concurrency, self._counter, time.monotonic()
         at_work = max(slots.held, len(counter.at_work))
         spent, cap, waiting = self._money(max(0, self.jobs - counter.completed - at_work))
         return Progress(
@@ -102,7 +102,7 @@ class Watch:
             price = next_price(PRICE_CREDITS, *prices.last(connection, budget.account))
         limits = [max(0, room.left) // price for room in rooms]
         if run.settings.max_files is not None:
-            limits.append(max(0, run.settings.max_files - self._pool.gate.let_through))
+            limits.append(max(0, run.settings.max_files - self._pool.admission.let_through))
         if run.stop.no_creates:
             limits.append(0)
         # A floor under the balance is no cap of which something could be spent.

@@ -5,7 +5,7 @@ import textwrap
 from pathlib import Path
 from typing import Any, Final
 
-from batchbg.settings import SETTINGS, Setting
+from batchbg.settings.definitions import SETTINGS, Setting
 
 _HEAD: Final = """\
 # Settings of batchbg. Each line shows a default; remove the "#" to change it.

@@ -1,14 +1,19 @@
-"""The file that holds the API key: what it has to be before its content is sent anywhere."""
+"""The API key: where it comes from, and what a file that holds it has to be before its content is sent anywhere."""
 
 import os
 import re
 import shlex
 import stat
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
 from batchbg.errors import ConfigError
 from batchbg.settings.trust import read_regular
+from batchbg.settings.values import Settings
+
+KEY_VARIABLE: Final = "MAGIC_HOUR_API_KEY"
+"""Source: the service's docs and spec samples."""
 
 KEY_BYTES: Final = 4096
 """Of a key file; a key has some dozens."""
@@ -17,6 +22,27 @@ OTHERS_KEYS: Final = re.compile(
     r"-----BEGIN|hvs\.|s\.[A-Za-z0-9]{24}$|ghp_|gho_|github_pat_|glpat-|xox[a-z]-|AKIA|eyJ|sk-|pypi-|npm_"
 )
 """How the keys of other services begin. Source: their public descriptions of token formats."""
+
+
+def api_key(settings: Settings, environ: Mapping[str, str]) -> str:
+    """Return the API key from the environment or from ``api_key_file``.
+
+    Raises:
+        ConfigError: there is none, or the file can be read by others.
+    """
+    if settings.sandbox:
+        return "sandbox"
+    key = environ.get(KEY_VARIABLE, "").strip()
+    if not key and settings.api_key_file:
+        key = read_key(settings.api_key_file)
+    if not key:
+        raise ConfigError(
+            f"no API key: set {KEY_VARIABLE}, or api_key_file in config.toml;"
+            " `batchbg run --sandbox` rehearses without one"
+        )
+    if not re.fullmatch(r"[\x21-\x7e]+", key):
+        raise ConfigError("the API key holds blanks or characters that no key has; copy it again")
+    return key
 
 
 def read_key(path: Path) -> str:
@@ -49,6 +75,6 @@ def _check_secret(path: Path, found: os.stat_result, *, is_read_only: bool) -> N
     """
     others = stat.S_IWGRP | stat.S_IWOTH if is_read_only else stat.S_IRWXG | stat.S_IRWXO
     if found.st_mode & others:
-        raise ConfigError(f"api_key_file {path} can be read by others; `chmod 600 {shlex.quote(str(path))}` mends it")
+        raise ConfigError(f"api_key_file {path} can be read by others; `chmod 600 {shlex.quote(str(path))}` fixes it")
     if found.st_uid not in (0, os.geteuid()) and os.geteuid() != 0:
         raise ConfigError(f"api_key_file {path} belongs to another user; keep the key in a file of your own")

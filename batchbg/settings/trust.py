@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from batchbg.disk.files import kind_of
+from batchbg.disk.reading import kind_of
 from batchbg.errors import ConfigError, DiskError
 
 SHARED: Final = stat.S_IWGRP | stat.S_IWOTH
@@ -67,14 +67,14 @@ def _expect_regular(mode: int) -> None:
 
 
 def is_own(found: os.stat_result) -> bool:
-    """Tell whether a file is this user's or the system's, and others cannot write it."""
+    """Return whether a file is this user's or the system's, and others cannot write it."""
     if os.name != "posix":
         return True
     return found.st_uid in (os.geteuid(), 0) and not found.st_mode & SHARED
 
 
 def trusts(path: Path, content: bytes, environ: Mapping[str, str]) -> bool:
-    """Tell whether this user trusts the file at ``path`` with this content."""
+    """Return whether this user trusts the file at ``path`` with this content."""
     folder = own_folder(environ)
     if folder is None:
         return False
@@ -90,7 +90,7 @@ def trusts(path: Path, content: bytes, environ: Mapping[str, str]) -> bool:
 
 
 def was_trusted(path: Path, environ: Mapping[str, str]) -> bool:
-    """Tell whether this user has ever trusted what was at ``path``."""
+    """Return whether this user has ever trusted what was at ``path``."""
     folder = own_folder(environ)
     return folder is not None and _record(folder, path) is not None
 

@@ -48,7 +48,7 @@ def most_in_a_second(starts: list[float]) -> int:
 
 
 async def take(limiter: RateLimiter, starts: list[float], urgency: Urgency = Urgency.CREATE) -> None:
-    await limiter.slot(urgency)
+    await limiter.acquire(urgency)
     starts.append(now())
 
 
@@ -154,10 +154,10 @@ def test_the_urgent_go_first():
         limiter, order = RateLimiter(10), []
 
         async def one(name: str, urgency: Urgency) -> None:
-            await limiter.slot(urgency)
+            await limiter.acquire(urgency)
             order.append(name)
 
-        await limiter.slot(Urgency.STATUS)
+        await limiter.acquire(Urgency.STATUS)
         names = [("s1", Urgency.STATUS), ("u1", Urgency.UPLOAD), ("c1", Urgency.CREATE), ("s2", Urgency.STATUS)]
         names += [("c2", Urgency.CREATE), ("u2", Urgency.UPLOAD)]
         await asyncio.gather(*(one(name, urgency) for name, urgency in names))
@@ -167,16 +167,16 @@ def test_the_urgent_go_first():
 
 
 def test_a_create_that_comes_late_overtakes_the_questions_that_wait():
-    """The decision falls when the slot is free, not when it was asked for."""
+    """The decision falls when the start is free, not when it was asked for."""
 
     async def work() -> list[str]:
         limiter, order = RateLimiter(1), []
 
         async def one(name: str, urgency: Urgency) -> None:
-            await limiter.slot(urgency)
+            await limiter.acquire(urgency)
             order.append(name)
 
-        await limiter.slot(Urgency.STATUS)
+        await limiter.acquire(Urgency.STATUS)
         tasks = [asyncio.create_task(one(f"s{number}", Urgency.STATUS)) for number in range(3)]
         await asyncio.sleep(0.5)
         tasks.append(asyncio.create_task(one("c", Urgency.CREATE)))
@@ -186,7 +186,7 @@ def test_a_create_that_comes_late_overtakes_the_questions_that_wait():
     assert run(work()) == ["c", "s0", "s1", "s2"]
 
 
-def test_who_is_cancelled_takes_no_slot():
+def test_who_is_cancelled_takes_no_start():
     """Neither its own nor anybody else's turn is lost, whoever of them it was."""
 
     async def work() -> list[float]:
@@ -210,18 +210,18 @@ def test_when_all_are_cancelled_the_next_one_is_served():
     async def work() -> float:
         limiter = RateLimiter(10)
         limiter.pause(5)
-        tasks = [asyncio.create_task(limiter.slot(Urgency.CREATE)) for _ in range(5)]
+        tasks = [asyncio.create_task(limiter.acquire(Urgency.CREATE)) for _ in range(5)]
         await asyncio.sleep(0.1)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        await limiter.slot(Urgency.STATUS)
+        await limiter.acquire(Urgency.STATUS)
         return now()
 
     assert 5.0 <= run(work()) <= 5.5
 
 
-def test_a_free_slot_is_granted_at_once():
+def test_a_free_start_is_granted_at_once():
     """One who comes alone does not wait."""
 
     async def work() -> list[float]:
@@ -242,7 +242,7 @@ async def test_on_a_real_clock_no_second_holds_more_than_the_rate():
     began = time.monotonic()
 
     async def one() -> None:
-        await limiter.slot(Urgency.CREATE)
+        await limiter.acquire(Urgency.CREATE)
         starts.append(time.monotonic())
 
     await asyncio.gather(*(one() for _ in range(50)))

@@ -9,7 +9,8 @@ import time
 
 from batchbg.core.model import Size
 from batchbg.core.pairing import Background, Pairing, Tolerance
-from batchbg.plan.selection import ByPairing, MapRule
+from batchbg.plan.background_map import MapRule
+from batchbg.plan.selection import ByPairing
 
 PHOTOS, BACKGROUNDS = 100_000, 10_000
 

@@ -25,7 +25,8 @@ from PIL import Image
 
 from batchbg.cli.planned import show_plan
 from batchbg.ledger.engine import open_ledger
-from batchbg.plan.planner import Planner, Tally
+from batchbg.plan.lines import Tally
+from batchbg.plan.planner import begin_plan
 from batchbg.settings import Settings, load
 from tests.benchmarks.serving import numbered
 
@@ -72,7 +73,7 @@ def plan(settings: Settings) -> Tally:
     """Plan as a run does, into the ledger itself."""
     ledger = open_ledger(settings.ledger)
     try:
-        planner = Planner(settings, ledger, "benchmark")
+        planner = begin_plan(settings, ledger, "benchmark")
         for _ in planner.plan():
             pass
         return planner.tally

@@ -267,6 +267,7 @@ def test_a_rehearsal_s_pictures_do_not_pass_for_results_of_the_real_run(foreign:
     assert (foreign.folder / "results" / "photo-000.png").exists()
 
 
+@pytest.mark.slow
 def test_demo_has_its_own_folder_whatever_is_set(foreign: Shop):
     write(
         foreign, 'photos = "photos"\noutput = "results"\nledger = "own.db"\nmax_credits = 0\nbase_url = "https://x.y"\n'

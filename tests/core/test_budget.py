@@ -2,7 +2,7 @@ import datetime
 import zoneinfo
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from batchbg.core.budget import (
@@ -13,18 +13,16 @@ from batchbg.core.budget import (
     Headroom,
     Period,
     Scope,
+    headrooms,
     next_price,
     period_of,
-    rooms,
     tightest,
 )
 
-quick = settings(max_examples=80)
 amounts = st.integers(0, 10_000)
 maybe = st.none() | amounts
 
 
-@quick
 @given(amounts, amounts, amounts, amounts)
 def test_spent_is_charged_less_refunded_and_all_that_may_be_charged(charged, refunded, reserved, unresolved):
     """Reservations and lost answers count as spent."""
@@ -39,12 +37,11 @@ def test_a_bucket_without_entries_is_zero():
     assert {bucket.value for bucket in Bucket} == {"charged", "refunded", "reserved", "unresolved"}
 
 
-@quick
 @given(maybe, maybe, maybe, maybe, st.fixed_dictionaries(dict.fromkeys(Scope, amounts)))
 def test_the_tightest_cap_is_the_one_with_the_least_room(run, day, month, total, spent):
     """Each cap that is set leaves cap - spent, and the least of them decides."""
     caps = Caps(run=run, day=day, month=month, total=total)
-    found = rooms(caps, spent)
+    found = headrooms(caps, spent)
     named = {Scope.RUN: run, Scope.DAY: day, Scope.MONTH: month, Scope.TOTAL: total}
     lefts = [cap - spent[scope] for scope, cap in named.items() if cap is not None]
     assert sorted(room.left for room in found) == sorted(lefts)
@@ -77,7 +74,6 @@ counts = st.builds(lambda charged, held: Counted(charged + held, charged), amoun
 prices = st.none() | amounts
 
 
-@quick
 @given(counts, prices)
 def test_an_answer_gives_nothing_back(counted, told):
     """It may understate: what was held stays held until the record is final, and what was charged stays charged."""
@@ -86,7 +82,6 @@ def test_an_answer_gives_nothing_back(counted, told):
     assert after.charged == max(counted.charged, told or 0)
 
 
-@quick
 @given(counts, prices)
 def test_the_record_of_a_complete_render_is_final(counted, told):
     """All that it counts is charged: what the record says, and no less than the answer said."""
@@ -94,7 +89,6 @@ def test_the_record_of_a_complete_render_is_final(counted, told):
     assert after.charged == after.credits == (counted.credits if told is None else max(counted.charged, told))
 
 
-@quick
 @given(counts, prices)
 def test_a_render_in_vain_counts_what_its_record_says(counted, told):
     """Refunds are in it; a record that says nothing gives nothing back."""
@@ -102,7 +96,6 @@ def test_a_render_in_vain_counts_what_its_record_says(counted, told):
     assert after.charged == after.credits == (counted.credits if told is None else told)
 
 
-@quick
 @given(counts, counts)
 def test_the_entries_lead_from_one_count_to_the_other(before, after):
     """Their sum is the difference, and what is charged or refunded only grows."""
@@ -113,7 +106,6 @@ def test_the_entries_lead_from_one_count_to_the_other(before, after):
     assert moves[Bucket.RESERVED] == (after.credits - after.charged) - (before.credits - before.charged)
 
 
-@quick
 @given(counts, amounts, amounts)
 def test_what_is_not_believed_is_held_and_not_charged(counted, believed, more):
     """An odd price counts against the caps, and is no charge before a person has accepted it."""

@@ -3,12 +3,10 @@ import random
 import unicodedata
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from batchbg.core.naming import MAX_NAME_BYTES, SUFFIXES, fold, output_names, promised_names, received_name
-
-quick = settings(max_examples=100)
 
 stems = st.one_of(
     st.sampled_from(
@@ -132,7 +130,6 @@ def test_folding_ignores_case_and_composition():
 photo_sets = st.lists(names, min_size=1, max_size=8, unique=True)
 
 
-@quick
 @given(photo_sets, st.sampled_from(["", "sub", "sub/é"]), st.randoms(use_true_random=False), st.data())
 @example(["a.jpg", "a.png", "A.PNG", "a.jpg.png"], "", random.Random(0), None)
 def test_names_are_unique_short_stable_and_deterministic(photos, folder, shuffler, data):
@@ -151,7 +148,6 @@ def test_names_are_unique_short_stable_and_deterministic(photos, folder, shuffle
     assert {photo: grown[photo] for photo in photos} == found
 
 
-@quick
 @given(photo_sets, photo_sets)
 def test_new_names_avoid_whatever_stands_there(photos, taken):
     """Sub folders and results of photos now gone are met by none."""

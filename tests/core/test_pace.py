@@ -1,15 +1,12 @@
 import math
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from batchbg.core.backoff import LONGEST_S, pause_s
 from batchbg.core.circuit_breaker import MAX_DOUBTS, MAX_ERRORS, MAX_STRANGERS, CircuitBreaker
 from batchbg.core.poll_schedule import PollSchedule
-
-quick = settings(max_examples=80)
-
 
 # backoff
 
@@ -24,7 +21,6 @@ def test_pauses_double_up_to_half_a_minute(failures, least, most):
     assert least <= pause_s(failures) <= most
 
 
-@quick
 @given(st.integers(1, 50), st.none() | st.floats(0, 3600))
 def test_what_the_server_asks_for_is_the_least(failures, asked):
     """A Retry-After is never undercut, and nothing waits beyond both."""
@@ -141,7 +137,6 @@ def test_renders_that_are_over_when_first_asked_about_are_asked_about_earlier():
     assert cadence.first_s() < 0.001
 
 
-@quick
 @given(st.lists(st.floats(0, 3600), max_size=20), st.integers(1, 10**9))
 def test_gaps_grow_and_stay_within_bounds(times, asked):
     """Never closer than 0.25 s or a tenth of a render, never further apart than 10 s or a seventh of one."""

@@ -3,13 +3,11 @@ import math
 import unicodedata
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from batchbg.core.model import Size
 from batchbg.core.pairing import Background, Misfit, Pairing, Tolerance, misfit
-
-quick = settings(max_examples=80)
 
 sizes = st.builds(Size, st.integers(1, 6000), st.integers(1, 6000))
 similar_sizes = st.builds(Size, st.integers(990, 1010), st.integers(990, 1010))
@@ -52,7 +50,6 @@ def pool_of(drawn: list[tuple[str, Size]]) -> list[Background]:
 pools = st.lists(st.tuples(names, sizes | similar_sizes), min_size=1, max_size=8).map(pool_of)
 
 
-@quick
 @given(sizes | similar_sizes, pools)
 def test_best_is_what_a_search_by_the_contract_finds(photo, pool):
     """The chosen background and its three figures are those of a plain search over all."""
@@ -65,7 +62,6 @@ def test_best_is_what_a_search_by_the_contract_finds(photo, pool):
     assert choice.similar == (found[0] <= 0.05 and found[1] <= 0.4)
 
 
-@quick
 @given(sizes | similar_sizes, pools, st.randoms(use_true_random=False))
 def test_the_order_in_which_backgrounds_are_found_makes_no_difference(photo, pool, shuffler):
     """Another disk lists the folder in another order."""
@@ -76,7 +72,6 @@ def test_the_order_in_which_backgrounds_are_found_makes_no_difference(photo, poo
         assert one == other
 
 
-@quick
 @given(sizes, pools)
 def test_spread_stays_among_the_similar(photo, pool):
     """Where some background is similar enough `spread` takes such a one, else the best."""

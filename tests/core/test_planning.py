@@ -3,7 +3,7 @@ import itertools
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from batchbg.core.lifecycle import JobState
@@ -314,7 +314,6 @@ def facts_about(jobs: list[KnownJob]) -> st.SearchStrategy[Facts]:
     )
 
 
-@settings(max_examples=150)
 @given(everything())
 def test_no_decision_pays_for_a_key_that_is_not_settled(known):
     """New work never goes beside an unresolved or running job of its key, and never onto a generation that exists."""
@@ -329,7 +328,6 @@ def test_no_decision_pays_for_a_key_that_is_not_settled(known):
         assert found.replace is known.force
 
 
-@settings(max_examples=80)
 @given(everything())
 def test_only_planned_jobs_are_dropped_and_never_the_one_that_is_wanted(known):
     """A job that was sent is never taken out of the ledger."""

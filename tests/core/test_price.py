@@ -1,10 +1,8 @@
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from batchbg.core.price import UNTOLD, Price, believed, is_odd, read_price
-
-quick = settings(max_examples=100)
 
 
 @pytest.mark.parametrize(
@@ -37,7 +35,6 @@ def test_a_number_that_python_would_not_print_is_told_in_words():
     assert read_price(10**5000) == Price(None, "a number of very many digits")
 
 
-@quick
 @given(st.recursive(st.none() | st.booleans() | st.floats() | st.integers() | st.text(), st.lists))
 def test_reading_never_raises_and_never_counts_below_nothing(value):
     """Whatever JSON can hold."""
@@ -67,7 +64,6 @@ def test_a_price_beyond_reason_is_odd_until_it_is_accepted(price, accepted, odd)
     assert is_odd(price, accepted) is odd
 
 
-@quick
 @given(st.integers(0, 10**6))
 def test_no_more_than_the_documented_price_is_believed_of_an_odd_one(credits):
     """The rest is held back, not charged."""

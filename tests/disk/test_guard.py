@@ -18,9 +18,10 @@ from batchbg.core.model import Size
 from batchbg.disk import decoding, guard, memory
 from batchbg.disk.convert import OutputFormat
 from batchbg.errors import DecoderDied, ResultUnusable
-from tests.disk import odd
-from tests.disk.pictures import encoded, quarters, stamp
+from tests.support import odd
+from tests.support.pictures import encoded, quarters, stamp
 from tests.support.shop import Shop
+from tests.support.tiers import rest_slow
 
 linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks into /proc")
 
@@ -44,7 +45,7 @@ def test_work_is_done_in_another_process_without_the_key(decoders, monkeypatch):
     assert not {"MAGIC_HOUR_API_KEY", "HTTPS_PROXY"} & environment.keys()
 
 
-@pytest.mark.parametrize("how", [signal.SIGSEGV, signal.SIGABRT, signal.SIGKILL, signal.SIGBUS])
+@pytest.mark.parametrize("how", rest_slow([signal.SIGSEGV, signal.SIGKILL, signal.SIGABRT, signal.SIGBUS], 2))
 def test_a_file_that_kills_its_decoder_costs_itself(decoders, how):
     """It is tried twice, then told of; the next file has a new process."""
     with pytest.raises(DecoderDied) as told:
@@ -137,7 +138,7 @@ PROGRAM = """
 import os, sys, threading, time
 sys.path.append({tests!r})
 from batchbg.disk import guard
-from tests.disk import odd
+from tests.support import odd
 if {closed}:
     os.closerange(0, 3)
 told = os.open({told!r}, os.O_WRONLY | os.O_CREAT)
@@ -163,7 +164,7 @@ def is_there(pid: int) -> bool:
 
 @linux
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM, None])
-@pytest.mark.parametrize("closed", [False, True])
+@pytest.mark.parametrize("closed", rest_slow([False, True]))
 def test_no_decoder_outlives_whoever_started_it(tmp_path, how, closed):
     """Killed, ended or done, in the middle of a picture, with streams or without."""
     told = tmp_path / "told"
@@ -178,6 +179,7 @@ def test_no_decoder_outlives_whoever_started_it(tmp_path, how, closed):
 
 
 @linux
+@pytest.mark.slow
 def test_nothing_is_left_of_a_run(shop: Shop):
     """Kill -9 in the middle of looking at photos."""
     for index in range(200):

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from tests.support.shop import Shop
+from tests.support.tiers import rest_slow
 
 
 @contextlib.contextmanager
@@ -146,7 +147,7 @@ def test_a_result_copied_among_the_photos_is_no_photo(shop: Shop):
 # -- photos that are away ------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("left", ["nothing", "an empty subfolder", "junk"])
+@pytest.mark.parametrize("left", rest_slow(["nothing", "an empty subfolder", "junk"]))
 def test_no_photos_where_some_were_known_is_an_error(shop: Shop, left: str):
     """The share is not mounted: exit 5, and nothing that is known of them is forgotten."""
     shop.photo("a.png")

@@ -35,24 +35,24 @@ def test_invariant_4_64_workers_and_a_cap_of_23_make_exactly_4_creates(shop: Sho
     shop.assert_adds_up()
 
 
-def test_invariant_4_no_rate_slot_is_spent_on_what_has_no_room(shop: Shop, monkeypatch):
+def test_invariant_4_no_start_of_the_request_rate_is_spent_on_what_has_no_room(shop: Shop, monkeypatch):
     """At ten requests a second 64 futile tries would take six seconds, and the polls would wait behind them.
 
     One or two may have theirs already when the room is gone.
     """
     shop.some_photos(70)
-    slots: list[Urgency] = []
-    real_slot = RateLimiter.slot
+    starts: list[Urgency] = []
+    really_acquire = RateLimiter.acquire
 
-    async def slot(limiter: RateLimiter, urgency: Urgency) -> None:
-        slots.append(urgency)
-        await real_slot(limiter, urgency)
+    async def acquire(limiter: RateLimiter, urgency: Urgency) -> None:
+        starts.append(urgency)
+        await really_acquire(limiter, urgency)
 
-    monkeypatch.setattr(RateLimiter, "slot", slot)
+    monkeypatch.setattr(RateLimiter, "acquire", acquire)
     result = shop.run("--max-credits", "10", "--max-in-flight", "64", "--requests-per-second", "10")
     assert result.code == 8
     assert requests(shop) == 2
-    assert 2 <= slots.count(Urgency.CREATE) <= 6
+    assert 2 <= starts.count(Urgency.CREATE) <= 6
 
 
 @pytest.mark.parametrize(("scope", "cap", "creates"), [("PER_DAY", 14, 2), ("PER_MONTH", 5, 1), ("TOTAL", 4, 0)])

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.shop import Shop
+from tests.support.tiers import rest_slow
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -37,7 +38,7 @@ def test_the_ballast_is_not_written_through_a_link(shop: Shop, victim: Path):
     assert_unharmed(victim)
 
 
-@pytest.mark.parametrize("ending", ["", "-wal", "-shm", "-journal", ".lock"])
+@pytest.mark.parametrize("ending", rest_slow(["", "-wal", "-shm", "-journal", ".lock"], 2))
 def test_no_file_of_the_ledger_may_be_a_link_that_is_planted(shop: Shop, victim: Path, ending: str):
     """But for the ledger itself, which a person may keep elsewhere."""
     shop.photo("a.png")
@@ -149,7 +150,7 @@ def plant_socket(path: Path) -> None:
 PLANTS = [plant_fifo, plant_device, plant_socket]
 
 
-@pytest.mark.parametrize("plant", PLANTS)
+@pytest.mark.parametrize("plant", rest_slow(PLANTS))
 def test_odd_things_in_the_place_of_results_hang_nothing(shop: Shop, plant: Callable[[Path], None]):
     """Neither a run, nor what looks at results; a person is told, and the rest is done."""
     shop.some_photos(2)
@@ -167,7 +168,7 @@ def test_odd_things_in_the_place_of_results_hang_nothing(shop: Shop, plant: Call
     assert len(shop.creates()) == 6
 
 
-@pytest.mark.parametrize("plant", PLANTS)
+@pytest.mark.parametrize("plant", rest_slow(PLANTS))
 def test_odd_things_in_the_place_of_photos_and_backgrounds_hang_nothing(shop: Shop, plant: Callable[[Path], None]):
     """Whether they lie there from the start or come after the scan."""
     for folder in (shop.photos, shop.backgrounds):

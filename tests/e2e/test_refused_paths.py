@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from tests.support.shop import Shop
+from tests.support.tiers import rest_slow
 
 Patch = pytest.MonkeyPatch
 
@@ -49,7 +50,7 @@ def odd(name: str, _folder: str) -> bool:
     return ":" in name
 
 
-@pytest.mark.parametrize("number", [errno.EINVAL, errno.ENAMETOOLONG, errno.EILSEQ, errno.EACCES])
+@pytest.mark.parametrize("number", rest_slow([errno.EINVAL, errno.EACCES, errno.ENAMETOOLONG, errno.EILSEQ]))
 def test_a_name_the_disk_refuses_costs_one_photo_and_nothing(shop: Shop, monkeypatch: Patch, number: int):
     """It is rejected before it is paid for; the others are done, in this run and in later ones."""
     shop.photo("mug 12:30.jpg")
@@ -162,7 +163,7 @@ def test_a_planned_job_whose_path_is_refused_since_is_left_out_by_resume(shop: S
     assert shop.resume().code == 0
 
 
-@pytest.mark.parametrize("number", [errno.EINVAL, errno.ENOTSUP, errno.ENOSYS])
+@pytest.mark.parametrize("number", rest_slow([errno.EINVAL, errno.ENOTSUP, errno.ENOSYS]))
 def test_a_disk_that_cannot_flush_folders_saves_all_the_same(shop: Shop, monkeypatch: Patch, number: int):
     """The results are whole and known: nothing is fetched or paid for twice."""
     shop.some_photos(3)
@@ -180,7 +181,7 @@ def test_a_disk_that_cannot_flush_folders_saves_all_the_same(shop: Shop, monkeyp
     assert len(shop.outputs()) == 3
 
 
-@pytest.mark.parametrize("number", [errno.EXDEV, errno.EPERM, errno.EIO, errno.EINVAL])
+@pytest.mark.parametrize("number", rest_slow([errno.EXDEV, errno.EPERM, errno.EIO, errno.EINVAL]))
 @pytest.mark.parametrize("command", ["run", "resume"])
 def test_a_disk_on_which_nothing_can_be_renamed_is_found_before_paying(
     shop: Shop, monkeypatch: Patch, number: int, command: str

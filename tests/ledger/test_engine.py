@@ -7,12 +7,13 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from batchbg.errors import ConfigError, ExitCode, LedgerError
 from batchbg.ledger import events, folders, transitions
 from batchbg.ledger.engine import open_ledger
+from batchbg.ledger.events import EventKind
 from batchbg.ledger.filesystem import exists, sqlite_path
 from batchbg.ledger.store import Ledger
 from batchbg.ledger.tables import PathText, meta
@@ -51,6 +52,7 @@ def bump_often(path: Path, times: int) -> None:
     ledger.close()
 
 
+@pytest.mark.slow
 def test_two_processes_and_two_threads_lose_no_update(ledger, path):
     """Every writing transaction begins IMMEDIATE, so that what it has read is still true when it writes."""
     with ledger.begin() as connection:
@@ -120,7 +122,7 @@ def test_time_never_runs_backwards(ledger, monkeypatch):
         clock.at = at
         with ledger.transaction("run") as tx:
             seen.append(tx.at)
-            events.note(tx, None, "looked")
+            events.note(tx, None, EventKind.RUN_BEGUN)
     assert seen == sorted(seen)
     assert seen[-1] == 1_700_000_100.0
     assert seen[2] == 1_700_000_000.0
@@ -154,7 +156,6 @@ def test_any_file_name_comes_back_as_it_was(ledger, name):
         assert folders.path_of(tx.connection, number) == name
 
 
-@settings(max_examples=100)
 @given(st.lists(st.integers(1, 255), min_size=1, max_size=40).map(bytes))
 def test_path_text_keeps_every_byte(raw):
     """Whatever a disk calls a file is stored as text that every database takes."""
@@ -235,7 +236,7 @@ def test_a_full_disk_is_said_and_nothing_is_half_written(ledger):
             pages = tx.connection.exec_driver_sql("PRAGMA page_count").scalar()
             tx.connection.exec_driver_sql(f"PRAGMA max_page_count = {pages}")
             transitions.reserve(tx, job, budget())
-            events.note(tx, other.id, "much", detail="x" * 1_000_000)
+            events.note(tx, other.id, EventKind.SAVING, detail="x" * 1_000_000)
 
     with pytest.raises(LedgerError, match="free some space") as caught:
         fill_up()

@@ -28,6 +28,7 @@ from batchbg.core.price import Price
 from batchbg.errors import BudgetExceeded, KeyInDoubt, StaleJobError
 from batchbg.ledger import credits, runs, transitions
 from batchbg.ledger.budgets import Budget
+from tests.support.tiers import rest_slow
 
 from .support import ACCOUNT, job_of, memory_disk, open_at, plan_one
 
@@ -361,10 +362,11 @@ def places(job: Job) -> set[tuple[Scope, str]]:
     }
 
 
-def test_the_caps_hold_under_any_interleaving(empty_ledger):
+@pytest.mark.parametrize("examples", rest_slow([8, 40]))
+def test_the_caps_hold_under_any_interleaving(empty_ledger, examples):
     """Reservations, answers at any price, losses, refunds, words, runs, kills and clock jumps, in any order."""
     Money.empty = empty_ledger
     run_state_machine_as_test(
         Money,
-        settings=settings(max_examples=20, stateful_step_count=40),
+        settings=settings(max_examples=examples, stateful_step_count=40),
     )

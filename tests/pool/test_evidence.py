@@ -1,144 +1,158 @@
 import asyncio
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from batchbg.api.wire import Account
+from batchbg.core.lifecycle import JobState
 from batchbg.core.model import Job
 from batchbg.errors import AccountUnreadable, ExitCode
-from batchbg.ledger import balances, credits
-from batchbg.ledger.engine import open_ledger
-from batchbg.ledger.store import Ledger
-from batchbg.ledger.writer import Writer
+from batchbg.ledger import transitions
 from batchbg.pool.evidence import Evidence
-from batchbg.pool.gate import Gate
-from batchbg.pool.stop import Stop
-from tests.ledger.support import ACCOUNT, submitting
+from tests.ledger.support import ACCOUNT
+from tests.pool.bench import Bench, soon
 
 
-class Balances:
-    """Stands in for the API: tells of the account, and counts how often it was asked."""
+class Guarded:
+    """Creates that a gateway answered for, and the balance beside them."""
 
-    def __init__(self) -> None:
-        self.credits: int | None = 100
-        self.error: Exception | None = None
-        self.asked = 0
+    def __init__(self, bench: Bench) -> None:
+        self.bench = bench
+        self.admission = bench.admission()
+        self.evidence = Evidence(bench.session(), self.admission)
 
-    async def account(self) -> Account | None:
-        self.asked += 1
-        await asyncio.sleep(0)
-        if self.error:
-            raise self.error
-        return Account(ACCOUNT, self.credits, "pro")
+    @property
+    def readings(self) -> int:
+        """How often the service was asked for the balance."""
+        return self.bench.api.count("account")
 
+    def tells(self, answer: Any) -> None:
+        """Let the service answer so from now on; a number is a balance."""
+        self.bench.api.accounts = [Account(ACCOUNT, answer, "pro") if isinstance(answer, int) else answer]
 
-class Bench:
-    """A ledger with a reading of 100 credits, and creates that a gateway answered for."""
+    async def sent(self, name: str = "a.jpg") -> Job:
+        return await self.bench.admitted(self.admission, name)
 
-    def __init__(self, ledger: Ledger, writer: Writer) -> None:
-        self.ledger = ledger
-        self.api = Balances()
-        self.stop = Stop()
-        self.gate = Gate(self.stop, None)
-        self.gate.brake.recorded()
-        api: Any = self.api
-        self.evidence = Evidence(api, ledger, writer, self.stop, self.gate)
-
-    def sent(self, name: str = "a.jpg") -> Job:
-        assert self.gate.enter()
-        return submitting(self.ledger, name)
-
-    async def asked(self, job: Job) -> str:
+    async def asked(self, job: Job, pause_s: float = 0.0) -> str:
         """Return what speaks against a create, which is settled then."""
-        found = await asyncio.wait_for(self.evidence.against(job, 0.0), 10)
-        await self.gate.leave()
+        found = await soon(self.evidence.against(job, pause_s))
+        recorded = await self.bench.writer.do(transitions.lost if found else transitions.not_created, job, found)
+        self.admission.answered(recorded)
         return found
-
-    def read(self, balance: int = 100) -> None:
-        with self.ledger.transaction("run") as tx:
-            balances.record(tx, ACCOUNT, balance, credits.settled(tx.connection))
 
 
 @pytest.fixture
-async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
-    ledger = open_ledger(f"sqlite:///{tmp_path / 'batchbg.db'}")
-    with Writer(ledger, "run") as writer:
-        yield Bench(ledger, writer)
-    ledger.close()
+def guarded(bench: Bench) -> Guarded:
+    return Guarded(bench)
 
 
-async def test_a_balance_that_is_as_it_was_speaks_against_nothing(bench: Bench):
+async def test_a_balance_that_is_as_it_was_speaks_against_nothing(guarded: Guarded):
     """It is read anew, after the pause."""
-    bench.read()
-    assert await bench.asked(bench.sent()) == ""
-    assert bench.api.asked == 1
+    guarded.bench.read_balance()
+    assert await guarded.asked(await guarded.sent()) == ""
+    assert guarded.readings == 1
 
 
-async def test_a_fall_that_the_ledger_does_not_explain_is_said(bench: Bench):
+async def test_a_fall_that_the_ledger_does_not_explain_is_said(guarded: Guarded):
     """With its size."""
-    bench.read()
-    job = bench.sent()
-    bench.api.credits = 95
-    assert "fallen by 5 credits more" in await bench.asked(job)
+    guarded.bench.read_balance()
+    job = await guarded.sent()
+    guarded.tells(95)
+    assert "fallen by 5 credits more" in await guarded.asked(job)
 
 
-async def test_a_rise_is_no_fall(bench: Bench):
+async def test_a_rise_is_no_fall(guarded: Guarded):
     """Somebody bought credits; that hides a charge, which nobody can tell."""
-    bench.read()
-    job = bench.sent()
-    bench.api.credits = 1000
-    assert await bench.asked(job) == ""
+    guarded.bench.read_balance()
+    job = await guarded.sent()
+    guarded.tells(1000)
+    assert await guarded.asked(job) == ""
 
 
-async def test_without_a_balance_nothing_is_proved(bench: Bench):
+async def test_without_a_balance_nothing_is_proved(guarded: Guarded):
     """None before, none now, or none at all."""
-    assert await bench.asked(bench.sent()) == "the balance was not known before"
-    bench.api.credits = None
-    assert await bench.asked(bench.sent("b.jpg")) == "the service tells no balance"
-    bench.api.error = AccountUnreadable("403 forbidden")
-    assert "403 forbidden" in await bench.asked(bench.sent("c.jpg"))
+    assert await guarded.asked(await guarded.sent()) == "the balance was not known before"
+    guarded.tells(Account(ACCOUNT, None, "pro"))
+    assert await guarded.asked(await guarded.sent("b.jpg")) == "the service tells no balance"
+    guarded.tells(None)
+    assert await guarded.asked(await guarded.sent("c.jpg")) == "the service tells no balance"
+    guarded.tells(AccountUnreadable("403 forbidden"))
+    assert "403 forbidden" in await guarded.asked(await guarded.sent("d.jpg"))
 
 
-async def test_those_that_wait_together_are_each_measured(bench: Bench):
+async def test_those_that_wait_together_are_each_measured(guarded: Guarded):
     """None waits for another's decision for ever, and none is cleared by it."""
-    bench.read()
-    first, second = bench.sent(), bench.sent("b.jpg")
-    bench.api.credits = 95
-    found = await asyncio.gather(bench.asked(first), bench.asked(second))
-    assert all("fallen by 5" in one for one in found)
+    guarded.bench.read_balance()
+    first, second = await guarded.sent(), await guarded.sent("b.jpg")
+    guarded.tells(95)
+    found = await asyncio.gather(guarded.asked(first), guarded.asked(second))
+    assert all("fallen by 5 " in one for one in found)
 
 
-async def test_one_that_comes_later_is_not_judged_by_an_earlier_reading(bench: Bench):
+@pytest.mark.parametrize("pauses_s", [(0.0, 0.0, 0.0), (0.0, 0.05, 0.02)])
+async def test_those_that_wait_together_share_one_reading(guarded: Guarded, pauses_s: tuple[float, ...]):
+    """Also those answered a little later: it is taken when the last of their pauses is over."""
+    guarded.bench.read_balance()
+    sent = [await guarded.sent(f"{number}.jpg") for number in range(len(pauses_s))]
+    found = await asyncio.gather(*(guarded.asked(job, pause_s) for job, pause_s in zip(sent, pauses_s, strict=True)))
+    assert found == [""] * len(pauses_s)
+    assert guarded.readings == 1
+
+
+async def test_a_reading_that_fails_fails_for_all_who_wait_for_it(guarded: Guarded):
+    """Each would be told the same, the last of them after the others' patience together."""
+    guarded.bench.read_balance()
+    sent = [await guarded.sent(), await guarded.sent("b.jpg")]
+    guarded.tells(AccountUnreadable("403 forbidden"))
+    found = await asyncio.gather(*map(guarded.asked, sent))
+    assert all("403 forbidden" in one for one in found)
+    assert guarded.readings == 1
+
+
+async def test_a_reading_that_was_broken_off_is_taken_again_by_who_still_waits(guarded: Guarded):
+    """It has told nobody anything."""
+    guarded.bench.read_balance()
+    first, second = await guarded.sent(), await guarded.sent("b.jpg")
+    hanging = asyncio.Event()
+    balance = guarded.bench.api.accounts[0]
+    guarded.bench.api.accounts = [hanging.wait, balance]
+    staying = asyncio.create_task(guarded.asked(first))
+    leaving = asyncio.create_task(guarded.asked(second))  # the last to come to rest, which reads for both
+    await guarded.bench.settle()
+    assert guarded.readings == 1
+    leaving.cancel()
+    assert await soon(staying) == ""
+    assert guarded.readings == 2
+
+
+async def test_one_that_comes_later_is_not_judged_by_an_earlier_reading(guarded: Guarded):
     """What it was charged could not be in there."""
-    bench.read()
-    assert await bench.asked(bench.sent()) == ""
-    later = bench.sent("b.jpg")
-    bench.api.credits = 95
-    assert "fallen by 5" in await bench.asked(later)
-    assert bench.api.asked == 2
+    guarded.bench.read_balance()
+    assert await guarded.asked(await guarded.sent()) == ""
+    later = await guarded.sent("b.jpg")
+    guarded.tells(95)
+    assert "fallen by 5" in await guarded.asked(later)
+    assert guarded.readings == 2
 
 
-async def test_the_balance_is_not_read_while_another_create_is_in_the_air(bench: Bench):
+async def test_the_balance_is_not_read_while_another_create_is_in_the_air(guarded: Guarded):
     """Its charge may be in the balance and is not in the ledger yet."""
-    bench.read()
-    job = bench.sent()
-    bench.gate.enter()
-    waiting = asyncio.create_task(bench.evidence.against(job, 0.0))
-    for _ in range(20):
-        await asyncio.sleep(0)
-    assert bench.api.asked == 0
-    await bench.gate.leave()
-    assert await waiting == ""
-    assert bench.api.asked == 1
+    guarded.bench.read_balance()
+    job, other = await guarded.sent(), await guarded.sent("b.jpg")
+    waiting = asyncio.create_task(guarded.evidence.against(job, 0.0))
+    assert await guarded.bench.waits(waiting)
+    assert guarded.readings == 0
+    other = await guarded.bench.made_nothing(guarded.admission, other)
+    assert await soon(waiting) == ""
+    assert guarded.readings == 1
+    assert other.state is JobState.PLANNED
 
 
-async def test_whoever_leaves_before_the_pause_is_over_knows_nothing(bench: Bench):
+async def test_whoever_leaves_before_the_pause_is_over_knows_nothing(guarded: Guarded):
     """The create stays in doubt."""
-    bench.read()
-    waiting = asyncio.create_task(bench.evidence.against(bench.sent(), 3600.0))
+    guarded.bench.read_balance()
+    waiting = asyncio.create_task(guarded.evidence.against(await guarded.sent(), 3600.0))
     await asyncio.sleep(0)
-    bench.stop.leave(ExitCode.INTERRUPT, "Ctrl-C")
+    guarded.bench.stop.leave(ExitCode.INTERRUPT, "Ctrl-C")
     assert "left before" in await waiting
-    assert bench.api.asked == 0
+    assert guarded.readings == 0

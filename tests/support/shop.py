@@ -35,6 +35,12 @@ from batchbg.sandbox.records import Create, Operation
 
 KEY = "mhk_test_0123456789abcdef"
 
+BRISK = {
+    "batchbg.core.poll_schedule": {"BLIND_FIRST_S": 0.03, "BLIND_GAP_S": 0.05, "SHORTEST_GAP_S": 0.03},
+    "batchbg.core.backoff": {"FIRST_S": 0.05},
+}
+"""Constants of modules, in seconds: ask and try again sooner than a real service would like it, so that tests are quick."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Result:
@@ -184,8 +190,9 @@ class Shop:
 
         ``grace_s`` stands in for the seconds that it takes to leave; ``first`` are statements that come before.
         """
-        grace = f"from batchbg.pool import pool; pool.GRACE_S = {grace_s};"
-        program = f"{first} {grace} from batchbg.cli import main; main()".strip()
+        patches = BRISK | {"batchbg.pool.pool": {"GRACE_S": grace_s}}
+        patch = "import importlib; [vars(importlib.import_module(name)).update(new) for name, new in {}.items()];"
+        program = f"{patch.format(patches)} {first} from batchbg.cli import main; main()"
         process = subprocess.Popen(
             [sys.executable, "-c", program, *self.arguments(command, *extra)],
             cwd=self.folder,

@@ -7,14 +7,14 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import ExifTags, Image, ImageCms, ImageDraw
 
 from batchbg.disk import isobmff
-from batchbg.disk.identity import picture_key
-from tests.disk.pictures import chunk, encoded, wide_gamut_profile
-from tests.photos.made import colours, with_nclx
+from batchbg.disk.picture_key import picture_key
+from tests.support.made import colours, with_nclx
+from tests.support.pictures import chunk, encoded, wide_gamut_profile
 
 SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 
@@ -237,6 +237,7 @@ def test_what_another_library_writes_about_a_picture_makes_no_new_one(kind: str)
 
 
 @pytest.mark.parametrize("kind", KINDS)
+@settings(max_examples=15)  # writing files is what takes the time
 @given(one=st.integers(0, 255), other=st.integers(0, 255))
 def test_other_pixels_are_another_picture(kind: str, one: int, other: int):
     """If only a few of them."""

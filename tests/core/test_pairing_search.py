@@ -1,6 +1,6 @@
 import hashlib
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from batchbg.core.model import Size
@@ -16,7 +16,6 @@ pools = st.lists(sizes, min_size=1, max_size=120).map(
 )
 
 
-@settings(max_examples=300)
 @given(sizes, pools)
 def test_the_search_outwards_finds_what_looking_at_all_finds(photo: Size, pool: list[Background]):
     """To the last tie, with hundreds of backgrounds that are nearly alike."""
@@ -24,7 +23,6 @@ def test_the_search_outwards_finds_what_looking_at_all_finds(photo: Size, pool: 
     assert found == min(pool, key=lambda one: order_of(one, misfit(photo, one.pixels)))
 
 
-@settings(max_examples=100)
 @given(sizes, pools, st.integers(0, 9))
 def test_spread_draws_from_all_that_are_similar_enough(photo: Size, pool: list[Background], content: int):
     """None is overlooked at the tolerance's edge."""

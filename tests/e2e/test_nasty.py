@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from batchbg.core.text import shown
-from tests.photos.conftest import png
+from tests.support.pictures import png
 from tests.support.shop import Shop
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore::UserWarning")]

@@ -15,12 +15,14 @@ from PIL import Image, ImageChops
 
 from batchbg.core.model import PhotoInfo, Size
 from batchbg.disk import decoding, guard, isobmff, memory, normalise
-from batchbg.disk.probe import PICTURE_NAMES, ProbeLimits
+from batchbg.disk.not_pictures import PICTURE_NAMES
+from batchbg.disk.probe import ProbeLimits
 from batchbg.disk.scan import Rules, stamp_of, walk
 from batchbg.errors import PhotoChanged
-from tests.disk import odd
-from tests.photos.conftest import Save, chunk, png, see
-from tests.photos.made import SIZE, Tiff, colours, encoded, raw, tiff, with_hole, with_nclx
+from tests.support import odd
+from tests.support.made import SIZE, Tiff, colours, raw, tiff, with_hole, with_nclx
+from tests.support.pictures import Save, chunk, encoded, png, probed
+from tests.support.tiers import rest_slow
 
 Put = Callable[[str, bytes], Path]
 
@@ -60,7 +62,7 @@ RAW_ENDINGS = "raw dng cr2 cr3 crw nef nrw arw srf sr2 orf rw2 raf pef srw 3fr f
 def test_every_cameras_ending_is_claimed(put: Put, ending: str):
     """Neither ignored in silence nor taken for a damaged picture."""
     assert f".{ending}" in PICTURE_NAMES
-    assert "camera's raw" in see(put(f"IMG.{ending.upper()}", b"of its own kind" * 20)).rejected
+    assert "camera's raw" in probed(put(f"IMG.{ending.upper()}", b"of its own kind" * 20)).rejected
 
 
 @pytest.mark.parametrize("photometric", [32803, 34892])
@@ -69,7 +71,7 @@ def test_every_cameras_ending_is_claimed(put: Put, ending: str):
 def test_a_raw_file_is_known_by_its_content(put: Put, photometric: int, order: str, name: str):
     """Its preview, which any program opens, is never paid for."""
     for first in (True, False):
-        assert "camera's raw" in see(put(name, raw(photometric, order, preview_first=first))).rejected
+        assert "camera's raw" in probed(put(name, raw(photometric, order, preview_first=first))).rejected
 
 
 @pytest.mark.parametrize(
@@ -87,7 +89,7 @@ def test_a_raw_file_is_known_by_its_content(put: Put, photometric: int, order: s
 )
 def test_a_raw_file_of_another_making_called_jpg(put: Put, start: bytes):
     """By what it begins with."""
-    assert "camera's raw" in see(put("a.jpg", start + bytes(200))).rejected
+    assert "camera's raw" in probed(put("a.jpg", start + bytes(200))).rejected
 
 
 def test_a_preview_before_its_picture_is_not_taken_for_it(put: Put):
@@ -97,7 +99,7 @@ def test_a_preview_before_its_picture_is_not_taken_for_it(put: Put):
     data = made.begin_with(
         made.picture(SIZE, (8,) * 3, colours().tobytes(), tag_254=("I", (1,)), tag_330=("I", (large,)))
     )
-    assert "begins with a preview" in see(put("a.tif", data)).rejected
+    assert "begins with a preview" in probed(put("a.tif", data)).rejected
 
 
 # Damage
@@ -112,11 +114,11 @@ def test_a_lost_block_of_a_jpeg_is_damage(put: Put, start: float, options: dict[
     """Its decoder fills the hole with grey and says nothing."""
     picture = Image.effect_noise((400, 300), 60).convert("RGB")
     whole = encoded(picture, "JPEG", **options)
-    assert see(put("whole.jpg", whole)).rejected == ""
-    assert "corrupt" in see(put("a.jpg", with_hole(whole, start, length))).rejected
+    assert probed(put("whole.jpg", whole)).rejected == ""
+    assert "corrupt" in probed(put("a.jpg", with_hole(whole, start, length))).rejected
 
 
-@pytest.mark.parametrize("mode", ["L", "RGB", "CMYK"])
+@pytest.mark.parametrize("mode", rest_slow(["RGB", "CMYK", "L"]))
 @pytest.mark.parametrize(
     "options", [{}, {"optimize": True}, {"progressive": True}, {"subsampling": 0, "optimize": True, "quality": 95}]
 )
@@ -127,7 +129,7 @@ def test_a_white_ground_is_no_damage(put: Put, mode: str, options: dict[str, obj
     for drawn in (picture, Image.new("RGB", (3000, 2000), "white"), Image.new("RGB", (3000, 2000), "black")):
         data = encoded(drawn.convert(mode), "JPEG", **options)
         comment = b"\xff\xfe" + struct.pack(">H", 5002) + bytes(5000)
-        assert see(put("a.jpg", data[:2] + comment + data[2:] + bytes(9000))).rejected == ""
+        assert probed(put("a.jpg", data[:2] + comment + data[2:] + bytes(9000))).rejected == ""
 
 
 @pytest.mark.parametrize("kind", ["HEIF", "AVIF", "WEBP"])
@@ -135,17 +137,17 @@ def test_half_of_a_file_lost_is_damage(put: Put, kind: str):
     """Its decoder makes something of it."""
     picture = Image.effect_noise((400, 300), 60).convert("RGB")
     whole = encoded(picture, kind, quality=90)
-    assert see(put("whole", whole)).rejected == ""
+    assert probed(put("whole", whole)).rejected == ""
     for start, length in ((0.5, len(whole)), (0.4, 4096), (0.8, 4096)):
-        assert "corrupt" in see(put("a.jpg", with_hole(whole, start, length))).rejected
+        assert "corrupt" in probed(put("a.jpg", with_hole(whole, start, length))).rejected
 
 
 @pytest.mark.parametrize("kind", ["HEIF", "AVIF", "WEBP", "JPEG2000", "PNG"])
-@pytest.mark.parametrize("colour", ["white", "black"])
+@pytest.mark.parametrize("colour", rest_slow(["white", "black"]))
 def test_a_picture_of_one_colour_is_no_damage(put: Put, kind: str, colour: str):
     """However little there is to write; WebP does it with zeros in a row, more of them for more pixels."""
     size = (4000, 3000) if kind == "WEBP" else (2000, 1500)
-    assert see(put("a", encoded(Image.new("RGB", size, colour), kind))).rejected == ""
+    assert probed(put("a", encoded(Image.new("RGB", size, colour), kind))).rejected == ""
 
 
 @pytest.mark.parametrize("which", [b"IHDR", b"IDAT", b"PLTE", b"tRNS", b"IEND"])
@@ -156,9 +158,9 @@ def test_a_wrong_check_in_a_png_is_damage(put: Put, which: bytes):
     (length,) = struct.unpack_from(">I", whole, at - 4)
     data = bytearray(whole)
     data[at + 4 + length] ^= 1
-    assert "corrupt" in see(put("a.png", bytes(data))).rejected
+    assert "corrupt" in probed(put("a.png", bytes(data))).rejected
     comment = chunk(b"tEXt", b"a\0b")[:-1] + b"?"
-    assert see(put("a.png", whole[:-12] + comment + whole[-12:])).rejected == ""
+    assert probed(put("a.png", whole[:-12] + comment + whole[-12:])).rejected == ""
 
 
 def test_what_a_library_says_of_a_file_is_damage_and_printed_nowhere(put: Put, capfd: pytest.CaptureFixture[str]):
@@ -199,7 +201,7 @@ COUNT = SIZE[0] * SIZE[1]
 @pytest.mark.parametrize("name", ["a.tif", "a.jpg"])
 def test_a_tiff_that_cannot_be_read_is_called_by_its_kind(put: Put, data: bytes, kind: str, name: str):
     """In a shop's words, with what to do: it is no damage, and copying it again would not help."""
-    told = see(put(name, data)).rejected
+    told = probed(put(name, data)).rejected
     assert told == f"a TIFF of a kind that cannot be read here ({kind}); save it as 8- or 16-bit RGB"
 
 
@@ -211,12 +213,12 @@ def test_a_usual_tiff_that_is_cut_off_is_damaged(put: Put, bits: int, channels: 
     whole = tiff(
         (bits,) * channels, bytes(range(256)) * (COUNT * channels * bits // 8 // 256), photometric=photometric, **more
     )
-    assert see(put("whole.tif", whole)).rejected == ""
+    assert probed(put("whole.tif", whole)).rejected == ""
     at = struct.unpack_from("<I", whole, 4)[0]
     cut = bytearray(whole)
     entry = whole.index(struct.pack("<HHI", 273, 4, 1), at)
     struct.pack_into("<I", cut, entry + 8, len(whole) - 100)  # as if the pixels went on behind the end
-    assert "corrupt" in see(put("a.tif", bytes(cut))).rejected
+    assert "corrupt" in probed(put("a.tif", bytes(cut))).rejected
 
 
 def test_a_reason_never_quotes_a_library(put: Put):
@@ -225,7 +227,7 @@ def test_a_reason_never_quotes_a_library(put: Put):
     for kind in ("PNG", "JPEG", "TIFF", "WEBP", "AVIF", "HEIF", "JPEG2000", "GIF", "BMP"):
         whole = encoded(picture, kind)
         for part in (0.3, 0.6):
-            told = see(put("a.jpg", whole[: int(len(whole) * part)])).rejected
+            told = probed(put("a.jpg", whole[: int(len(whole) * part)])).rejected
             assert told.startswith(("corrupt or cut off: it cannot", "not a picture, or a damaged one"))
 
 
@@ -237,7 +239,7 @@ def test_grey_in_which_zero_is_white_is_turned_round(put: Put):
     values = [0, 257 * 64, 257 * 128, 65_535]
     data = tiff((16,), struct.pack("<4H", *values) * 12, (4, 12), photometric=0)
     path = put("a.tif", data)
-    assert see(path).normalise
+    assert probed(path).normalise
     assert [levels(sent(path), (x, 6))[0] for x in range(4)] == pytest.approx([255, 191, 127, 0], abs=2)
 
 
@@ -249,7 +251,7 @@ def test_a_transparent_level_of_16_bits_is_kept(put: Put, kind: int, level: byte
     other = struct.pack(">H", 20_000) * (len(level) // 2)
     rows = (b"\0" + level * 3 + other * 3) * 6
     path = put("a.png", png((6, 6), 16, kind, rows, chunk(b"tRNS", level)))
-    assert see(path).normalise == "more than 8 bits"
+    assert probed(path).normalise == "more than 8 bits"
     alpha = sent(path).getchannel("A")
     assert [alpha.getpixel((x, 3)) for x in range(6)] == [0, 0, 0, 255, 255, 255]
 
@@ -270,7 +272,7 @@ def test_a_jpeg_2000_of_16_bits_goes_up_as_a_copy(put: Put):
     """Its header tells; Pillow makes 8 of them."""
     grey = Image.new("I;16", (40, 30), 257 * 100)
     path = put("a.jp2", encoded(grey, "JPEG2000"))
-    assert see(path).normalise == "more than 8 bits"
+    assert probed(path).normalise == "more than 8 bits"
     assert levels(sent(path), (20, 15))[0] == pytest.approx(100, abs=1)
 
 
@@ -346,14 +348,14 @@ SRGB_POINTS = chrm(0.3127, 0.3290, 0.64, 0.33, 0.30, 0.60, 0.15, 0.06)
 def test_colours_are_what_a_browser_shows(put: Put, data: bytes, right: tuple[float, ...]):
     """Said by a chunk or a box, and not by a profile."""
     path = put("a", data)
-    assert see(path).normalise == "colours other than sRGB"
+    assert probed(path).normalise == "colours other than sRGB"
     assert levels(sent(path), (10, 10)) == pytest.approx(right, abs=4)
 
 
 def test_grey_has_a_curve_as_well(put: Put):
     """A linear scan of something black and white."""
     path = put("a.png", png_that_says(gama(1.0), mode="L"))
-    assert see(path).normalise == "colours other than sRGB"
+    assert probed(path).normalise == "colours other than sRGB"
     with Image.open(path) as plain:
         level = levels(plain, (5, 5))[0]
     assert levels(sent(path), (5, 5))[0] == pytest.approx(srgb(level / 255), abs=2)
@@ -376,7 +378,7 @@ def test_grey_has_a_curve_as_well(put: Put):
 )
 def test_what_says_srgb_or_nonsense_goes_up_as_it_is(put: Put, chunks: tuple[bytes, ...]):
     """No copy without need, and no reject for a spoilt remark."""
-    seen = see(put("a.png", png_that_says(*chunks)))
+    seen = probed(put("a.png", png_that_says(*chunks)))
     if seen.rejected:  # Pillow itself refuses a chunk that is too short
         assert len(chunks[0]) < 16
     else:
@@ -391,7 +393,7 @@ def test_hdr_is_rejected_with_what_to_do(put: Put, transfer: int, name: str, kin
         data = png_that_says(chunk(b"cICP", bytes([9, transfer, 0, 1])))
     else:
         data = with_nclx(encoded(Image.new("RGB", (64, 64), COLOUR), kind), 9, transfer)
-    told = see(put("a", data)).rejected
+    told = probed(put("a", data)).rejected
     assert told == f"HDR ({name}), which every screen shows in its own way; save it as sRGB"
 
 
@@ -424,7 +426,7 @@ def late_xmp() -> bytes:
 def test_only_exif_turns_a_picture(put: Put, data: bytes):
     """As browsers and libvips do, in pairing and in what goes up alike."""
     path = put("a", data)
-    seen = see(path)
+    seen = probed(path)
     assert (seen.pixels, seen.normalise, seen.rejected) == (Size(*SIZE), "", "")
     assert sent(path).size == SIZE
     assert apart(sent(path), colours()) < 40
@@ -434,7 +436,7 @@ def test_only_exif_turns_a_picture(put: Put, data: bytes):
 def test_exif_of_a_turned_tiff_with_xmp_counts_once(put: Put):
     """XMP says nothing else than EXIF, usually."""
     path = put("a.tif", tiff((8,) * 3, colours().tobytes(), tag_700=("B", tuple(XMP)), tag_274=("H", (6,))))
-    assert (see(path).pixels, see(path).normalise) == (Size(SIZE[1], SIZE[0]), "EXIF orientation 6")
+    assert (probed(path).pixels, probed(path).normalise) == (Size(SIZE[1], SIZE[0]), "EXIF orientation 6")
     assert apart(sent(path), colours().transpose(Image.Transpose.ROTATE_270)) < 40
 
 
@@ -467,7 +469,7 @@ def test_the_primary_picture_of_a_heic_is_the_photo(put: Put, primary: int):
     data = io.BytesIO()
     file.save(data, primary_index=primary)
     path = put("a.heic", data.getvalue())
-    seen = see(path)
+    seen = probed(path)
     assert (seen.rejected, seen.pixels) == ("", Size(96, 64) if primary == 0 else Size(64, 96))
     red, _, blue = levels(sent(path), (30, 30))
     assert (red > blue) is (primary == 0)
@@ -492,19 +494,19 @@ CLEAR = [
 def test_what_shows_nothing_is_not_paid_for(put: Put, data: bytes):
     """Spacers and forgotten layers; a person who wants them says so, and the verdict is then made anew."""
     path = put("a", data)
-    told = see(path)
+    told = probed(path)
     assert told.rejected == "blank: nothing in it to cut out; take it away, or give --allow-blank"
     assert ProbeLimits(allow_blank=True).may_change(told)
     assert not ProbeLimits().may_change(told)
-    assert see(path, ProbeLimits(allow_blank=True)).rejected == ""
+    assert probed(path, limits=ProbeLimits(allow_blank=True)).rejected == ""
 
 
 def test_what_shows_little_is_a_photo(put: Put):
     """A single pixel that can be seen, and one colour all over."""
     picture = Image.new("RGBA", (60, 40), (0, 0, 0, 0))
     picture.putpixel((59, 39), (0, 0, 0, 1))
-    assert see(put("a.png", encoded(picture, "PNG"))).rejected == ""
-    assert see(put("b.png", encoded(Image.new("RGB", (60, 40), "white"), "PNG"))).rejected == ""
+    assert probed(put("a.png", encoded(picture, "PNG"))).rejected == ""
+    assert probed(put("b.png", encoded(Image.new("RGB", (60, 40), "white"), "PNG"))).rejected == ""
 
 
 # Names
@@ -515,13 +517,13 @@ def test_what_shows_little_is_a_photo(put: Put):
 )
 def test_an_address_saved_whole_claims_what_it_claimed(put: Put, name: str):
     """A page that says 404 is rejected as one, not ignored in silence; a picture is taken for what it is."""
-    assert "a web page" in see(put(name, b"<html><body>404 not found")).rejected
-    assert see(put(name, encoded(colours(), "JPEG"))).extension == "jpg"
+    assert "a web page" in probed(put(name, b"<html><body>404 not found")).rejected
+    assert probed(put(name, encoded(colours(), "JPEG"))).extension == "jpg"
 
 
 @pytest.mark.parametrize("name", ["notes.txt?v=2", "what?", "a.b.c?d", "me@home.org", "x.jpg.zip"])
 def test_other_names_claim_nothing(put: Put, name: str):
-    assert see(put(name, b"<html>")).rejected == ""
+    assert probed(put(name, b"<html>")).rejected == ""
 
 
 LEFT = [
@@ -637,6 +639,6 @@ def test_what_would_not_fit_is_refused_from_its_header(
     """With how much would."""
     path = save("a", colours((400, 300)), format=kind)
     monkeypatch.setattr(memory, "MOST_BYTES", 120_000)
-    told = see(path).rejected
+    told = probed(path).rejected
     assert f"as {kind}; at most" in told
     assert int(1.25e9 / memory.PIXEL_BYTES[kind] / 1e6) == limit

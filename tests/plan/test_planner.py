@@ -7,15 +7,16 @@ from PIL import Image
 from batchbg.core.planning import DONE_BEFORE
 from batchbg.disk import guard
 from batchbg.disk import probe as probing
+from batchbg.disk.rehearsal import Rehearsal
 from batchbg.errors import ConfigError
 from batchbg.ledger.engine import open_ledger
 from batchbg.ledger.store import Ledger
-from batchbg.plan import planner as planning
-from batchbg.plan.folder_plan import Line
-from batchbg.plan.planner import Planner, Tally
+from batchbg.plan import portions
+from batchbg.plan.lines import BEING_WRITTEN, NOT_THERE, Line, Listener, Tally
+from batchbg.plan.planner import begin_plan
 from batchbg.settings import load
 from tests.benchmarks.scan import pretend_done
-from tests.photos.conftest import without_privileges
+from tests.support.privileges import without_privileges
 
 
 class Desk:
@@ -38,20 +39,20 @@ class Desk:
     def ledger(self) -> Ledger:
         return open_ledger(f"sqlite:///{self.folder / 'batchbg.db'}")
 
-    def plan(self, **flags: object) -> Tally:
+    def plan(self, rehearsal: Rehearsal | None = None, **flags: object) -> Tally:
         """Plan as a run does; the lines and how many files were opened are kept."""
         flags = {"photos": self.photos, "output": self.folder / "output"} | flags
         settings = load(flags | {"ledger": f"sqlite:///{self.folder / 'batchbg.db'}"}, {})
         ledger = self.ledger()
         self.opened = 0
         try:
-            planner = Planner(settings, ledger, "run", self._looked)
+            planner = begin_plan(settings, ledger, "run", Listener(self._opened), rehearsal)
             self.lines = list(planner.plan())
             return planner.tally
         finally:
             ledger.close()
 
-    def _looked(self, number: int) -> None:
+    def _opened(self, number: int) -> None:
         self.opened += number
 
     def outputs(self) -> dict[str, str]:
@@ -172,14 +173,14 @@ def test_a_file_that_changes_while_it_is_looked_at_is_left_for_the_next_run(
     monkeypatch.setattr(probing, "_judge", judge_while_it_grows)
     monkeypatch.setattr(guard, "run", lambda function, *args: function(*args))  # here, where the above is known
     tally = desk.plan()
-    assert (tally.seen, tally.new, dict(tally.skipped)) == (1, 0, {planning.BEING_WRITTEN: 1})
+    assert (tally.seen, tally.new, dict(tally.skipped)) == (1, 0, {BEING_WRITTEN: 1})
     monkeypatch.undo()
     assert desk.plan().new == 1
 
 
 def test_a_folder_larger_than_is_held_at_once_is_named_as_a_whole(desk: Desk, monkeypatch: pytest.MonkeyPatch):
     """Names that would meet are found, and equal contents, wherever in the folder they are."""
-    monkeypatch.setattr(planning, "AT_ONCE", 3)
+    monkeypatch.setattr(portions, "AT_ONCE", 3)
     for index in range(8):
         desk.photo(f"{index}.png", index + 1)
     desk.photo("0.jpg", 50)
@@ -233,7 +234,7 @@ def test_names_from_a_file_may_begin_with_a_byte_order_mark(desk: Desk):
     names = desk.folder / "names"
     names.write_bytes(b"\xef\xbb\xbfa.png\r\n\r\nb.png\r\n")
     tally = desk.plan(files_from=str(names))
-    assert (tally.new, dict(tally.skipped)) == (1, {planning.NOT_THERE: 1})
+    assert (tally.new, dict(tally.skipped)) == (1, {NOT_THERE: 1})
 
 
 def test_bad_backgrounds_are_named_and_the_others_used(desk: Desk, caplog: pytest.LogCaptureFixture):
@@ -280,3 +281,26 @@ def test_what_is_done_is_passed_over_whatever_its_name(desk: Desk):
         target.touch()
     tally = desk.plan()
     assert (dict(tally.skipped), tally.missing, desk.opened, desk.lines) == ({DONE_BEFORE: 3}, 1, 0, [])
+
+
+class Refusing(Rehearsal):
+    """Says of one name that the disk does not take it."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self._name = name
+
+    def refuses(self, root: Path, path: str) -> str:
+        return "no such name" if path == self._name else ""
+
+
+def test_a_photo_takes_over_from_its_twin_whose_result_can_no_longer_be_saved(desk: Desk):
+    """The twin's job is gone, so that nothing may wait for it."""
+    desk.photo("a.png", 1)
+    desk.photo("twin.png", 1)
+    first = desk.plan()
+    assert (first.new, first.copies) == (1, 1)
+    tally = desk.plan(Refusing("a.png"))
+    assert [(line.path, line.action) for line in desk.lines] == [("a.png", "reject"), ("twin.png", "new")]
+    assert (tally.new, tally.copies, tally.rejected) == (1, 0, 1)
+    assert (desk.plan(Refusing("a.png")).taken_up, desk.plan(Refusing("a.png")).rejected) == (1, 1)

@@ -1,6 +1,5 @@
 """Files of kinds that no library here writes, put together byte by byte."""
 
-import io
 import struct
 from typing import Any
 
@@ -9,12 +8,6 @@ from PIL import Image
 SIZE = (64, 48)
 
 TYPES = {"B": 1, "s": 2, "H": 3, "I": 4, "Q": 16}
-
-
-def encoded(picture: Image.Image, kind: str, **options: Any) -> bytes:
-    data = io.BytesIO()
-    picture.save(data, kind, **options)
-    return data.getvalue()
 
 
 def colours(size: tuple[int, int] = SIZE) -> Image.Image:

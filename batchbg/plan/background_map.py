@@ -1,0 +1,124 @@
+"""The background map: a CSV of photo glob and background, the first line that matches a photo holds."""
+
+import csv
+import dataclasses
+import fnmatch
+import io
+import re
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+from batchbg.core.suggestion import suggestion
+from batchbg.disk.reading import read_text
+from batchbg.errors import ConfigError
+
+TRANSPARENT: Final = "transparent"
+"""In a background map: no background."""
+
+
+@dataclasses.dataclass(frozen=True)
+class MapRule:
+    """One line of a background map: photos that match ``pattern`` go on ``background``; "" is none."""
+
+    pattern: str
+    background: str
+    line: int = dataclasses.field(default=0, compare=False)
+
+
+def read_map(file: Path) -> list[MapRule]:
+    """Read a background map.
+
+    A first line "photo,background" is a heading; blank lines and lines that begin with "#" are skipped.
+
+    Args:
+        file: the CSV, UTF-8.
+
+    Raises:
+        ConfigError: names the line and what is wrong with it.
+    """
+    rules = []
+    try:
+        reader = csv.reader(io.StringIO(read_text(file, "utf-8-sig"), newline=""), strict=True)
+        for row in reader:
+            cells = [cell.strip() for cell in row]
+            if not any(cells) or cells[0].startswith("#") or cells[:2] == ["photo", "background"]:
+                continue
+            rules.append(_rule(cells, file, reader.line_num))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise ConfigError(f"background_map: {file}: {getattr(error, 'strerror', None) or error}") from error
+    return rules
+
+
+def _rule(cells: Sequence[str], file: Path, line: int) -> MapRule:
+    if len(cells) != 2 or not all(cells):
+        raise ConfigError(
+            f"background_map: {file}, line {line}: a photo glob and a background are expected, not {len(cells)} cells"
+        )
+    pattern, background = cells
+    return MapRule(pattern, "" if background == TRANSPARENT else background, line)
+
+
+def check_map(rules: Sequence[MapRule], file: Path | None, backgrounds: Mapping[str, object]) -> None:
+    """Refuse a map that names a background which is not there.
+
+    Args:
+        rules: as read.
+        file: where they stand.
+        backgrounds: known backgrounds by path below the background folder.
+
+    Raises:
+        ConfigError: names the line, and the background that may have been meant.
+    """
+    for rule in rules:
+        if rule.background and rule.background not in backgrounds:
+            raise ConfigError(
+                f"background_map: {file}, line {rule.line}: there is no background {rule.background!r}"
+                f"{suggestion(rule.background, backgrounds)}"
+            )
+
+
+class BackgroundMap:
+    """The rules of a background map; the first one that matches a photo holds.
+
+    Nearly all are the names of single photos, of which there may be thousands: those are looked up, and only patterns
+    are tried one after the other.
+    """
+
+    def __init__(self, rules: Sequence[MapRule]) -> None:
+        self._rules = rules
+        self._by_path: dict[str, int] = {}
+        self._by_name: dict[str, int] = {}
+        self._patterns: list[tuple[int, bool, Callable[[str], object]]] = []
+        self._unused = set(range(len(rules)))
+        for number, rule in enumerate(rules):
+            pattern, is_path = rule.pattern.removeprefix("/"), "/" in rule.pattern
+            if _WILD.isdisjoint(pattern):
+                (self._by_path if is_path else self._by_name).setdefault(pattern, number)
+            else:
+                self._patterns.append((number, is_path, re.compile(fnmatch.translate(pattern)).match))
+
+    def __bool__(self) -> bool:
+        return bool(self._rules)
+
+    def rule_for(self, path: str) -> MapRule | None:
+        """Return the rule that holds for the photo at ``path``; a pattern without "/" goes by its bare name."""
+        name = path.rpartition("/")[2]
+        none = len(self._rules)
+        first = min(self._by_path.get(path, none), self._by_name.get(name, none))
+        for number, is_path, matches in self._patterns:
+            if number > first:
+                break
+            if matches(path if is_path else name):
+                first = number
+                break
+        self._unused.discard(first)
+        return self._rules[first] if first < none else None
+
+    @property
+    def unused(self) -> list[MapRule]:
+        """Rules that hold for no photo asked about so far."""
+        return [self._rules[number] for number in sorted(self._unused)]
+
+
+_WILD: Final = frozenset("*?[")

@@ -1,0 +1,133 @@
+"""What a plan tells: a line for each photo, a tally of all, and who is told."""
+
+import dataclasses
+from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from batchbg.core.model import Size
+from batchbg.errors import PlanLeft
+from batchbg.plan.saved_plan import Entry
+
+BEING_WRITTEN: Final = "being written; the next run takes it"
+NOT_THERE: Final = "named, but not there"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Line:
+    """What is done with one photo and why, for people.
+
+    Attributes:
+        path: below the photo folder.
+        action: "new", "go on", "copy", "skip", "reject".
+        background: path below the background folder, "" for none.
+        output: path below the output folder.
+        detail: figures of the pairing, or the reason.
+        pixels: the photo's size, None where it was not opened.
+        enlarged: how many times a cover crop enlarges its background, 1.0 where it does not.
+        entry: what a saved plan keeps of a new job.
+        changed: it had a result before its content changed.
+        other_background: it is done, on another background than would be chosen today.
+        missing: it is done, and its result is no longer on disk.
+    """
+
+    path: str
+    action: str
+    background: str = ""
+    output: str = ""
+    detail: str = ""
+    pixels: Size | None = None
+    enlarged: float = 1.0
+    entry: Entry | None = None
+    changed: bool = False
+    other_background: bool = False
+    missing: bool = False
+
+    @property
+    def is_job(self) -> bool:
+        """Whether a job that is not created yet stands behind it."""
+        return self.action == "new" or (self.action == "go on" and self.entry is not None)
+
+
+@dataclasses.dataclass
+class Tally:
+    """What became of every file of one scan.
+
+    Attributes:
+        seen: files that claim or turn out to be pictures.
+        new: jobs planned; ``taken_up`` are jobs of earlier runs that go on.
+        copies: photos that are to get a copy of another's result.
+        skipped: by reason.
+        rejected: all of them; ``newly_rejected`` are those no earlier run has told of.
+        ignored: junk, hidden, filtered and files that are no pictures.
+        other_background: done before, on another background than would be chosen today.
+        missing: done before, but the result is no longer on disk.
+        changed: new jobs for photos that had a result before their content changed.
+        backgrounds: new jobs by background path, "" for transparent ones.
+        bad_backgrounds: why a background cannot be used, by its path.
+        enlarged: new jobs whose cover crop enlarges its background.
+        unmatched: a sentence for each pattern, line of a map or name in a list that matches nothing.
+    """
+
+    seen: int = 0
+    new: int = 0
+    taken_up: int = 0
+    copies: int = 0
+    skipped: Counter[str] = dataclasses.field(default_factory=Counter)
+    rejected: int = 0
+    newly_rejected: int = 0
+    ignored: int = 0
+    other_background: int = 0
+    missing: int = 0
+    changed: int = 0
+    backgrounds: Counter[str] = dataclasses.field(default_factory=Counter)
+    bad_backgrounds: dict[str, str] = dataclasses.field(default_factory=dict)
+    enlarged: int = 0
+    unmatched: list[str] = dataclasses.field(default_factory=list)
+
+    def count(self, line: Line) -> None:
+        """Take in what was decided for one photo."""
+        match line.action:
+            case "new":
+                self.new += 1
+                self.changed += line.changed
+                self.backgrounds[line.background] += 1
+                self.enlarged += line.enlarged > 1
+            case "go on":
+                self.taken_up += 1
+            case "copy":
+                self.copies += 1
+            case "skip":
+                self.skipped[line.detail] += 1
+                self.other_background += line.other_background
+                self.missing += line.missing
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Listener:
+    """Whom a plan is made for.
+
+    Attributes:
+        opened: told how many files were opened, each time that some more were.
+        is_left: whether nobody waits for the plan any more.
+        wants_all: photos that are done and unchanged have their lines, too.
+    """
+
+    opened: Callable[[int], object] = int
+    is_left: Callable[[], bool] = bool
+    wants_all: bool = False
+
+    def end_if_left(self) -> None:
+        """Say that the plan is over where that is so.
+
+        Raises:
+            PlanLeft: nobody waits for the plan any more.
+        """
+        if self.is_left():
+            raise PlanLeft("the scan was left before its end")
+
+
+def some_of(texts: Sequence[str], most: int = 5) -> list[str]:
+    """Return the first of many sentences, and how many more there are."""
+    more = len(texts) - most
+    return [*texts[:most], *([f"... and {more} more"] if more > 0 else [])]

@@ -1,0 +1,120 @@
+"""What a person asks to be planned: folders and lists, each read once, and checked before anything is written."""
+
+import codecs
+import dataclasses
+import json
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from batchbg.disk.location import lies_in
+from batchbg.disk.reading import read_bytes
+from batchbg.disk.scan import Rules
+from batchbg.errors import ConfigError
+from batchbg.plan.background_map import MapRule, read_map
+from batchbg.plan.lines import some_of
+from batchbg.plan.saved_plan import Entry, read_plan
+from batchbg.settings import Settings
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Request:
+    """One photo folder to be planned into one output folder.
+
+    Attributes:
+        settings: all that was said.
+        photos, output, backgrounds: the folders, links followed; ``backgrounds`` is None for transparent results.
+        rules: which files count.
+        names: the only files that count, of --files-from; None for all.
+        saved: by photo what a saved plan says, of --plan; None without one.
+        map_rules: of the background map, in their order.
+    """
+
+    settings: Settings
+    photos: Path
+    output: Path
+    backgrounds: Path | None
+    rules: Rules
+    names: Sequence[str] | None
+    saved: Mapping[str, Entry] | None
+    map_rules: Sequence[MapRule]
+
+
+def read_request(settings: Settings) -> Request:
+    """Read and check what is asked for; here and not where it is planned, which may be a thread that no signal reaches.
+
+    Args:
+        settings: ``photos`` is set.
+
+    Raises:
+        ConfigError: the folders contradict each other, or a list cannot be read.
+    """
+    assert settings.photos is not None
+    photos, output = Path(os.path.realpath(settings.photos)), Path(os.path.realpath(settings.output))
+    backgrounds = Path(os.path.realpath(settings.backgrounds)) if settings.backgrounds else None
+    _check_folders(photos, output, backgrounds)
+    names = _names_from(settings.files_from, null=settings.null) if settings.files_from else None
+    saved = read_plan(settings.plan) if settings.plan else None
+    if saved is not None and backgrounds is None:
+        _check_transparent(settings.plan, saved)
+    has_map = settings.background_map and backgrounds is not None and saved is None
+    rules = read_map(settings.background_map) if settings.background_map and has_map else []
+    return Request(
+        settings,
+        photos,
+        output,
+        backgrounds,
+        Rules(settings.include, settings.exclude, settings.max_depth),
+        names,
+        saved,
+        rules,
+    )
+
+
+def order_text(settings: Settings) -> str:
+    """Return what an order to pay again is about: which photos, on what. How many at once or for how much is not it."""
+    named = ("photos", "output", "backgrounds", "background_map", "plan")
+    told = ("include", "exclude", "files_from", "max_depth", "background_policy", "on_mismatch")
+    paths = {name: os.path.realpath(path) if (path := getattr(settings, name)) else None for name in named}
+    return json.dumps(paths | {name: getattr(settings, name) for name in told}, sort_keys=True)
+
+
+def _check_folders(photos: Path, output: Path, backgrounds: Path | None) -> None:
+    """Refuse folders that contradict each other, by whatever names they are given: mounts, links, letter case."""
+    if lies_in(photos, output) and lies_in(output, photos):
+        raise ConfigError(f"output: {output} is the photo folder{_too(output, photos)}; results need one of their own")
+    if lies_in(photos, output):
+        raise ConfigError(f"output: the photos lie inside {output}, so that they would pass for results")
+    if output.exists() and not output.is_dir():
+        raise ConfigError(f"output: {output} is a file")
+    if backgrounds is not None:
+        if lies_in(photos, backgrounds):
+            raise ConfigError(f"backgrounds: the photos lie inside {backgrounds}; name a folder of its own")
+        if lies_in(output, backgrounds):
+            raise ConfigError(f"output: {output} lies inside the background folder, to which nothing is written")
+
+
+def _too(output: Path, photos: Path) -> str:
+    return "" if output == photos else f", {photos}, by another name"
+
+
+def _check_transparent(file: Path | None, saved: Mapping[str, Entry]) -> None:
+    """Refuse a saved plan that puts photos on backgrounds whose folder is not given."""
+    used = dict.fromkeys(entry.background for entry in saved.values() if entry.background)
+    if used:
+        named = ", ".join(some_of(list(used), 3))
+        raise ConfigError(f"plan: {file} names backgrounds ({named}); add --backgrounds with the folder they lie in")
+
+
+def _names_from(source: str, *, null: bool) -> list[str]:
+    """Return the names in a file or, for "-", on stdin; as bytes of the file system, so that any name can be given."""
+    try:
+        data = sys.stdin.buffer.read() if source == "-" else read_bytes(source)
+    except OSError as error:
+        raise ConfigError(f"files_from: {source}: {error.strerror or error}") from error
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):  # as some editors save a list
+        data = os.fsencode(data.decode("utf-16", "replace"))
+    data = data if null else data.removeprefix(codecs.BOM_UTF8)
+    ending = b"\0" if null else b"\n"
+    return [os.fsdecode(name.removesuffix(b"\r")) for name in data.split(ending) if name.strip()]

@@ -1,0 +1,119 @@
+"""One value for each setting, out of flags, environment, files and defaults; then checked as a whole."""
+
+import enum
+import os
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from batchbg.core import zone
+from batchbg.core.addresses import check_host
+from batchbg.errors import ConfigError
+from batchbg.settings.config_files import ConfigFile, config_files, value_in
+from batchbg.settings.definitions import SETTINGS, Setting
+from batchbg.settings.environment import check_variables
+from batchbg.settings.kinds import read_value
+from batchbg.settings.values import Settings
+
+
+class Origin(enum.Enum):
+    """Who set a value."""
+
+    FLAG = enum.auto()
+    COMMAND = enum.auto()  # brings it itself, as `demo` its folders
+    ENVIRONMENT = enum.auto()
+    FILE = enum.auto()
+    NOBODY = enum.auto()
+
+
+def load(
+    flags: Mapping[str, Any],
+    environ: Mapping[str, str],
+    config: Path | None = None,
+    overrides: Mapping[str, Any] | None = None,
+) -> Settings:
+    """Merge all layers into one checked Settings.
+
+    Args:
+        flags: values by field name as the command line gave them; None and () are not given.
+        environ: the environment.
+        config: the file named by --config; None looks for ./config.toml.
+        overrides: values that a command brings itself (``demo`` has folders of its own): only flags stand above them,
+            and no file is read that --config does not name.
+
+    Raises:
+        ConfigError: something is wrong, with the name of the flag, variable or file and key.
+    """
+    check_variables(environ)
+    files, home = config_files(environ, config, alone=overrides is not None)
+    values: dict[str, Any] = {}
+    origins: dict[str, Origin] = {}
+    for setting in SETTINGS:
+        field = setting.field
+        if _is_given(setting, flags.get(field)):
+            where = setting.flags[-1] if setting.flags else field.upper()
+            values[field], origins[field] = read_value(setting.kind, flags[field], where), Origin.FLAG
+        elif overrides and field in overrides:
+            values[field], origins[field] = overrides[field], Origin.COMMAND
+        else:
+            values[field], origins[field] = _layered(setting, environ, files)
+    _fill_defaults(values, origins, home)
+    settings = Settings(**values)
+    _check(settings)
+    return settings
+
+
+def _is_given(setting: Setting, flag: Any) -> bool:
+    return flag is not None and flag != () and flag is not False and not (setting.field == "verbose" and flag == 0)
+
+
+def _layered(setting: Setting, environ: Mapping[str, str], files: Sequence[ConfigFile]) -> tuple[Any, Origin]:
+    """Return the value below the flags, and who set it."""
+    for variable in setting.variables:
+        if text := environ.get(variable):
+            raw: Any = text.split(os.pathsep) if setting.kind.many else text
+            return read_value(setting.kind, raw, variable), Origin.ENVIRONMENT
+    for file in files:
+        if setting.key in file.table:
+            return value_in(file, setting), Origin.FILE
+    return setting.default, Origin.NOBODY
+
+
+def _fill_defaults(values: dict[str, Any], origins: Mapping[str, Origin], home: Path) -> None:
+    """Set what depends on other settings: a rehearsal has a ledger and an output folder of its own."""
+
+    def is_said(field: str) -> bool:
+        return origins[field] in (Origin.FLAG, Origin.COMMAND)
+
+    if values["sandbox"] and not is_said("ledger"):
+        values["ledger"] = f"sqlite:///{home / 'batchbg-sandbox.db'}"
+    elif values["ledger"] is None:
+        values["ledger"] = f"sqlite:///{home / 'batchbg.db'}"
+    elif "://" not in values["ledger"]:
+        values["ledger"] = f"sqlite:///{values['ledger']}"
+    if values["sandbox"] and not is_said("output"):
+        values["output"] = _beside_real(values["output"])
+
+
+def _beside_real(output: Path) -> Path:
+    """Return the folder of rehearsals for a folder of real results."""
+    # One that has no name, as "." or "..", is called as what it leads to.
+    named = output if output.name not in ("", "..") else output.resolve()
+    return named.with_name(f"{named.name}-sandbox") if named.name else named / "output-sandbox"
+
+
+def _check(settings: Settings) -> None:
+    if settings.background_map and not settings.backgrounds and not settings.plan:
+        raise ConfigError("background_map: it names files of the background folder; give --backgrounds too")
+    if settings.format in ("webp", "avif"):
+        from PIL import features
+
+        if not features.check(settings.format):
+            raise ConfigError(f"format: this Pillow cannot write {settings.format}; install it from a wheel")
+    check_host(settings.base_url, "base_url")
+    if settings.ping_url is not None and not re.match(r"https?://[^/?#\s]+[^\s]*$", settings.ping_url):
+        # It may hold a secret, so that it is not shown.
+        raise ConfigError("ping_url: it is not an address such as https://hc-ping.com/your-check")
+    if settings.timezone and not zone.is_known(settings.timezone):
+        raise ConfigError(f"timezone: {settings.timezone!r} is not known; try one like 'Europe/Berlin'")
