@@ -2,6 +2,7 @@
 
     BatchbgError              1   a bug or something nobody foresaw
       ConfigError             2   a flag, setting, key or path is wrong: nothing was sent
+        NoLedger              2   there is no ledger yet, or it is elsewhere
       LedgerError             5   the ledger cannot be read or written now
         LedgerBusy           11   another run holds it
         StaleJobError             another worker moved this job first
@@ -55,6 +56,10 @@ class ConfigError(BatchbgError):
     """A flag, setting, key or path is wrong; the message names it and says what to do."""
 
     exit_code = ExitCode.USAGE
+
+
+class NoLedger(ConfigError):
+    """There is no ledger where one was looked for."""
 
 
 class LedgerError(BatchbgError):
