@@ -1,4 +1,5 @@
 import json
+import re
 
 import pytest
 
@@ -13,12 +14,11 @@ def test_a_line_a_photo_tells_all(shop: Shop):
     shop.background("wood.png")
     result = shop.do("plan", "-v")
     assert result.code == 3
-    fits = "as it is; distortion 0.000, blur 0.000, excess 0.000"
-    assert f"new    a.png  64x48  on wood.png  {fits}  -> a.png  5 credits\n" in result.out
-    cropped = "cropped to fit, enlarged 3.12 times; distortion 1.099, blur 0.590, excess 0.000"
+    assert "new    a.png  64x48  on wood.png  fits  -> a.png  5 credits\n" in result.out
+    cropped = "cropped 67 %, enlarged 3.1 times"
     assert f"new    b.png  200x50  on wood.png  {cropped}  -> b.png  5 credits\n" in result.out
     assert "rejected bad.jpg: not a picture" in result.err
-    assert "1 of these crops enlarge their background" in result.out
+    assert "1 of these crops enlarges its background" in result.out
     shop.run()
     lines = shop.do("plan", "-v").out.splitlines()
     assert lines[:2] == ["skip   a.png  done before", "skip   b.png  done before"]
@@ -84,3 +84,17 @@ def test_without_a_background_that_can_be_used_nothing_is_sent(shop: Shop, comma
     assert result.code == 2
     assert "holds no picture that can be used" in result.err
     assert not shop.creates()
+
+
+def test_the_examples_of_its_help_work_in_their_order(shop: Shop):
+    """As they are printed: what is kept with backgrounds is done with them."""
+    shop.some_photos(2)
+    shop.background("oak.png")
+    told = [line.strip() for line in shop.batchbg("plan", "--help").out.splitlines()]
+    examples = [re.split(r"\s{2,}", line)[0].split()[1:] for line in told if line.startswith("batchbg ")]
+    assert [example[0] for example in examples] == ["plan", "plan", "run"]
+    for example in examples:
+        extra = ["--base-url", shop.base_url] if example[0] == "run" else []
+        result = shop.batchbg(*example, *extra)
+        assert result.code == 0, result.err
+    assert [job["background"] for job in shop.jobs()] == ["oak.png", "oak.png"]
