@@ -5,6 +5,7 @@ import contextlib
 import dataclasses
 import logging
 from collections.abc import Sequence
+from pathlib import Path
 
 from batchbg.api.client import MagicHour
 from batchbg.api.limiter import RateLimiter
@@ -141,10 +142,24 @@ def retry_alone(settings: Settings, task: Retry) -> Retried | None:
 
 @dataclasses.dataclass(frozen=True)
 class Missing:
-    """What `rescue` found: how many results are no longer on disk, and which files are not what was saved."""
+    """What `rescue` found.
 
-    missing: int
+    Attributes:
+        paths: results that were no longer on disk.
+        jobs: failed ones that are paid for.
+        changed: files that are not what was saved.
+        fetched: how many of ``paths`` and ``jobs`` came back.
+    """
+
+    paths: tuple[Path, ...]
+    jobs: tuple[str, ...]
     changed: tuple[str, ...]
+    fetched: int = 0
+
+    @property
+    def missing(self) -> int:
+        """How many results were wanted."""
+        return len(self.paths) + len(self.jobs)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -158,24 +173,29 @@ class Rescue(Task[Missing]):
         """Mark such results as wanted, and failed jobs that are paid for as rendering."""
         return _look_for_results(tx, ledger)
 
+    def conclude(self, tx: Tx, found: Missing) -> Missing:
+        """Count what came back."""
+        done = [job for name in found.jobs if (job := jobs.get(tx.connection, name)) and job.state is JobState.DONE]
+        return dataclasses.replace(found, fetched=sum(path.exists() for path in found.paths) + len(done))
+
 
 def _look_for_results(tx: Tx, ledger: Ledger) -> Missing:
-    missing, changed = 0, []
-    for slot in list(outputs.holding(tx.connection)):
-        path = ledger.absolute(folders.path_of(tx.connection, slot.folder_id)) / slot.path
+    paths, wanted, changed = [], [], []
+    for output in list(outputs.holding(tx.connection)):
+        path = ledger.absolute(folders.path_of(tx.connection, output.folder_id)) / output.path
         present = digest(path)
-        if slot.wanted_job != slot.saved_job:
+        if output.wanted_job != output.saved_job:
             continue  # a newer result is on its way to this place
         if present is None and not path.exists():
-            outputs.mark_missing(tx, slot)
-            missing += 1
-        elif present != slot.saved_sha256:
-            changed.append(slot.path)
+            outputs.mark_missing(tx, output)
+            paths.append(path)
+        elif present != output.saved_sha256:
+            changed.append(output.path)
     for job in list(jobs.in_states(tx.connection, ENDED_BADLY)):
         if may_be_had(job) and job.project_id:
             transitions.reopen(tx, job, JobState.RENDERING, EventKind.RESCUE)
-            missing += 1
-    return Missing(missing, tuple(changed))
+            wanted.append(job.id)
+    return Missing(tuple(paths), tuple(wanted), tuple(changed))
 
 
 def resolve(

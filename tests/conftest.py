@@ -9,6 +9,7 @@ search for new ones: ``pytest --hypothesis-profile=search``; what it finds becom
 import contextlib
 import itertools
 import signal
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -78,3 +79,14 @@ def sandbox(brisk: None) -> Iterator[SandboxServer]:
 def shop(tmp_path: Path, sandbox: SandboxServer) -> Iterator[Shop]:
     with contextlib.closing(Shop(tmp_path, sandbox)) as opened:
         yield opened
+
+
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """A folder that everybody can reach and write to, unlike pytest's own."""
+    with tempfile.TemporaryDirectory(prefix="batchbg-test-") as made:
+        folder = Path(made)
+        folder.chmod(0o777)
+        yield folder
+        for inner in [path for path in folder.rglob("*") if path.is_dir() and not path.is_symlink()]:
+            inner.chmod(0o755)

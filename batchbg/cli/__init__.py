@@ -16,6 +16,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from batchbg import __version__
+from batchbg.cli import streams
 from batchbg.errors import BatchbgError, ExitCode
 from batchbg.run.signals import ending
 
@@ -40,6 +41,10 @@ COMMANDS: Final = {
     "help": "Show a page about a topic, or a command's help.",
 }
 """In the order of --help, in which a person meets them; here, so that a list of them imports none."""
+
+
+CONTINUED: Final = ("plan", "run", "resume", "retry", "rescue", "demo")
+"""Commands that go on from where they were interrupted when they are typed again."""
 
 
 class LazyGroup(click.Group):
@@ -97,8 +102,13 @@ def group(ctx: click.Context) -> None:
 
 def main() -> NoReturn:
     """Run the command line and exit with the documented code."""
+    streams.settle()
     with ending():
-        _run()
+        try:
+            _run()
+        finally:
+            if why := streams.lost():
+                _say(f"batchbg: not everything could be printed: {why}")
 
 
 def _run() -> NoReturn:
@@ -114,12 +124,8 @@ def _run() -> NoReturn:
         _say(f"batchbg: {error}")
         sys.exit(error.exit_code)
     except (KeyboardInterrupt, click.Abort):
-        _say("batchbg: interrupted")
+        _say(f"batchbg: interrupted{_how_to_continue()}")
         sys.exit(ExitCode.INTERRUPT)
-    except BrokenPipeError:
-        # Whoever read the output has seen enough; Python would complain once more at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(ExitCode.OK)
     except Exception as error:
         said = " ".join(f"{type(error).__name__}: {error}".split())
         _say(f"batchbg: internal error: {said}; `-vv` shows where")
@@ -144,6 +150,15 @@ def _show(error: click.ClickException) -> None:
         click.UsageError(text, error.ctx).show()
     else:
         click.ClickException(shown(text)).show()
+
+
+def _how_to_continue() -> str:
+    """Return what continues a command that was interrupted before it could say so itself."""
+    from batchbg.cli.suggest import quoted
+
+    if sys.argv[1:] and sys.argv[1] in CONTINUED:
+        return f"; nothing is lost: `batchbg {' '.join(map(quoted, sys.argv[1:]))}` continues"
+    return ""
 
 
 def _say_where() -> None:

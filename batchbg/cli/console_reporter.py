@@ -14,6 +14,7 @@ from batchbg.cli.logs import say
 from batchbg.cli.output import duration, expected_s, is_animated, money, note
 from batchbg.cli.suggest import command_line
 from batchbg.core.progress import Progress
+from batchbg.core.words import counted, share
 from batchbg.errors import BatchbgError, ConfigError
 from batchbg.ledger.estimate import Estimate
 from batchbg.plan.lines import Line
@@ -94,7 +95,7 @@ class ConsoleReporter(Reporter):
     def _before_the_pool(self) -> str:
         if self._bar is not None:
             return "batchbg: finishing"
-        return f"batchbg: planning: {self._planned} photos so far, {self._opened} files opened"
+        return f"batchbg: planning: {counted(self._planned, 'photo')} so far, {counted(self._opened, 'file')} opened"
 
     async def pilot_done(self, number: int, found: Estimate) -> bool:
         """Write the report and, on a terminal, ask whether to go on with the rest."""
@@ -103,7 +104,7 @@ class ConsoleReporter(Reporter):
 
         typed = functools.partial(command_line, settings=self._settings)
         page = await asyncio.to_thread(write_report, self._settings.ledger, self._settings.report, typed=typed)
-        note(f"pilot: {number} photos tried; {page} shows them", self._settings)
+        note(f"pilot: {counted(number, 'photo')} tried: see {page}", self._settings)
         if self._settings.yes or not _somebody_there():
             return False
         files = self._settings.max_files
@@ -129,8 +130,10 @@ class ConsoleReporter(Reporter):
             return click.confirm(f"{text}. Go on?", err=True)
         if settings.is_capped:
             return True
-        cost = f"{found.jobs} new jobs, about {money(found.credits, settings)}"
-        raise ConfigError(f"{cost}, and nobody to ask: give --yes, or a cap such as --max-credits {found.credits}")
+        cost = f"{counted(found.jobs, 'new job')}, about {money(found.credits, settings)}"
+        raise ConfigError(
+            f"{cost}, and no terminal to ask on: give --yes, or a cap such as --max-credits {found.credits}"
+        )
 
     def _close_looking(self) -> None:
         if self._looking is not None:
@@ -147,15 +150,17 @@ class ConsoleReporter(Reporter):
 def prospect(found: Estimate, settings: Settings, balance: int | None, max_files: int | None) -> str:
     """Return what going on would really do: the jobs that the caps let through, their cost, the balance, the time."""
     number = found.jobs if max_files is None else min(found.jobs, max_files)
-    if found.room is not None:
-        number = min(number, max(found.room.left, 0) // found.price)
-    parts = [f"{found.jobs} new jobs" + (f", {number} of them now" if number < found.jobs else "")]
+    if found.headroom is not None:
+        number = min(number, max(found.headroom.left, 0) // found.price)
+    parts = [counted(found.jobs, "new job") + (f", {number} of them now" if number < found.jobs else "")]
     parts[0] += f", about {money(number * found.price, settings)}"
-    if found.room is not None:
-        parts.append(str(found.room))
+    if found.headroom is not None:
+        parts.append(str(found.headroom))
     if max_files is not None:
         parts.append(f"max_files: {max_files} more")
-    parts.append("balance of the account not known" if balance is None else f"{balance} credits on the account")
+    parts.append(
+        "the account's balance is not known" if balance is None else f"{counted(balance, 'credit')} on the account"
+    )
     return "; ".join([*parts, f"about {duration(expected_s(number, settings))}"])
 
 
@@ -178,7 +183,7 @@ def _somebody_there() -> bool:
 def _beside_the_bar(standing: Progress) -> list[str]:
     """Return the figures beside the bar, short enough for 80 columns."""
     parts = [f"{standing.in_flight}{_of_width(standing)} in flight"]
-    parts.append(f"{standing.cap[0]}/{standing.cap[1]} credits" if standing.cap else f"{standing.spent} credits")
+    parts.append(f"{standing.cap[0]}/{standing.cap[1]} credits" if standing.cap else counted(standing.spent, "credit"))
     if standing.per_minute is not None:
         parts.append(f"{standing.per_minute:.0f}/min")
     if standing.stopping:
@@ -195,14 +200,14 @@ def _of_width(standing: Progress) -> str:
 
 def status_line(standing: Progress, settings: Settings) -> str:
     """Return how a run stands as one line."""
-    parts = [f"{standing.ended} of {standing.total} jobs"]
+    parts = [share(standing.ended, max(standing.total, standing.ended), "job")]
     narrowed = standing.width < standing.widest
-    width = f" (the service takes {standing.width}, asked for {standing.widest})" if narrowed else ""
+    width = f" (the service allows {standing.width}, {standing.widest} were asked for)" if narrowed else ""
     parts.append(f"{standing.in_flight} in flight{width}")
     spent = f"{money(standing.spent, settings)} spent"
     parts.append(f"{spent}, {standing.cap[0]} of {standing.cap[1]} under the cap" if standing.cap else spent)
     if standing.per_minute is not None:
-        parts.append(f"{standing.per_minute:.0f} images a minute")
+        parts.append(f"{counted(round(standing.per_minute), 'image')} a minute")
     if standing.stopping:
         parts.append("stopping")
     elif standing.left_s is not None:

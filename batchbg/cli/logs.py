@@ -3,9 +3,7 @@
 import datetime
 import logging
 import sys
-from typing import Any
-
-from tqdm import tqdm
+from typing import IO, Any
 
 from batchbg import log_context
 from batchbg.api.quiet import silence_libraries
@@ -18,7 +16,7 @@ class _TqdmHandler(logging.Handler):
     """Writes lines above a progress bar where there is one."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        tqdm.write(self.format(record), file=sys.stderr)
+        write(self.format(record))
 
 
 class _TextFormatter(logging.Formatter):
@@ -70,7 +68,19 @@ def say(text: str, level: int = logging.INFO) -> None:
         if isinstance(handler.formatter, _JsonFormatter):
             handler.handle(logging.getLogger("batchbg").makeRecord("batchbg", level, "", 0, text, (), None))
             return
-    tqdm.write(shown(text), file=sys.stderr)
+    write(shown(text))
+
+
+def write(line: str, file: IO[str] | None = None) -> None:
+    """Write a line above a progress bar, if there is one; on stderr where no other stream is named."""
+    file = sys.stderr if file is None else file
+    if "tqdm" in sys.modules:
+        from tqdm import tqdm
+
+        tqdm.write(line, file=file)
+    else:  # nobody draws a bar
+        file.write(f"{line}\n")
+        file.flush()
 
 
 def shown_lines(text: str) -> str:

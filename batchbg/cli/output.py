@@ -5,11 +5,11 @@ import sys
 from typing import Any, Final
 
 import click
-from tqdm import tqdm
 
-from batchbg.cli.logs import say
+from batchbg.cli.logs import say, write
 from batchbg.cli.suggest import located
 from batchbg.core.text import as_json, shown
+from batchbg.core.words import counted
 from batchbg.settings import Settings
 
 
@@ -32,7 +32,7 @@ def tell(text: str, *, head: str = "", err: bool = False) -> None:
 
 def tell_above_bar(text: str) -> None:
     """Print one line for people on stdout while a bar is drawn on stderr."""
-    tqdm.write(shown(located(text)))
+    write(shown(located(text)), sys.stdout)
 
 
 def styled(text: str, **style: Any) -> str:
@@ -47,7 +47,7 @@ def print_json(value: Any) -> None:
 
 def money(credits: int, settings: Settings) -> str:
     """Return credits, and money where the price of one is known."""
-    text = f"{credits} credits"
+    text = counted(credits, "credit")
     return f"{text} ({credits * settings.price_per_credit:.2f})" if settings.price_per_credit else text
 
 

@@ -64,12 +64,12 @@ def command_line(command: str, settings: Settings | None, without: Collection[st
         words = shlex.split(command)
     except ValueError:
         return f"batchbg {command}"
-    takes = _options(words)
+    takes = {name: opts[-1] for name, opts in _options(words).items() if not set(opts) & set(words)}
     typed = _typed()
     parts = list(words)
-    if "config" in takes and typed.get("config") and "--config" not in words:
+    if "config" in takes and typed.get("config"):
         parts += ["--config", str(typed["config"])]
-    flags = {name: flag for name, flag in takes.items() if name not in without and flag not in words}
+    flags = {name: flag for name, flag in takes.items() if name not in without}
     if settings is not None:
         parts += _repeated(settings, typed, flags, words)
     else:
@@ -77,6 +77,31 @@ def command_line(command: str, settings: Settings | None, without: Collection[st
         given = [name for name in REPEATED if name in flags and typed.get(name) is not None]
         parts += [word for name in given for word in (flags[name], str(typed[name]))]
     return " ".join(["batchbg", *map(quoted, parts)])
+
+
+def typed_again(command: str, without: Collection[str] = ()) -> str:
+    """Return a command with all that was given to the present one, as far as it takes it: "run photos -b walls".
+
+    Args:
+        command: its name.
+        without: parameters that are not to be repeated.
+    """
+    context, takes = click.get_current_context(), _options([command])
+    parts = [command]
+    for one in sorted(context.command.params, key=lambda one: isinstance(one, click.Option)):
+        value = context.params.get(one.name or "")
+        if one.name in without or value is None or value is False or value == ():
+            continue
+        if isinstance(one, click.Argument):
+            parts.append(str(value))
+        elif one.name in takes:
+            flag = takes[one.name][0]
+            parts += [flag] if value is True else [word for each in _each(value) for word in (flag, str(each))]
+    return " ".join(map(quoted, parts))
+
+
+def _each(value: Any) -> Collection[Any]:
+    return value if isinstance(value, tuple | list) else (value,)
 
 
 def _repeated(settings: Settings, typed: Mapping[str, Any], takes: Mapping[str, str], words: list[str]) -> list[str]:
@@ -99,8 +124,8 @@ def _repeated(settings: Settings, typed: Mapping[str, Any], takes: Mapping[str, 
     return parts
 
 
-def _options(words: list[str]) -> dict[str, str]:
-    """Return the options that a command takes, by their names; none where there is no such command."""
+def _options(words: list[str]) -> dict[str, list[str]]:
+    """Return how the options that a command takes are written, the shortest first; none where it does not exist."""
     try:
         command: click.Command = importlib.import_module(f"batchbg.cli.commands.{words[0]}").command
     except (ImportError, IndexError):
@@ -110,7 +135,7 @@ def _options(words: list[str]) -> dict[str, str]:
             found = command.get_command(context, words[1]) if len(words) > 1 else None
         command = found or command
     options = [one for one in command.params if isinstance(one, click.Option)]
-    return {one.name: max(one.opts, key=len) for one in options if one.name}
+    return {one.name: sorted(one.opts, key=len) for one in options if one.name}
 
 
 def _typed() -> dict[str, Any]:

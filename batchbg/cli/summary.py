@@ -1,5 +1,6 @@
 """What a run says at its end: a table on a terminal, one line elsewhere, one object for programs."""
 
+import re
 import sys
 from typing import Final
 
@@ -10,11 +11,15 @@ from batchbg.cli.output import money, print_json
 from batchbg.cli.suggest import command_line, located
 from batchbg.core.lifecycle import FINAL, JobState
 from batchbg.core.text import shown
+from batchbg.core.words import counted
 from batchbg.errors import ExitCode
 from batchbg.report.summary import Summary
 from batchbg.settings import Settings
 
 MARGIN: Final = 13
+
+_COUNTED: Final = re.compile(r"(\d+) (?:photos?|jobs?)\b")
+"""A number with its noun, without which it stands among those of a summary."""
 
 
 def print_summary(summary: Summary, settings: Settings, then: str | None = None) -> None:
@@ -37,22 +42,73 @@ def print_summary(summary: Summary, settings: Settings, then: str | None = None)
         output.tell("; ".join(summary_lines(summary, settings)))
 
 
+def print_outcome(told: list[str], summary: Summary, settings: Settings) -> None:
+    """Print what a command has done where that is not what a run does; why it ended otherwise than well; what is next."""
+    if settings.json:
+        print_json(summary.as_json())
+        return
+    if settings.quiet and summary.exit_code is ExitCode.OK:
+        return
+    for line in (*told, *summary.notes, *summary.reasons):
+        output.tell(line)
+    if sys.stdout.isatty() and summary.exit_code is not ExitCode.OK:
+        click.echo(_line("next") + output.styled(next_command(summary, settings), bold=True))
+
+
 def summary_lines(summary: Summary, settings: Settings) -> list[str]:
-    """Return the summary as lines for people."""
-    states, photos = summary.jobs, summary.photos
-    total = sum(states.values())
-    parts = [f"{states[JobState.DONE]} of {total} jobs done"]
-    parts += [f"{number} {state}" for state, number in states.items() if number and state is not JobState.DONE]
-    lines = [", ".join(parts)]
+    """Return the summary of a run as lines for people; a reason that only counts what is counted before is left out."""
+    happened = _happened(summary)
+    said = set(re.split(r"[:,] ", ", ".join(happened)))
+    reasons = [why for why in summary.reasons if not said.issuperset(_COUNTED.sub(r"\1", why).split(", "))]
+    return [located(line) for line in (*happened, _money(summary, settings), *summary.notes, *reasons)]
+
+
+def ledger_lines(summary: Summary, settings: Settings) -> list[str]:
+    """Return the summary of a whole ledger as lines for people."""
+    photos = summary.photos
+    lines = [_jobs(summary) or "no jobs yet"]
     if photos["seen"] or photos["ignored"]:
-        shown = [f"{photos[name]} {name}" for name in ("seen", "reused", "skipped", "rejected", "ignored")]
-        lines.append("photos: " + ", ".join(shown))
-    credits = f"credits: {money(summary.credits.spent, settings)} spent{_details(summary)}"
-    if summary.room:
-        credits += f"; {summary.room}"
-    lines.append(credits)
-    lines += [*summary.notes, *summary.reasons]
-    return [located(line) for line in lines]
+        lines.append(f"the last scan: {_photos(photos, _left_out(photos))}")
+    return [located(line) for line in (*lines, _money(summary, settings), *summary.notes, *summary.reasons)]
+
+
+def _happened(summary: Summary) -> list[str]:
+    """Return what became of the photos of a scan, and of jobs that no photo of it stands for."""
+    photos, total = summary.photos, sum(summary.jobs.values())
+    left_out = _left_out(photos)
+    if not total and not photos["reused"] and not photos["rejected"]:
+        skipped = f": {_photos(photos, left_out)}" if photos["seen"] or photos["ignored"] else ""
+        return [f"nothing to do{skipped}"]
+    if not photos["seen"]:
+        return [_jobs(summary) or _photos(photos, left_out)]
+    if photos["seen"] == total + photos["reused"] + photos["skipped"] + photos["rejected"]:
+        return [_photos(photos, _by_state(summary) + left_out)]
+    return [*filter(None, [_jobs(summary)]), _photos(photos, left_out)]
+
+
+def _by_state(summary: Summary) -> list[str]:
+    states = sorted(summary.jobs.items(), key=lambda item: item[0] is not JobState.DONE)
+    return [f"{number} {state}" for state, number in states if number]
+
+
+def _jobs(summary: Summary) -> str:
+    found = _by_state(summary)
+    return f"{counted(sum(summary.jobs.values()), 'job')}: {', '.join(found)}" if found else ""
+
+
+def _left_out(photos: dict[str, int]) -> list[str]:
+    return [f"{photos[name]} {name}" for name in ("reused", "skipped", "rejected") if photos[name]]
+
+
+def _photos(photos: dict[str, int], parts: list[str]) -> str:
+    if photos["ignored"]:
+        parts = [*parts, f"{counted(photos['ignored'], 'other file')} ignored"]
+    return f"{counted(photos['seen'], 'photo')}: {', '.join(parts)}" if parts else counted(photos["seen"], "photo")
+
+
+def _money(summary: Summary, settings: Settings) -> str:
+    spent = f"{money(summary.credits.spent, settings)} spent{_details(summary)}"
+    return f"{spent}; {summary.headroom}" if summary.headroom else spent
 
 
 def _details(summary: Summary) -> str:
@@ -81,7 +137,7 @@ def table(summary: Summary, settings: Settings, then: str) -> list[str]:
     spent = f"{summary.credits.spent:>6}{_details(summary)}"
     if settings.price_per_credit:
         spent += f" = {summary.credits.spent * settings.price_per_credit:.2f}"
-    lines.append(_line("credits", f"{spent}; {summary.room}" if summary.room else spent))
+    lines.append(_line("credits", f"{spent}; {summary.headroom}" if summary.headroom else spent))
     if settings.output.is_dir():
         lines.append(_line("results", str(settings.output)))
     report = settings.report or settings.output / "report.html"

@@ -11,7 +11,7 @@ MAGIC_HOUR_URL: Final = "https://api.magichour.ai"
 
 
 def is_loopback(host: str) -> bool:
-    """Tell whether ``host`` is this machine, where nothing crosses a network."""
+    """Return whether ``host`` is this machine, where nothing crosses a network."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:

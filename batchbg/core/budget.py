@@ -6,6 +6,8 @@ import enum
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+from batchbg.core.words import share
+
 
 class Bucket(enum.StrEnum):
     """Where a credit stands. Charged and refunded only grow; reserved and unresolved rise and fall."""
@@ -105,7 +107,7 @@ class Headroom:
     left: int
 
     def __str__(self) -> str:
-        return f"{self.name}: {max(self.left, 0)} of {self.cap} credits left"
+        return f"{self.name}: {share(max(self.left, 0), self.cap, 'credit')} left"
 
 
 CAP_NAMES: Final = {
@@ -116,14 +118,14 @@ CAP_NAMES: Final = {
 }
 
 
-def rooms(caps: Caps, spent: Mapping[Scope, int]) -> list[Headroom]:
-    """Return the room under every cap that is set over a scope; ``spent`` holds the credits counted in each."""
+def headrooms(caps: Caps, spent: Mapping[Scope, int]) -> list[Headroom]:
+    """Return the headroom under every cap that is set over a scope; ``spent`` holds the credits counted in each."""
     return [Headroom(CAP_NAMES[scope], cap, cap - spent[scope]) for scope, cap in caps.by_scope()]
 
 
 def tightest(found: Sequence[Headroom]) -> Headroom | None:
-    """Return the cap with the least room, or None without caps."""
-    return min(found, key=lambda room: room.left, default=None)
+    """Return the cap with the least headroom, or None without caps."""
+    return min(found, key=lambda headroom: headroom.left, default=None)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 import dataclasses
 import enum
 import secrets
+from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from batchbg.core.lifecycle import JobState
@@ -42,11 +43,20 @@ class Stamp(NamedTuple):
         size: bytes.
         mtime_ns: modification time, nanoseconds.
         inode: number of the file on its disk.
+        ctime_ns: time of the last change of its content, name or rights, nanoseconds, which no program can set back;
+            0 where it is not known.
     """
 
     size: int
     mtime_ns: int
     inode: int
+    ctime_ns: int = 0
+
+    def is_still(self, known: Sequence[int]) -> bool:
+        """Return whether a file is as it was when it had the stamp ``known``. A ctime that is 0 is not compared."""
+        if self == known:
+            return True
+        return self[:3] == tuple(known[:3]) and not (self[3] and known[3])
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -138,7 +138,7 @@ def classify(reply: Answer | Silence, now: datetime.datetime) -> Outcome:
 
 
 def is_account_refusal(status: int, code: str) -> bool:
-    """Tell whether a refusal concerns the account: 422 with ``insufficient_credits`` was the 402 before 2026-03-05."""
+    """Return whether a refusal concerns the account: 422 with ``insufficient_credits`` was the 402 before 2026-03-05."""
     return status in (401, 402, 403) or (status == 422 and code == "insufficient_credits")
 
 

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from batchbg.core.model import Size
+from batchbg.core.words import times
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -32,8 +33,18 @@ class Misfit:
     blur: int
     excess: int
 
-    def __str__(self) -> str:
-        return f"distortion {self.distortion / 1000:.3f}, blur {self.blur / 1000:.3f}, excess {self.excess / 1000:.3f}"
+    def in_words(self, *, cropped: bool) -> str:
+        """Return what becomes of the background, for people: "fits", "cropped 6 %, enlarged 1.4 times".
+
+        Args:
+            cropped: it is cut to the photo's shape; else it is sent as it is, and stretched.
+        """
+        percent = round(100 * abs(math.expm1(self.distortion / (-1000 if cropped else 1000))))
+        # What is cropped is scaled until its shorter side covers the photo's: by half of the distortion more.
+        scale = (self.blur - self.excess + (self.distortion / 2 if cropped else 0)) / 1000
+        parts = [f"{'cropped' if cropped else 'stretched'} {percent} %"] if percent else []
+        parts += [f"enlarged {grown}"] if (grown := times(max(1.0, math.exp(scale)))) else []
+        return ", ".join(parts) or "fits"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -44,7 +55,7 @@ class Tolerance:
     max_blur: float = 0.4
 
     def allows(self, misfit: Misfit) -> bool:
-        """Tell whether a background with this misfit may be sent as it is."""
+        """Return whether a background with this misfit may be sent as it is."""
         return misfit.distortion / 1000 <= self.max_distortion and misfit.blur / 1000 <= self.max_blur
 
 

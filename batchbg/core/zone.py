@@ -3,7 +3,6 @@
 import datetime
 import re
 import time
-import zoneinfo
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
@@ -23,6 +22,8 @@ def named(name: str) -> datetime.tzinfo:
     if found := _FIXED.fullmatch(name):
         offset = datetime.timedelta(hours=int(found[2]), minutes=int(found[3]))
         return datetime.timezone(-offset if found[1] == "-" else offset)
+    import zoneinfo  # which looks through the interpreter's configuration; most commands need no zone
+
     try:
         return zoneinfo.ZoneInfo(name)
     except (zoneinfo.ZoneInfoNotFoundError, OSError) as error:
@@ -30,7 +31,7 @@ def named(name: str) -> datetime.tzinfo:
 
 
 def is_known(name: str) -> bool:
-    """Tell whether ``named`` knows the zone."""
+    """Return whether ``named`` knows the zone."""
     try:
         named(name)
     except ValueError:

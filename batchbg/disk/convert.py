@@ -9,8 +9,8 @@ from PIL import Image, ImageOps
 
 from batchbg.core.model import Size
 from batchbg.core.naming import SUFFIXES
+from batchbg.disk.appearance import orientation_of
 from batchbg.disk.normalise import to_srgb
-from batchbg.disk.probe import orientation_of
 
 Colour = tuple[int, int, int]
 
@@ -45,7 +45,7 @@ class OutputFormat:
     root: Path | None = None
 
     def takes(self, picture: Image.Image) -> bool:
-        """Tell whether a file that holds ``picture`` is in this form already, so that its bytes stay as they are."""
+        """Return whether a file that holds ``picture`` is in this form already, so that its bytes stay as they are."""
         return picture.format == self.kind and not (self.colour and picture.has_transparency_data)
 
     @property
@@ -78,7 +78,7 @@ class OutputFormat:
 
 
 def _is_plain(picture: Image.Image) -> bool:
-    """Tell whether every format holds the picture's pixels as they are, transparency apart."""
+    """Return whether every format holds the picture's pixels as they are, transparency apart."""
     return picture.mode == "RGBA" or (picture.mode == "RGB" and not picture.has_transparency_data)
 
 

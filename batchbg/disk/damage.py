@@ -19,7 +19,7 @@ MOST_BYTES: Final = 300_000_000
 
 
 def proof(kind: str, file: IO[bytes], size: int) -> bool:
-    """Tell whether a file of Pillow's format ``kind`` is certainly damaged; the file may stand anywhere afterwards."""
+    """Return whether a file of Pillow's format ``kind`` is certainly damaged; the file may stand anywhere afterwards."""
     if size > MOST_BYTES:
         return False
     try:

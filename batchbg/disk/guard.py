@@ -94,7 +94,7 @@ class _Decoder:
         except OSError as error:
             reason = error.strerror or str(error)
             raise DiskError(
-                f"no process can be started to decode pictures: {reason}; mend that and run again"
+                f"no process can be started to decode pictures: {reason}; fix that and run again"
             ) from error
         assert self._process.stdin is not None
         assert self._process.stdout is not None

@@ -12,9 +12,9 @@ from PIL import Image, ImageChops, ImageCms, ImageMath, ImageOps
 
 from batchbg.core.model import Size
 from batchbg.disk import memory
-from batchbg.disk.files import open_file
+from batchbg.disk.appearance import orientation_of
 from batchbg.disk.formats import open_picture
-from batchbg.disk.probe import orientation_of
+from batchbg.disk.reading import open_file
 from batchbg.errors import PhotoChanged
 
 JPEG_QUALITY: Final = 95

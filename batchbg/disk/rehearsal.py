@@ -9,8 +9,9 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Final
 
-from batchbg.disk import files
-from batchbg.disk.files import Folder, Identity
+from batchbg.disk.folder import Folder, opened
+from batchbg.disk.location import Identity, identity_of
+from batchbg.disk.trouble import trouble
 from batchbg.errors import OutputRefused
 
 PART_PREFIX: Final = ".batchbg-"
@@ -55,7 +56,7 @@ class Rehearsal:
             with self._turn:
                 self._try(root, target)
         except OSError as error:
-            refused = files.trouble(root, target, error)
+            refused = trouble(root, target, error)
             if not isinstance(refused, OutputRefused):
                 raise refused from error
             return str(refused)
@@ -77,8 +78,8 @@ class Rehearsal:
         if (error := self._folders[folder]) is not None:
             raise error
         if not _PLAIN.fullmatch(target.name):
-            with _for_a_moment(root, folder, self.originals) as opened:
-                _try_name(opened, target.name, self._owner)
+            with _for_a_moment(root, folder, self.originals) as inside:
+                _try_name(inside, target.name, self._owner)
 
 
 _UNKNOWN: Final = OSError()
@@ -89,8 +90,8 @@ _REMEMBERED: Final = 10_000
 def _outcome(root: Path, folder: Path, originals: Collection[Identity], owner: str) -> OSError | OutputRefused | None:
     """Return why nothing can be saved in a folder, or None."""
     try:
-        with _for_a_moment(root, folder, originals) as opened:
-            rehearse(opened, owner, flush=_is_another_disk(root, folder))
+        with _for_a_moment(root, folder, originals) as inside:
+            rehearse(inside, owner, flush=_is_another_disk(root, folder))
     except (OSError, OutputRefused) as error:
         return error
     return None
@@ -102,11 +103,11 @@ def _for_a_moment(root: Path, folder: Path, originals: Collection[Identity]) -> 
     ways = [one for one in (folder, *folder.parents) if one != root and one.is_relative_to(root)]
     made = [one for one in ways if not os.path.lexists(one)]
     try:
-        with files.opened(root, folder, originals, make=True) as opened:
-            yield opened
+        with opened(root, folder, originals, make=True) as inside:
+            yield inside
     finally:
         for one in made:
-            with contextlib.suppress(OSError, OutputRefused), files.opened(root, one.parent) as parent:
+            with contextlib.suppress(OSError, OutputRefused), opened(root, one.parent) as parent:
                 parent.remove_folder(one.name)
 
 
@@ -172,5 +173,5 @@ def forget_name(folder: Folder, note: str) -> None:
 
 
 def _is_another_disk(root: Path, folder: Path) -> bool:
-    one, other = files.identity_of(root), files.identity_of(folder)
+    one, other = identity_of(root), identity_of(folder)
     return one is not None and other is not None and one[0] != other[0]

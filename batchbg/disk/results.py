@@ -14,10 +14,13 @@ from batchbg.core.model import Size
 from batchbg.core.naming import received_name
 from batchbg.disk import decoding, files
 from batchbg.disk.convert import OutputFormat
-from batchbg.disk.files import Identity
+from batchbg.disk.folder import Folder, opened
+from batchbg.disk.location import Identity
+from batchbg.disk.reading import open_file
 from batchbg.disk.rehearsal import PART_PREFIX as PART_PREFIX
 from batchbg.disk.rehearsal import PART_SUFFIX as PART_SUFFIX
 from batchbg.disk.rehearsal import rehearse
+from batchbg.disk.trouble import trouble
 from batchbg.disk.verify import other_shape
 from batchbg.errors import DiskError, OutputRefused
 
@@ -79,7 +82,7 @@ def _keep(part: Path, place: Path, extension: str, root: Path | None) -> None:
 
 
 def is_odd(result: Result, wanted: Size) -> bool:
-    """Tell whether a result has another aspect ratio or fewer pixels than its photo: worth one more download."""
+    """Return whether a result has another aspect ratio or fewer pixels than its photo: worth one more download."""
     return bool(other_shape(result.pixels, wanted))
 
 
@@ -111,7 +114,7 @@ def put(
     """
     root = root or target.parent
     try:
-        with files.opened(root, target.parent, originals) as folder:
+        with opened(root, target.parent, originals) as folder:
             with folder.open(part.name, write=True) as file:
                 os.fsync(file.fileno())
             if _name(folder, part.name, target.name, replace=replace):
@@ -123,10 +126,10 @@ def put(
                 folder.sync()
             return ours
     except OSError as error:
-        raise files.trouble(root, target, error) from error
+        raise trouble(root, target, error) from error
 
 
-def _name(folder: files.Folder, part: str, name: str, *, replace: bool) -> bool:
+def _name(folder: Folder, part: str, name: str, *, replace: bool) -> bool:
     """Name a file; False where something has the name that may not be replaced."""
     found = folder.found(name)
     if found is None:
@@ -149,7 +152,7 @@ def copy(source: Path, part: Path, root: Path | None = None, originals: Collecti
         OutputRefused: this path cannot be written.
     """
     try:
-        original = files.open_file(source, follow=False)
+        original = open_file(source, follow=False)
     except OSError as error:
         raise _disk_error(source, error) from error
     with original, files.create(part, root=root, originals=originals) as copied:
@@ -157,7 +160,7 @@ def copy(source: Path, part: Path, root: Path | None = None, originals: Collecti
             shutil.copyfileobj(original, copied, 1 << 20)
             copied.flush()
         except OSError as error:
-            raise files.trouble(root or part.parent, part, error) from error
+            raise trouble(root or part.parent, part, error) from error
 
 
 def make_folder(folder: Path) -> None:
@@ -174,7 +177,7 @@ def make_folder(folder: Path) -> None:
 
 def remove(part: Path, root: Path) -> None:
     """Remove a temporary file below ``root`` where it is still there."""
-    with contextlib.suppress(OSError, OutputRefused), files.opened(root, part.parent) as folder:
+    with contextlib.suppress(OSError, OutputRefused), opened(root, part.parent) as folder:
         folder.remove(part.name)
 
 
@@ -190,8 +193,8 @@ def try_out(folder: Path, owner: str = "nobody") -> None:
     """
     make_folder(folder)
     try:
-        with files.opened(folder, folder) as opened:
-            rehearse(opened, owner, flush=True)
+        with opened(folder, folder) as inside:
+            rehearse(inside, owner, flush=True)
     except OSError as error:
         raise _disk_error(folder, error) from error
 
@@ -205,11 +208,11 @@ def digest(path: Path) -> str | None:
 
 
 def _digest(path: Path) -> str:
-    with files.open_file(path, follow=False) as file:
+    with open_file(path, follow=False) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _digest_in(folder: files.Folder, name: str) -> str | None:
+def _digest_in(folder: Folder, name: str) -> str | None:
     try:
         with folder.open(name) as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
@@ -218,4 +221,4 @@ def _digest_in(folder: files.Folder, name: str) -> str | None:
 
 
 def _disk_error(path: Path, error: OSError) -> DiskError:
-    return DiskError(f"{path}: {error.strerror or error}; mend that and run again: nothing that is paid for is lost")
+    return DiskError(f"{path}: {error.strerror or error}; fix that and run again: nothing that is paid for is lost")

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from batchbg.core.model import Stamp
-from batchbg.disk.files import Identity, identity, identity_of
+from batchbg.disk.location import Identity, identity, identity_of
 from batchbg.disk.patterns import Patterns
 from batchbg.errors import ConfigError
 
@@ -202,12 +202,12 @@ class _Tree:
             self._shut_by_identity.add(own)  # it may be mounted inside itself
 
     def holds(self, folder: str) -> bool:
-        """Tell whether a folder lies inside the root, links followed."""
+        """Return whether a folder lies inside the root, links followed."""
         real = os.path.realpath(os.path.join(self.root, folder))  # noqa: PTH118
         return os.path.commonpath([real, self.root]) == self.root
 
     def is_shut(self, folder: str) -> bool:
-        """Tell whether a folder is one that is not entered, or lies in one."""
+        """Return whether a folder is one that is not entered, or lies in one."""
         return self._lies_in_shut(os.path.realpath(os.path.join(self.root, folder)))  # noqa: PTH118
 
     @staticmethod
@@ -215,7 +215,7 @@ class _Tree:
         return any(real == folder or real.startswith(folder + os.sep) for folder in folders)
 
     def _lies_in_shut(self, real: str) -> bool:
-        """Tell whether a real path inside the root is, or lies in, what is not entered."""
+        """Return whether a real path inside the root is, or lies in, what is not entered."""
         while True:
             if self._is_inside(real, self._shut):
                 return True
@@ -257,10 +257,10 @@ class _Tree:
                         else:
                             found = self._follow(entry) if entry.is_symlink() else entry.stat()
                             if found is not None and stat.S_ISREG(found.st_mode):
-                                inode, mtime_ns = found.st_ino, found.st_mtime_ns
-                                if inode > _MOST or mtime_ns > _MOST:
-                                    inode, mtime_ns = _fold(inode), _fold(mtime_ns)
-                                files[name] = _stamp((found.st_size, mtime_ns, inode))
+                                inode, mtime_ns, ctime_ns = found.st_ino, found.st_mtime_ns, found.st_ctime_ns
+                                if inode > _MOST or mtime_ns > _MOST or ctime_ns > _MOST:
+                                    inode, mtime_ns, ctime_ns = _fold(inode), _fold(mtime_ns), _fold(ctime_ns)
+                                files[name] = _stamp((found.st_size, mtime_ns, inode, ctime_ns))
                             else:
                                 ignored += 1
                     except FileNotFoundError:  # gone since it was listed
@@ -268,7 +268,7 @@ class _Tree:
                     except OSError as error:
                         if error.errno in (errno.EACCES, errno.EPERM):
                             raise  # the folder cannot be searched: it will be so with all of them
-                        unreadable[name] = f"{UNREADABLE}: {error.strerror or error}; mend that and run again"
+                        unreadable[name] = f"{UNREADABLE}: {error.strerror or error}; fix that and run again"
         except OSError as error:
             return Listing(folder, {}, (), 0, error.strerror or str(error))
         subfolders.sort()
@@ -306,4 +306,14 @@ def stamp_of(found: os.stat_result) -> Stamp | None:
     """Return the stamp of a regular file, or None for anything else."""
     if not stat.S_ISREG(found.st_mode):
         return None
-    return _stamp((found.st_size, _fold(found.st_mtime_ns), _fold(found.st_ino)))
+    return _stamp((found.st_size, _fold(found.st_mtime_ns), _fold(found.st_ino), _fold(found.st_ctime_ns)))
+
+
+def is_same(found: os.stat_result, stamp: Stamp) -> bool:
+    """Return whether a file that is open is the one with this stamp, and has not been written to since.
+
+    Its ctime is left out: new rights, or a second name, are no reason to leave a photo for the next run. Its bytes are
+    hashed as they are read.
+    """
+    now = stamp_of(found)
+    return now is not None and now[:3] == stamp[:3]

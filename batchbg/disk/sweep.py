@@ -7,8 +7,8 @@ from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import Final
 
-from batchbg.disk import files
-from batchbg.disk.files import Folder, Identity
+from batchbg.disk.folder import HAS_DIR_FD, Folder
+from batchbg.disk.location import Identity, identity
 from batchbg.disk.rehearsal import NAME_SUFFIX, PART_PREFIX, PART_SUFFIX, PROBE, forget_name
 
 STALE_S: Final = 86_400.0
@@ -40,12 +40,12 @@ def sweep(root: Path, is_ours: Callable[[str], bool], originals: Collection[Iden
 def _folders(root: Path, originals: Collection[Identity]) -> Iterator[tuple[Folder, list[str]]]:
     """Yield every folder, and the names in it of what is no folder; links are not followed."""
     with contextlib.suppress(OSError):
-        if not files.HAS_DIR_FD:
+        if not HAS_DIR_FD:
             for parent, _, names in os.walk(root):
                 yield Folder(Path(parent), None), names
             return
         for parent, below, names, descriptor in os.fwalk(root, follow_symlinks=False):
-            if files.identity(os.fstat(descriptor)) in originals:
+            if identity(os.fstat(descriptor)) in originals:
                 below.clear()
             else:
                 yield Folder(Path(parent), descriptor), names

@@ -111,14 +111,14 @@ def _values(file: IO[bytes], entry: bytes, order: str, kind: str, count: int, *,
 
 
 def is_raw(found: list[Directory]) -> bool:
-    """Tell whether this is a camera's raw file, whatever it is called: what Pillow would read is a preview."""
+    """Return whether this is a camera's raw file, whatever it is called: what Pillow would read is a preview."""
     return any(
         one.raw or one.one(_PHOTOMETRIC) in _SENSOR or one.one(_COMPRESSION) in _RAW_COMPRESSIONS for one in found
     )
 
 
 def is_preview(found: list[Directory]) -> bool:
-    """Tell whether the first picture is only a smaller version of another one in the file."""
+    """Return whether the first picture is only a smaller version of another one in the file."""
     return bool(found and found[0].one(_SUBFILE) & 1 and any(one.pixels > found[0].pixels for one in found[1:]))
 
 
@@ -149,12 +149,12 @@ def kind_of(found: list[Directory]) -> str:
 
 
 def is_negative(found: list[Directory]) -> bool:
-    """Tell whether the first picture is 16-bit grey in which 0 is white, which Pillow does not turn round."""
+    """Return whether the first picture is 16-bit grey in which 0 is white, which Pillow does not turn round."""
     return bool(found) and found[0].one(_PHOTOMETRIC, 1) == 0 and found[0].one(_BITS, 1) == 16
 
 
 def is_misread(found: list[Directory]) -> bool:
-    """Tell whether Pillow decodes the first picture, and wrongly."""
+    """Return whether Pillow decodes the first picture, and wrongly."""
     if not found:
         return False
     first = found[0]

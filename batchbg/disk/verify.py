@@ -109,7 +109,7 @@ _PNG_END: Final = b"\0\0\0\0IEND\xaeB`\x82"
 
 
 def _has_end(file: IO[bytes]) -> bool:
-    """Tell whether a PNG is there to its last chunk, which Pillow does not ask for; something may follow it."""
+    """Return whether a PNG is there to its last chunk, which Pillow does not ask for; something may follow it."""
     file.seek(0, os.SEEK_END)
     file.seek(max(0, file.tell() - (1 << 16)))
     return _PNG_END in file.read()

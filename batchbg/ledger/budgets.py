@@ -5,12 +5,12 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
-from batchbg.core.budget import CAP_NAMES, Caps, Headroom, Period, Scope, next_price, period_of, rooms, tightest
+from batchbg.core.budget import CAP_NAMES, Caps, Headroom, Period, Scope, headrooms, next_price, period_of, tightest
 from batchbg.core.lifecycle import JobState
 from batchbg.core.model import PRICE_CREDITS, Job
 from batchbg.errors import BudgetExceeded, EarlierCapReached, PriceInDoubt
-from batchbg.ledger import credits, prices
-from batchbg.ledger.tables import balances, jobs, runs
+from batchbg.ledger import balances, credits, prices
+from batchbg.ledger.tables import jobs, runs
 from batchbg.ledger.transaction import Tx
 
 
@@ -35,7 +35,7 @@ def find_headroom(tx: Tx, budget: Budget, job: Job) -> tuple[Period, int]:
     """Return the period to which a reservation made now for ``job`` belongs, and its price in credits.
 
     Raises:
-        BudgetExceeded: there is no headroom under a cap.
+        BudgetExceeded: a cap leaves too little.
         PriceInDoubt: a person has to judge a price first.
     """
     if odd := prices.in_doubt(tx.connection, budget.account):
@@ -99,20 +99,15 @@ def headroom_under(connection: sa.Connection, caps: Caps, period: Period, accoun
     """Return the headroom under every cap that is set, for a reservation in ``period``."""
     names = dict(period.scopes())
     spent = {scope: credits.totals(connection, scope, names[scope]).spent for scope, _ in caps.by_scope()}
-    found = rooms(caps, spent)
+    found = headrooms(caps, spent)
     if caps.keep_balance is not None:
         found.append(_balance_headroom(connection, caps.keep_balance, account))
     return found
 
 
 def _balance_headroom(connection: sa.Connection, keep: int, account: str) -> Headroom:
-    row = connection.execute(
-        sa.select(balances.c.credits, balances.c.settled)
-        .where(balances.c.account == account)
-        .order_by(balances.c.id.desc())
-        .limit(1)
-    ).first()
-    if row is None:
+    reading = balances.last(connection, account)
+    if reading is None:
         return Headroom("budget.keep_balance (the account's balance is not known)", keep, 0)
-    since = credits.settled(connection) + credits.totals(connection, Scope.TOTAL).reserved - row.settled
-    return Headroom("budget.keep_balance", keep, row.credits - max(since, 0) - keep)
+    since = credits.settled(connection) + credits.totals(connection, Scope.TOTAL).reserved - reading.settled
+    return Headroom("budget.keep_balance", keep, reading.credits - max(since, 0) - keep)

@@ -8,7 +8,7 @@ from typing import Final
 
 import sqlalchemy as sa
 
-from batchbg.disk.files import kind_of
+from batchbg.disk.reading import kind_of
 from batchbg.errors import ConfigError
 
 NETWORK_TYPES: Final = frozenset(
@@ -112,7 +112,7 @@ def sqlite_path(url: str) -> Path:
 
 
 def exists(url: str) -> bool:
-    """Tell whether the ledger is there already.
+    """Return whether the ledger is there already.
 
     Raises:
         ConfigError: the way there is barred.
@@ -153,7 +153,7 @@ def refuse_network(path: Path) -> None:
 
 
 def is_shared(kind: str) -> bool:
-    """Tell whether a type of file system is one that other machines share."""
+    """Return whether a type of file system is one that other machines share."""
     head, _, program = kind.partition(".")
     return kind in NETWORK_TYPES or (head in ("fuse", "fuseblk") and program in NETWORK_PROGRAMS | NETWORK_TYPES)
 

@@ -14,10 +14,7 @@ import sqlalchemy as sa
 
 from batchbg.core import zone
 from batchbg.core.model import new_id
-from batchbg.errors import (
-    ConfigError,
-    DiskError,
-)
+from batchbg.errors import ConfigError, DiskError
 from batchbg.ledger import marks, purpose
 from batchbg.ledger.clock import about_time
 from batchbg.ledger.events import last_reservation
@@ -38,12 +35,12 @@ class Location:
 
     @classmethod
     def of(cls, path: Path) -> "Location":
-        """Return the place of a file."""
+        """Return where a file is now."""
         return cls(str(path), path.stat().st_ino, _machine())
 
     @classmethod
     def read(cls, text: str | None) -> "Location | None":
-        """Return the place that ``written`` wrote; None where that cannot be read."""
+        """Return the location that ``written`` wrote; None where that cannot be read."""
         try:
             found: Any = json.loads(text or "")
             return cls(str(found["path"]), int(found["inode"]), str(found["machine"]))
@@ -52,7 +49,7 @@ class Location:
 
     @property
     def written(self) -> str:
-        """The place as text."""
+        """The location as text."""
         return json.dumps(dataclasses.asdict(self))
 
 
@@ -228,9 +225,9 @@ def check(connection: sa.Connection) -> list[str]:
     name = value(connection, ZONE)
     if name is not None and not zone.is_known(name):
         found.append(f"meta: timezone is {name!r}, which is not known here")
-    place = value(connection, PLACE)
-    if place is not None and Location.read(place) is None:
-        found.append(f"meta: place is {place!r}, which is none")
+    location = value(connection, PLACE)
+    if location is not None and Location.read(location) is None:
+        found.append(f"meta: place is {location!r}, which is none")
     if value(connection, ID) == "":
         found.append("meta: the ledger has no id")
     return found

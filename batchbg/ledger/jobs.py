@@ -12,11 +12,7 @@ from batchbg.ledger.tables import folders, jobs, outputs
 from batchbg.ledger.transaction import Tx
 
 _photo_folder = folders.alias("photo_folder")
-
-
 _output_folder = folders.alias("output_folder")
-
-
 _background_folder = folders.alias("background_folder")
 
 
@@ -162,7 +158,7 @@ def planned_by(connection: sa.Connection, run_id: str) -> list[tuple[str, str, S
 
 
 def planned_for_outputs(connection: sa.Connection, output_ids: Collection[int]) -> dict[int, str]:
-    """Return the ids of planned jobs by the slot they are for."""
+    """Return the ids of planned jobs by the output they are for."""
     found: dict[int, str] = {}
     for chunk in chunks(list(output_ids)):
         query = sa.select(jobs.c.output_id, jobs.c.id).where(

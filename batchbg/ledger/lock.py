@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from batchbg.disk.files import read_text
+from batchbg.disk.reading import read_text
 from batchbg.errors import ConfigError, LedgerBusy, LedgerError
 from batchbg.ledger.filesystem import check_folder, refuse_odd, sqlite_path
 

@@ -169,7 +169,7 @@ class Held:
             raise _disk_error(self._path, error) from error
 
     def is_there(self) -> bool:
-        """Tell whether the file is still the one in the folder."""
+        """Return whether the file is still the one in the folder."""
         try:
             return os.path.samestat(os.fstat(self._file), self._path.lstat())
         except OSError:

@@ -26,7 +26,7 @@ def run_migrations(connection: sa.Connection) -> None:
 
 
 def is_known(version: str) -> bool:
-    """Tell whether this batchbg has that migration."""
+    """Return whether this batchbg has that migration."""
     try:
         return ScriptDirectory.from_config(_config()).get_revision(version) is not None
     except CommandError:

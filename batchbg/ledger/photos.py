@@ -1,4 +1,4 @@
-"""Fingerprints of photos and backgrounds: what earlier infos found in files, so that they are not opened again."""
+"""Fingerprints of photos and backgrounds: what probing found in files, so that they are not opened again."""
 
 import dataclasses
 import functools
@@ -8,13 +8,13 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from batchbg.core.model import PhotoInfo, Size, Stamp
-from batchbg.ledger.sql import below, chunks, upsert
+from batchbg.ledger.sql import below, chunks, insert
 from batchbg.ledger.tables import PathText, folders, jobs, outputs, photos, pictures, runs
 from batchbg.ledger.transaction import Tx
 
 
 def infos_of(connection: sa.Connection, root_id: int, paths: Sequence[str]) -> dict[str, PhotoInfo]:
-    """Return what earlier infos found in these files, by path below the root."""
+    """Return what probing found in these files, by path below the root."""
     found: dict[str, PhotoInfo] = {}
     for chunk in chunks(paths):
         query = sa.select(photos).where(photos.c.folder_id == root_id, photos.c.path.in_(chunk))
@@ -23,7 +23,7 @@ def infos_of(connection: sa.Connection, root_id: int, paths: Sequence[str]) -> d
 
 
 def info_of(connection: sa.Connection, root: str, path: str) -> PhotoInfo | None:
-    """Return what an earlier look found in one file."""
+    """Return what probing found in one file."""
     row = connection.execute(_INFO, {"root": root, "name": path}).first()
     return _as_info(row) if row else None
 
@@ -37,7 +37,7 @@ _INFO: Final = (
 
 def _as_info(row: sa.Row[Any]) -> PhotoInfo:
     return PhotoInfo(
-        stamp=Stamp(row.size, row.mtime_ns, row.inode),
+        stamp=Stamp(row.size, row.mtime_ns, row.inode, row.ctime_ns),
         sha256=row.sha256,
         pixels=Size(row.width, row.height) if row.width is not None else None,
         extension=row.extension,
@@ -49,7 +49,7 @@ def _as_info(row: sa.Row[Any]) -> PhotoInfo:
 
 
 def remember(tx: Tx, root_id: int, infos: Mapping[str, PhotoInfo]) -> dict[str, PhotoInfo]:
-    """Keep what infos found, in place of earlier ones; return them with the keys under which their jobs are kept."""
+    """Keep what probing found, in place of what it found before; return it with the keys under which jobs are kept."""
     if not infos:
         return {}
     first = _first_seen(tx, infos.values())
@@ -61,6 +61,7 @@ def remember(tx: Tx, root_id: int, infos: Mapping[str, PhotoInfo]) -> dict[str, 
             "size": info.stamp.size,
             "mtime_ns": info.stamp.mtime_ns,
             "inode": info.stamp.inode,
+            "ctime_ns": info.stamp.ctime_ns,
             "sha256": info.sha256,
             "width": info.pixels.width if info.pixels else None,
             "height": info.pixels.height if info.pixels else None,
@@ -69,17 +70,26 @@ def remember(tx: Tx, root_id: int, infos: Mapping[str, PhotoInfo]) -> dict[str, 
             "rejected": info.rejected,
             "picture": info.picture,
             "key": info.key,
-            "rejected_run_id": None,
         }
         for path, info in infos.items()
     ]
-    replaced = [name for name in rows[0] if name not in ("folder_id", "path")]
-    tx.connection.execute(upsert(tx.connection, photos, *replaced), rows)
+    tx.connection.execute(_remember(tx.connection.dialect.name, tuple(rows[0])), rows)
     return dict(infos)
 
 
+@functools.cache
+def _remember(dialect: str, names: tuple[str, ...]) -> Any:
+    """Return the statement that enters what a file is; a rejection stays told where nothing but its ctime is new."""
+    statement = insert(dialect, photos)
+    new = statement.excluded
+    is_told = sa.and_(*(photos.c[name] == new[name] for name in ("size", "mtime_ns", "inode", "rejected")))
+    changed = {name: new[name] for name in names if name not in ("folder_id", "path")}
+    changed["rejected_run_id"] = sa.case((is_told, photos.c.rejected_run_id))
+    return statement.on_conflict_do_update(index_elements=list(photos.primary_key), set_=changed)
+
+
 def _first_seen(tx: Tx, infos: Iterable[PhotoInfo]) -> dict[str, str]:
-    """Return by picture the first content (sha256) that was seen with it, these included."""
+    """Return by picture the first content (sha256) that was seen with it, these files included."""
     here: dict[str, str] = {}
     for info in infos:
         if info.picture:
@@ -145,9 +155,9 @@ def rejected(connection: sa.Connection) -> Iterator[tuple[str, str, str]]:
 def known_photos(
     connection: sa.Connection, photo_root_id: int, output_root_id: int, folder: str, *, deep: bool, paired: bool
 ) -> Iterator[Sequence[Sequence[Any]]]:
-    """Yield (path, size, mtime_ns, inode, output) of every photo of one folder that was ever looked at, some at a time.
+    """Yield (path, size, mtime_ns, inode, ctime_ns, output) of every photo of one folder that was ever probed, some at a time.
 
-    ``output`` is the path of its result where its content, when last looked at, had its own; else None. There may be
+    ``output`` is the path of its result where its content, when last probed, had its own; else None. There may be
     100,000 rows, night after night: no more is read of each than the question needs.
 
     Args:
@@ -164,7 +174,7 @@ def known_photos(
     assert cursor is not None  # a SELECT has one, and its bare rows cost a third of SQLAlchemy's
     while rows := cursor.fetchmany(1000):
         # What is called after a photo is of ASCII where the photo's own path is.
-        yield [row if row[0].isascii() else (_as_path(row[0]), *row[1:4], _as_path(row[4]), *row[5:]) for row in rows]
+        yield [row if row[0].isascii() else (_as_path(row[0]), *row[1:5], _as_path(row[5]), *row[6:]) for row in rows]
 
 
 @functools.cache
@@ -195,5 +205,12 @@ def _as_path(stored: str | None) -> str | None:
 
 _PATH: Final = PathText()
 _ANY: Final = sa.engine.default.DefaultDialect()
-_KNOWN: Final = (photos.c.path, photos.c.size, photos.c.mtime_ns, photos.c.inode, outputs.c.path.label("output"))
+_KNOWN: Final = (
+    photos.c.path,
+    photos.c.size,
+    photos.c.mtime_ns,
+    photos.c.inode,
+    photos.c.ctime_ns,
+    outputs.c.path.label("output"),
+)
 _PAIRED: Final = (photos.c.width, photos.c.height, photos.c.sha256, jobs.c.background_sha256)

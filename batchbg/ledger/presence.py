@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 from typing import Final
 
-from batchbg.errors import ConfigError, LedgerError
+from batchbg.errors import ConfigError, LedgerError, LedgerGone
 
 WAL_HEADER_BYTES: Final = 32
 FRAME_HEADER_BYTES: Final = 24
@@ -54,7 +54,7 @@ class Presence:
         return bool(self._trouble)
 
     def is_at_its_path(self) -> bool:
-        """Tell whether a new connection would open the file that is watched; true before any is."""
+        """Return whether a new connection would open the file that is watched; true before any is."""
         try:
             return not self._seen or _file(self._path.stat()) == self._seen[0]
         except OSError:
@@ -84,10 +84,10 @@ class Presence:
         """Refuse to go on where that is not so; once found it stays so.
 
         Raises:
-            LedgerError: with what happened to which file.
+            LedgerGone: with what happened to which file.
         """
         if self._trouble:
-            raise LedgerError(
+            raise LedgerGone(
                 f"ledger {self._path}: {self._trouble}; nothing more is sent: put the right file back, then run again"
             )
 
@@ -133,7 +133,7 @@ class Presence:
         return WAL_HEADER_BYTES + frames * (page + FRAME_HEADER_BYTES) if frames else 0
 
     def _is_overwritten(self) -> bool:
-        """Tell whether the database has changed without a checkpoint, by whomever: nothing else may write into it."""
+        """Return whether the database has changed without a checkpoint, by whomever: nothing else may write into it."""
         for attempt in range(CONFIRM if self._index is not None else 0):
             told = self._told_checkpoints()
             found = self._path.stat()

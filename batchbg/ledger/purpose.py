@@ -61,7 +61,7 @@ _KIND_BY_ADDRESS: Final = "kind_by_address"
 
 
 def _was_abroad(connection: sa.Connection) -> bool:
-    """Tell whether a run was ever sent to an address that is not this machine's."""
+    """Return whether a run was ever sent to an address that is not this machine's."""
     return any(
         not is_loopback(host)
         for url in connection.scalars(sa.select(runs.c.base_url).distinct())

@@ -71,7 +71,7 @@ def begin(tx: Tx, command: str, base_url: str, cap_credits: int | None, *, spend
 
 
 def is_one(connection: sa.Connection, run_id: str) -> bool:
-    """Tell whether a run has that id."""
+    """Return whether a run has that id."""
     return connection.scalar(sa.select(runs.c.id).where(runs.c.id == run_id)) is not None
 
 

@@ -3,18 +3,14 @@
 import contextlib
 import os
 import sqlite3
-import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
 import sqlalchemy as sa
 
-from batchbg.errors import (
-    DiskError,
-    LedgerError,
-)
+from batchbg.errors import DiskError, LedgerDamaged, LedgerError
 from batchbg.ledger import events, marks
 from batchbg.ledger.presence import Presence, refuse_links
 from batchbg.ledger.transaction import Tx, enter, last_entry_at
@@ -22,6 +18,9 @@ from batchbg.ledger.transaction import Tx, enter, last_entry_at
 Connection = sa.Connection
 """What ``Ledger.reading`` and ``Ledger.begin`` yield."""
 
+
+DAMAGED: Final = ("database disk image is malformed", "file is not a database")
+"""What SQLite says of a file that is no whole database. Source: sqlite3ErrStr in its main.c."""
 
 KEPT: Final = 5
 """Connections that a ledger keeps for who spends: the planning, the pool and its writer use three at once."""
@@ -35,7 +34,6 @@ class Ledger:
         path: the file, symbolic links resolved.
         id: its own name, which stands beside its results; "" where that is not looked at.
         made: whether it was made just now.
-        copied: the folder of the copy that is open in the ledger's place, or None.
         projects: those that this process was told of, by job, should the file be taken away.
     """
 
@@ -43,15 +41,16 @@ class Ledger:
         self.id = ""
         self.made = False
         self.projects: dict[str, str] = {}
-        self.copied: tempfile.TemporaryDirectory[str] | None = None
         self.engine = engine
         self.path = path
         self._reader = engine.execution_options(reading=True)
         self._turn = threading.Lock()
         self._presence = presence
+        self._is_damaged = False
         self._anchor: sa.Connection | None = None
         self._marks: dict[str, marks.Held] = {}
         self._due: set[str] = set()
+        self._last = contextlib.ExitStack()
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[sa.Connection]:
@@ -60,7 +59,7 @@ class Ledger:
         Raises:
             LedgerError: the database refused, with its reason.
         """
-        with explained(self.path), self._reader.begin() as connection:
+        with self._explained(), self._reader.begin() as connection:
             yield connection
 
     @contextlib.contextmanager
@@ -73,7 +72,7 @@ class Ledger:
         Raises:
             LedgerError: the database refused, with its reason.
         """
-        with self._turn, explained(self.path):
+        with self._turn, self._explained():
             self._due.clear()
             with self.engine.begin() as connection:
                 self._presence.look()
@@ -167,7 +166,16 @@ class Ledger:
     def is_lost(self) -> bool:
         """Whether what is written to this ledger now may not be found again."""
         self._presence.look()
-        return self._presence.has_trouble
+        return self._is_damaged or self._presence.has_trouble
+
+    @contextlib.contextmanager
+    def _explained(self) -> Iterator[None]:
+        try:
+            with explained(self.path):
+                yield
+        except LedgerDamaged:
+            self._is_damaged = True
+            raise
 
     def close(self) -> None:
         """Close every connection."""
@@ -179,8 +187,11 @@ class Ledger:
             self._anchor = None
         self.engine.dispose()
         self._presence.close()
-        if self.copied is not None:
-            self.copied.cleanup()
+        self._last.close()
+
+    def on_close(self, action: Callable[[], object]) -> None:
+        """Let something be done when every connection is closed."""
+        self._last.callback(action)
 
 
 @contextlib.contextmanager
@@ -188,7 +199,8 @@ def explained(path: Path) -> Iterator[None]:
     """Turn the database's errors into ours, with the file and what to do.
 
     Raises:
-        LedgerError: for anything the database itself refuses.
+        LedgerDamaged: its file is not whole.
+        LedgerError: for anything else that the database itself refuses.
     """
     try:
         yield
@@ -201,5 +213,6 @@ def explained(path: Path) -> Iterator[None]:
             "database is locked": "another program keeps it locked; run again when it has finished",
             "file is not a database": "it is no ledger; --ledger names another",
             "disk I/O error": "the disk reports an error; is it full, or on a network?",
-        }.get(reason, "run again when that is mended")
-        raise LedgerError(f"ledger {path}: {reason}; {advice}") from error
+        }.get(reason, "run again when that is fixed")
+        kind = LedgerDamaged if reason in DAMAGED else LedgerError
+        raise kind(f"ledger {path}: {reason}; {advice}") from error

@@ -109,7 +109,7 @@ photos = sa.Table(
     # The run that first told of the rejection: only that one's exit code speaks of it.
     _column("rejected_run_id", sa.Text, nullable=True),
 )
-"""Fingerprints of photos and backgrounds: a file whose size, mtime and inode are unchanged is not opened again."""
+"""Fingerprints of photos and backgrounds: a file whose size, mtime, inode and ctime are unchanged is not opened again."""
 
 pictures = sa.Table(
     "pictures",

@@ -9,7 +9,7 @@ from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
 import sqlalchemy as sa
 
-from batchbg.errors import LedgerError, StaleJobError
+from batchbg.errors import LedgerError, LedgerGone, StaleJobError
 from batchbg.ledger.ballast import Ballast
 from batchbg.ledger.store import Ledger
 from batchbg.ledger.transaction import Tx, enter
@@ -124,6 +124,10 @@ def _tell(futures: list[asyncio.Future[Any]], results: list[_Result]) -> None:
 
 
 def _is_of_the_database(error: Exception) -> bool:
-    """Return whether the database refuses, and not one piece of work that met a job which has moved."""
-    by_itself = isinstance(error, LedgerError) and not isinstance(error, StaleJobError)
+    """Return whether the database refuses, and not one piece of work.
+
+    A job may have moved, and a reservation may not be made where the ledger's files are not the ones that are open: the
+    ids that are committed together with it are noted all the same.
+    """
+    by_itself = isinstance(error, LedgerError) and not isinstance(error, StaleJobError | LedgerGone)
     return by_itself and not isinstance(error.__cause__, sa.exc.IntegrityError)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from batchbg.core.suggestion import suggestion
-from batchbg.disk.files import read_text
+from batchbg.disk.reading import read_text
 from batchbg.errors import ConfigError
 
 TRANSPARENT: Final = "transparent"

@@ -189,10 +189,10 @@ class FolderPlan:
         return Facts(
             contents=contents,
             background_sha256=background_of(photo.chosen),
-            slot=output,
+            output=output,
             here=[held for content in contents for held in self._known.here.get(content, ())],
             jobs=photo.jobs,
-            planned_for_slot=self._known.planned.get(output.id, "") if output else "",
+            planned_for_output=self._known.planned.get(output.id, "") if output else "",
             taken=(output is None or output.saved_job is None) and self._is_there(photo.name),
             force=self._force,
             order_id=self._roots.order_id,
@@ -256,7 +256,7 @@ class FolderPlan:
         if not photo.has_planned(decision.job_id) or isinstance(photo.chosen, str):
             return line
         entry = _entry(photo, photo.chosen)
-        detail = _explain(photo.chosen, _enlargement(photo.chosen, photo.pixels))
+        detail = _explain(photo.chosen)
         return dataclasses.replace(line, background=entry.background, detail=detail, entry=entry)
 
     def _copy(self, photo: _Photo, decision: Decision) -> Line:
@@ -305,7 +305,7 @@ class FolderPlan:
             "new",
             new.background_path,
             photo.name,
-            _explain(chosen, enlarged),
+            _explain(chosen),
             photo.pixels,
             enlarged,
             _entry(photo, chosen),
@@ -339,12 +339,10 @@ def _entry(photo: _Photo, chosen: Chosen) -> Entry:
     return Entry(photo.path, photo.info.sha256, name, content, chosen.treatment, photo.name)
 
 
-def _explain(chosen: Chosen, enlarged: float) -> str:
+def _explain(chosen: Chosen) -> str:
     if chosen.choice is None:
         return "no background"
-    how = {Treatment.FIT: "cropped to fit", Treatment.AS_IS: "as it is"}[chosen.treatment]
-    more = f", enlarged {enlarged:.2f} times" if enlarged > 1 else ""
-    return f"{how}{more}; {chosen.choice.misfit}"
+    return chosen.choice.misfit.in_words(cropped=chosen.treatment is Treatment.FIT)
 
 
 def _enlargement(chosen: Chosen, photo: Size) -> float:

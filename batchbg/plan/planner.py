@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from batchbg.core.model import PhotoInfo, Stamp
 from batchbg.core.planning import DONE_BEFORE
-from batchbg.disk.files import Identity, identity_of
+from batchbg.disk.location import Identity, identity_of
 from batchbg.disk.rehearsal import Rehearsal
 from batchbg.disk.scan import UNREADABLE, Listing, Rules, listed, walk
 from batchbg.errors import DiskError

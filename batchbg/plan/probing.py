@@ -94,7 +94,7 @@ class Probing:
             yield Probed({path: known[path] for path in stamps if path not in changing}, sorted(changing))
 
     def _is_news(self, known: PhotoInfo | None, stamp: Stamp) -> bool:
-        if known is None or known.stamp != stamp:
+        if known is None or not stamp.is_still(known.stamp):
             return True
         if known.pixels and not known.picture:
             return True  # an older version probed it

@@ -8,7 +8,8 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from batchbg.disk.files import lies_in, read_bytes
+from batchbg.disk.location import lies_in
+from batchbg.disk.reading import read_bytes
 from batchbg.disk.scan import Rules
 from batchbg.errors import ConfigError
 from batchbg.plan.background_map import MapRule, read_map

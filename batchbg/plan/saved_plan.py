@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from batchbg.core.model import PRICE_CREDITS, Treatment
-from batchbg.disk.files import read_text
+from batchbg.disk.reading import read_text
 from batchbg.errors import ConfigError
 
 

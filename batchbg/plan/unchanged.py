@@ -69,18 +69,18 @@ class Unchanged:
             paired=self._compares,
         )
         for row in itertools.chain.from_iterable(rows):
-            name, output = row[0][start:], row[4]
+            name, output = row[0][start:], row[5]
             stamp = left.get(name)
             if stamp is None:
                 if name not in listing.unreadable:
                     found.unlisted.append(row[0])
-            elif output is not None and stamp == row[1:4] and not force and output not in awaited:
+            elif output is not None and stamp.is_still(row[1:5]) and not force and output not in awaited:
                 del left[name]
                 if output not in here and not os.path.lexists(output_folder / output):
                     found.missing += 1
                 if self._compares:
-                    today = background_of(self._chooser.choose(row[0], Size(row[5], row[6]), row[7]))
-                    found.other_background += today != row[8]
+                    today = background_of(self._chooser.choose(row[0], Size(row[6], row[7]), row[8]))
+                    found.other_background += today != row[9]
                 if self._wants_all:
                     found.lines.append(Line(row[0], "skip", output=output, detail=DONE_BEFORE))
         return found

@@ -15,8 +15,8 @@ from batchbg.api.storage import Body, chunks_of
 from batchbg.api.wire import UploadTarget
 from batchbg.core.model import Job, PhotoInfo, Size, Treatment
 from batchbg.disk.decoding import cover_crop, upright_copy
-from batchbg.disk.files import open_file
-from batchbg.disk.scan import stamp_of
+from batchbg.disk.reading import open_file
+from batchbg.disk.scan import is_same
 from batchbg.errors import ApiUnreachable, PhotoChanged, RequestRefused
 from batchbg.ledger import assets, photos
 from batchbg.ledger.store import Connection
@@ -259,7 +259,7 @@ class _FileBody:
                 file = stack.enter_context(open_file(self._path))
             except OSError as error:
                 raise PhotoChanged(f"{self._path.name}: {error.strerror or error}") from error
-            if stamp_of(os.fstat(file.fileno())) != self._info.stamp:
+            if not is_same(os.fstat(file.fileno()), self._info.stamp):
                 raise PhotoChanged(f"{self._path.name} has changed since it was looked at")
             left = self._info.stamp.size
             while left and (chunk := file.read(min(_CHUNK, left))):

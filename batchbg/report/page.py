@@ -27,8 +27,10 @@ from batchbg import __version__
 from batchbg.core.budget import Caps, Credits, Scope
 from batchbg.core.lifecycle import JobState
 from batchbg.core.model import Treatment
+from batchbg.core.pairing import Misfit
 from batchbg.core.text import cell
-from batchbg.disk.files import open_file, whole
+from batchbg.disk.files import whole
+from batchbg.disk.reading import open_file
 from batchbg.disk.results import make_folder
 from batchbg.errors import ConfigError, DiskError
 from batchbg.ledger import clock, credits, folders, photos, purpose, runs
@@ -76,6 +78,7 @@ FIELDS: Final = (
     "file",
     "background",
     "treatment",
+    "fit",
     "width",
     "height",
     "distortion",
@@ -344,6 +347,7 @@ class _Gathered:
             file,
             row.background_path,
             TREATMENTS[row.treatment],
+            Misfit(row.distortion, row.blur, row.excess).in_words(cropped=row.treatment is Treatment.FIT),
             row.width,
             row.height,
             row.distortion,

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from batchbg.disk import decoding
-from batchbg.disk.files import open_file
+from batchbg.disk.reading import open_file
 from batchbg.errors import PhotoChanged
 
 SIZE_PX: Final = 400

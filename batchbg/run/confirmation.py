@@ -1,6 +1,7 @@
 """Where a person has a say: the question before a large batch, and the pilot."""
 
 from batchbg.core import pilot
+from batchbg.core.words import counted
 from batchbg.errors import ExitCode
 from batchbg.ledger import jobs
 from batchbg.ledger.estimate import Estimate, estimate
@@ -29,7 +30,7 @@ def confirmed(run: RunContext) -> bool:
     unasked = settings.sandbox or settings.yes or settings.pilot is not None or limit < 0
     if unasked or planned(run) <= limit or run.reporter.ask(_estimate(run)):
         return True
-    run.stop.note(ExitCode.INTERRUPT, "not begun, as you said: nothing was sent")
+    run.stop.note(ExitCode.INTERRUPT, "not started, as you answered: nothing was sent")
     return False
 
 
@@ -53,7 +54,7 @@ async def goes_on_after_pilot(run: RunContext, number: int, watch: Watch) -> boo
     if goes_on:
         watch.total += left
         return True
-    why = f"pilot: {number} photos were tried, {left} remain; look at the results, then run again without --pilot"
+    why = f"pilot: {counted(number, 'photo')} tried, {left} to go; look at the results, then run again without --pilot"
     run.stop.creates(ExitCode.CAP, why)
     return False
 

@@ -6,6 +6,7 @@ import logging
 from typing import Self
 
 from batchbg.core.lifecycle import PAID, JobState
+from batchbg.core.words import are
 from batchbg.disk.results import try_out
 from batchbg.disk.sweep import sweep
 from batchbg.errors import BatchbgError, DiskError, ExitCode, PlanLeft
@@ -74,9 +75,8 @@ class Plan:
             return
         self.is_complete = True
         if self.tally.missing:
-            log.warning(
-                "%d results are no longer on disk: `batchbg rescue` fetches them again, free", self.tally.missing
-            )
+            gone = are(self.tally.missing, "result")
+            log.warning("%s no longer on disk: `batchbg rescue` fetches what is missing, free", gone)
         with self._run.ledger.transaction(self._run.id) as tx:
             runs.describe(
                 tx,

@@ -4,6 +4,7 @@ import contextlib
 
 from batchbg.core.lifecycle import JobState
 from batchbg.core.planning import FAILED_BEFORE
+from batchbg.core.words import counted, share
 from batchbg.errors import ExitCode, LedgerError
 from batchbg.ledger import jobs, runs
 from batchbg.ledger.transaction import enter
@@ -55,13 +56,15 @@ def _note_what_is_left(run: RunContext, states: dict[JobState, int], ever: dict[
         bad += tally.skipped[FAILED_BEFORE] if run.settings.photos else before
     rejects = tally.rejected if strict else tally.newly_rejected
     if bad or rejects or unresolved:
-        parts = [f"{bad} jobs failed"] if bad else []
-        parts += [f"{rejects} photos rejected"] if rejects else []
-        parts += [f"{unresolved} jobs unresolved: see `batchbg jobs --state unresolved`"] if unresolved else []
+        parts = [f"{counted(bad, 'job')} failed"] if bad else []
+        parts += [f"{counted(rejects, 'photo')} rejected"] if rejects else []
+        parts += (
+            [f"{counted(unresolved, 'job')} unresolved: see `batchbg jobs --state unresolved`"] if unresolved else []
+        )
         run.stop.note(ExitCode.INCOMPLETE, ", ".join(parts))
     left = sum(states[state] for state in OPEN)
     if left and run.stop.exit_code in (ExitCode.OK, ExitCode.INCOMPLETE) and not unresolved:
-        run.stop.note(ExitCode.TEMPORARY, f"{left} jobs remain; run again to go on")
+        run.stop.note(ExitCode.TEMPORARY, f"{counted(left, 'job')} still to do; run again to continue")
 
 
 def _reasons(run: RunContext, states: dict[JobState, int]) -> tuple[str, ...]:
@@ -70,6 +73,6 @@ def _reasons(run: RunContext, states: dict[JobState, int]) -> tuple[str, ...]:
     first, *others = sorted(run.stop.reasons.items(), key=lambda item: item[0] != code) or [(code, "")]
     reason = first[1]
     if code not in (ExitCode.OK, ExitCode.INCOMPLETE):
-        reason += f" ({states[JobState.DONE]} of {sum(states.values())} jobs done"
-        reason += "; another run goes on from here)" if any(states[state] for state in OPEN) else ")"
+        reason += f" ({share(states[JobState.DONE], sum(states.values()), 'job')} done"
+        reason += "; another run continues from here)" if any(states[state] for state in OPEN) else ")"
     return tuple(why for why in (reason, *(why for _, why in others)) if why)

@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from batchbg.core.suggestion import anyway, meant
-from batchbg.disk.files import read_bytes
+from batchbg.disk.reading import read_bytes
 from batchbg.errors import ConfigError
 from batchbg.settings.definitions import BY_KEY, Setting
 from batchbg.settings.kinds import read_value

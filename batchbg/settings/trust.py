@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from batchbg.disk.files import kind_of
+from batchbg.disk.reading import kind_of
 from batchbg.errors import ConfigError, DiskError
 
 SHARED: Final = stat.S_IWGRP | stat.S_IWOTH

@@ -23,7 +23,7 @@ from typing import NamedTuple
 import sqlalchemy as sa
 from PIL import Image
 
-from batchbg.cli.commands.plan import show_plan
+from batchbg.cli.planned import show_plan
 from batchbg.ledger.engine import open_ledger
 from batchbg.plan.lines import Tally
 from batchbg.plan.planner import begin_plan

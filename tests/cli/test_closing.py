@@ -2,6 +2,8 @@
 
 import io
 import os
+import re
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +46,7 @@ def test_the_table_tells_all_counts_the_money_the_places_and_the_next_command(sh
     assert found["credits"] == "10 = 5.00; max_credits of this run: 30 of 40 credits left"
     assert found["results"] == str(shop.output)
     assert found["report"] == str(shop.folder / "page.html")
-    assert found["why"] == "1 photos rejected"
+    assert found["why"] == "1 photo rejected"
     # The shop's ledger is named by a flag, so that the next command has to name it too.
     assert found["next"] == f"batchbg jobs --state rejected --ledger {shop.ledger}"
 
@@ -90,9 +92,7 @@ def test_what_config_toml_says_need_not_be_typed(tmp_path: Path, monkeypatch: py
 def test_off_a_terminal_it_is_one_line_and_with_q_none_on_success(shop: Shop):
     shop.some_photos(2)
     result = shop.run()
-    assert result.out.splitlines() == [
-        "2 of 2 jobs done; photos: 2 seen, 0 reused, 0 skipped, 0 rejected, 0 ignored; credits: 10 credits spent"
-    ]
+    assert result.out.splitlines() == ["2 photos: 2 done; 10 credits spent"]
     assert result.err.splitlines() == [f"new ledger: {shop.folder / 'batchbg.db'}"]
     shop.some_photos_more(1)
     capped = shop.run("-q", "--max-credits", "0")
@@ -129,3 +129,87 @@ def test_a_dumb_terminal_gets_neither_colours_nor_a_bar(shop: Shop, terminal: Te
     assert "\r" not in result.err
     shop.stream = io.StringIO
     assert "\r" not in shop.run("--force").err
+
+
+def test_numbers_agree_and_nothing_is_said_twice(shop: Shop):
+    """One line off a terminal: what became of the photos, and the money."""
+    shop.photo("a.png")
+    shop.photo("b.png", colour=9)
+    shop.photo("c.png", colour=9)
+    (shop.photos / "bad.jpg").write_text("no picture")
+    (shop.photos / "notes.txt").write_text("junk")
+    assert shop.run().out == "4 photos: 2 done, 1 reused, 1 rejected, 1 other file ignored; 10 credits spent\n"
+    assert shop.run().out == "4 photos: 3 skipped, 1 rejected, 1 other file ignored; 0 credits spent\n"
+    (shop.photos / "bad.jpg").unlink()
+    assert shop.run().out == "nothing to do: 3 photos: 3 skipped, 1 other file ignored; 0 credits spent\n"
+    assert shop.resume().out == "nothing to do; 0 credits spent\n"
+    assert shop.do("status").out.splitlines()[:2] == [
+        "2 jobs: 2 done",
+        "the last scan: 3 photos: 3 skipped, 1 other file ignored",
+    ]
+
+
+def test_rescue_says_what_was_missing_and_what_came_back(shop: Shop):
+    shop.some_photos(2)
+    assert shop.run().code == 0
+    assert shop.do("rescue").out == "no result is missing\n"
+    for path in shop.output.glob("*.png"):
+        path.unlink()
+    assert shop.do("rescue").out == "2 results missing: fetched again, free\n"
+    assert shop.do("rescue", "-q").out == ""
+    (shop.output / "photo-000.png").unlink()
+    (shop.output / "photo-001.png").write_text("retouched")
+    shop.faults.add("status", "status", status=404)
+    again = shop.do("rescue")
+    assert again.err == "photo-001.png: not the file that was saved; left unchanged\n"
+    assert again.out.startswith("1 result missing: 0 fetched again, free; 1 still missing\n")
+    assert again.code == 3
+
+
+def test_a_create_that_was_cut_off_is_told_in_words(shop: Shop):
+    shop.some_photos(1)
+    shop.faults.add("create", "reset")
+    assert shop.run().code == 3
+    assert "no answer: the connection broke off" in shop.do("jobs").out
+
+
+@pytest.mark.parametrize("command", ["run", "plan"])
+def test_ctrl_c_while_it_still_plans_names_what_continues(shop: Shop, monkeypatch: pytest.MonkeyPatch, command: str):
+    """The very command, with what was given to it; nothing was sent."""
+    from batchbg.plan.planner import Planner
+
+    def interrupted(self: Planner) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Planner, "plan", interrupted)
+    shop.some_photos(1)
+    result = shop.do(command, "--exclude", "a b")
+    assert result.code == 130
+    (typed,) = re.findall(
+        r"^batchbg: interrupted; nothing is lost: `(batchbg .*)` continues$", result.err, re.MULTILINE
+    )
+    assert shlex.split(typed) == ["batchbg", *shop.arguments(command, "--exclude", "a b")]
+    assert shop.creates() == []
+
+
+def test_a_plan_ends_with_the_command_that_does_just_that(shop: Shop):
+    """With what was picked, its backgrounds, and a cap of what it costs where there is none."""
+    shop.some_photos(2)
+    shop.background("wall.png")
+    planned = shop.do("plan", "--exclude", "*-001.png", "-v")
+    (typed,) = re.findall(r"^next: `batchbg (.*)`$", planned.out, re.MULTILINE)
+    assert "-v" not in typed
+    result = shop.batchbg(*shlex.split(typed), "--base-url", shop.base_url)
+    assert (result.code, len(shop.creates())) == (0, 1), result
+    assert shlex.split(typed)[-2:] != ["--max-credits", "10"]
+
+
+def test_a_saved_plan_ends_with_the_command_that_does_it(shop: Shop):
+    """It names backgrounds, which have to be given again."""
+    shop.some_photos(2)
+    shop.background("wall.png")
+    planned = shop.do("plan", "--save", str(shop.folder / "my plan.jsonl"), "--exclude", "*-001.png")
+    (typed,) = re.findall(r"^next: `batchbg (.*)`$", planned.out, re.MULTILINE)
+    result = shop.batchbg(*shlex.split(typed), "--base-url", shop.base_url)
+    assert (result.code, len(shop.creates())) == (0, 1), result
+    assert shop.do("plan", "--exclude", "*-001.png").out.count("next:") == 0

@@ -79,7 +79,7 @@ def test_an_internal_error_is_one_sentence(shop: Shop, monkeypatch: pytest.Monke
     def broken(*_: object) -> int:
         raise RuntimeError("one\ntwo")
 
-    monkeypatch.setattr("batchbg.cli.commands.plan.show_plan", broken)
+    monkeypatch.setattr("batchbg.cli.planned.show_plan", broken)
     result = shop.do("plan", *loud)
     assert result.code == 1
     assert result.err.splitlines()[0] == "batchbg: internal error: RuntimeError: one two; `-vv` shows where"

@@ -100,8 +100,8 @@ def test_an_error_s_message_and_its_traceback_are_text(shop: Shop, monkeypatch: 
     def broken(*_: object) -> int:
         raise RuntimeError(NASTY)
 
-    monkeypatch.setattr("batchbg.cli.commands.plan.show_plan", broken)
-    monkeypatch.setattr("batchbg.cli.commands.run.process", broken)
+    monkeypatch.setattr("batchbg.cli.planned.show_plan", broken)
+    monkeypatch.setattr("batchbg.cli.processing.process", broken)
     result = shop.do(command, "-vv")
     assert result.code == 1
     assert_tame(result)

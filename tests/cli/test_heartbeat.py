@@ -62,8 +62,7 @@ def test_start_and_exit_code_are_told_with_the_summary(shop: Shop, monitor: Moni
     assert shop.run("-q").code == 3
     assert monitor.paths == ["/secret-check/start", "/secret-check/3"]
     assert monitor.heard[0][1] == ""
-    assert "1 of 1 jobs done" in monitor.heard[1][1]
-    assert "1 photos rejected" in monitor.heard[1][1]
+    assert "2 photos: 1 done, 1 rejected\n" in monitor.heard[1][1]
 
 
 def test_what_keeps_a_run_from_beginning_is_told_too(shop: Shop, monitor: Monitor):

@@ -1,6 +1,7 @@
 """The bar, and the status line that SIGUSR1 asks for."""
 
 import os
+import re
 import signal
 import threading
 
@@ -48,6 +49,18 @@ def test_sigusr1_tells_how_the_run_stands_and_disturbs_nothing(shop: Shop):
     assert " of 50 under the cap" in line
 
 
+def test_a_rescue_counts_the_results_that_it_fetches(shop: Shop):
+    """It said "2 of 0 jobs"."""
+    shop.some_photos(2)
+    assert shop.run().code == 0
+    for path in shop.output.glob("*.png"):
+        path.unlink()
+    shop.meanwhile("download", lambda: os.kill(os.getpid(), signal.SIGUSR1))
+    rescued = shop.do("rescue")
+    assert rescued.code == 0
+    assert re.search(r"^batchbg: [01] of 2 jobs, 0 in flight, 0 credits spent", rescued.err, re.MULTILINE)
+
+
 @pytest.mark.slow
 def test_sigusr1_while_it_plans_tells_that_it_plans(shop: Shop, monkeypatch: pytest.MonkeyPatch):
     shop.some_photos(2)
@@ -63,7 +76,7 @@ def test_sigusr1_while_it_plans_tells_that_it_plans(shop: Shop, monkeypatch: pyt
     monkeypatch.setattr(Planner, "plan", slow)
     result = shop.run()
     assert result.code == 0
-    assert "batchbg: planning: 1 photos so far, 2 files opened" in result.err
+    assert "batchbg: planning: 1 photo so far, 2 files opened" in result.err
 
 
 def test_sigusr1_kills_no_command_that_has_nothing_to_tell(shop: Shop, monkeypatch: pytest.MonkeyPatch):
@@ -73,7 +86,7 @@ def test_sigusr1_kills_no_command_that_has_nothing_to_tell(shop: Shop, monkeypat
         os.kill(os.getpid(), signal.SIGUSR1)
         return 0
 
-    monkeypatch.setattr("batchbg.cli.commands.plan.show_plan", show_plan)
+    monkeypatch.setattr("batchbg.cli.planned.show_plan", show_plan)
     assert shop.do("plan").code == 0
 
 
@@ -81,7 +94,7 @@ def test_the_status_line_tells_money_and_the_learnt_width():
     standing = Progress(45, 100, 5, 5, 8, 225, (225, 500), 52.4, 200.0, stopping=False)
     settings = load({}, {"BATCHBG_PRICE_PER_CREDIT": "0.01"})
     assert status_line(standing, settings) == (
-        "batchbg: 45 of 100 jobs, 5 in flight (the service takes 5, asked for 8), 225 credits (2.25) spent,"
+        "batchbg: 45 of 100 jobs, 5 in flight (the service allows 5, 8 were asked for), 225 credits (2.25) spent,"
         " 225 of 500 under the cap, 52 images a minute, about 3 min left"
     )
     stopping = Progress(45, 100, 5, 8, 8, 225, None, None, 200.0, stopping=True)

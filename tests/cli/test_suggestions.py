@@ -188,13 +188,13 @@ def outlook(jobs: int, left: int | None = None, balance: int | None = None) -> E
         (
             outlook(60),
             7,
-            "60 new jobs, 7 of them now, about 35 credits; max_files: 7 more; balance of the account not known; about 4 s",
+            "60 new jobs, 7 of them now, about 35 credits; max_files: 7 more; the account's balance is not known; about 4 s",
         ),
         (
             outlook(60, left=-5),
             None,
             "60 new jobs, 0 of them now, about 0 credits; max_credits of this run: 0 of 100 credits left;"
-            " balance of the account not known; about 0 s",
+            " the account's balance is not known; about 0 s",
         ),
     ],
 )
@@ -236,7 +236,7 @@ def test_a_service_that_does_not_tell_the_balance_keeps_nobody_from_being_asked(
     shop.some_photos(3)
     shop.faults.add("account", "status", status=404, commit=False)
     assert shop.run("--confirm-batch-over", "1").code == 130
-    assert "; balance of the account not known; " in answers[0]
+    assert "; the account's balance is not known; " in answers[0]
 
 
 def test_after_a_pilot_the_question_shows_what_is_left_under_the_caps(shop: Shop, answers: list[str]):

@@ -13,9 +13,9 @@ from batchbg.core.budget import (
     Headroom,
     Period,
     Scope,
+    headrooms,
     next_price,
     period_of,
-    rooms,
     tightest,
 )
 
@@ -41,7 +41,7 @@ def test_a_bucket_without_entries_is_zero():
 def test_the_tightest_cap_is_the_one_with_the_least_room(run, day, month, total, spent):
     """Each cap that is set leaves cap - spent, and the least of them decides."""
     caps = Caps(run=run, day=day, month=month, total=total)
-    found = rooms(caps, spent)
+    found = headrooms(caps, spent)
     named = {Scope.RUN: run, Scope.DAY: day, Scope.MONTH: month, Scope.TOTAL: total}
     lefts = [cap - spent[scope] for scope, cap in named.items() if cap is not None]
     assert sorted(room.left for room in found) == sorted(lefts)

@@ -7,12 +7,11 @@ import pytest
 from PIL import Image
 
 from batchbg.core.model import Size
-from batchbg.disk import files
 from batchbg.disk.convert import OutputFormat, kind_of, too_large
+from batchbg.disk.folder import Folder
 from batchbg.disk.results import check
 from batchbg.errors import DiskError, ResultUnusable
-
-from .pictures import encoded, noise, oriented, png_16_bit, quarters, wide_gamut_profile
+from tests.support.pictures import encoded, noise, oriented, png_16_bit, quarters, wide_gamut_profile
 
 GREEN = (10, 200, 30)
 
@@ -151,7 +150,7 @@ def test_a_full_disk_while_converting_is_the_disks_fault(part: Path, monkeypatch
     for kind in ("JPEG", "WEBP", "AVIF"):
         part.write_bytes(content)
         with monkeypatch.context() as patched:
-            patched.setattr(files.Folder, "create", lambda _folder, _name: Path("/dev/full").open("wb"))  # noqa: SIM115
+            patched.setattr(Folder, "create", lambda _folder, _name: Path("/dev/full").open("wb"))  # noqa: SIM115
             with pytest.raises(DiskError, match="No space"):
                 check(part, Size(200, 150), None, OutputFormat(kind))
     part.write_bytes(content)

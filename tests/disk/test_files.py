@@ -8,8 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from batchbg.disk import files
-from batchbg.disk.files import NotAFile, create, lies_in, opened, read_bytes, read_text, replace, whole
+from batchbg.disk.files import create, replace, whole
+from batchbg.disk.folder import opened
+from batchbg.disk.location import identity, lies_in
+from batchbg.disk.reading import NotAFile, open_file, read_bytes, read_text
+from batchbg.disk.trouble import trouble
 from batchbg.errors import DiskError, OutputRefused
 
 
@@ -42,7 +45,7 @@ def odd_things(folder: Path) -> list[Path]:
 def test_what_is_no_file_is_refused_at_once_and_named(tmp_path: Path):
     """A fifo nobody writes to, a link to a device that never ends, a socket."""
     for odd, name in zip(odd_things(tmp_path), ("fifo", "device", "socket"), strict=True):
-        for read in (read_bytes, read_text, files.open_file):
+        for read in (read_bytes, read_text, open_file):
             with pytest.raises(NotAFile, match=f"a {name}"):
                 read(odd)
 
@@ -60,7 +63,7 @@ def test_a_link_is_followed_where_photos_are_read_and_not_where_results_are(vict
     (root / "link").symlink_to(victim)
     assert read_bytes(root / "link") == b"somebody's"
     with pytest.raises(NotAFile, match="a link"):
-        files.open_file(root / "link", follow=False)
+        open_file(root / "link", follow=False)
 
 
 @pytest.mark.parametrize("leads", ["to a file", "nowhere"])
@@ -118,7 +121,7 @@ def test_a_folder_swapped_for_a_link_while_it_is_open_gains_nothing(victim: Path
 def test_nothing_is_written_in_a_folder_of_originals_whatever_way_leads_there(root: Path):
     """Mounted below the output folder, for instance: it is told by what it is, not by its name."""
     (root / "sub" / "deeper").mkdir(parents=True)
-    originals = [files.identity((root / "sub").stat())]
+    originals = [identity((root / "sub").stat())]
     for path in (root / "sub" / "a.png", root / "sub" / "deeper" / "a.png"):
         with pytest.raises(OutputRefused, match="photos or backgrounds"):
             create(path, root=root, originals=originals)
@@ -203,8 +206,8 @@ def test_an_error_is_the_disks_where_any_other_path_would_meet_it(root: Path):
         errno.ELOOP,
     }
     for number in of_the_disk | of_the_path:
-        found = files.trouble(root, root / "a.png", OSError(number, os.strerror(number)))
+        found = trouble(root, root / "a.png", OSError(number, os.strerror(number)))
         assert isinstance(found, DiskError if number in of_the_disk else OutputRefused), errno.errorcode[number]
         assert str(root / "a.png") in str(found)
     gone = root / "gone"
-    assert isinstance(files.trouble(gone, gone / "a.png", OSError(errno.ENOENT, "gone")), DiskError)
+    assert isinstance(trouble(gone, gone / "a.png", OSError(errno.ENOENT, "gone")), DiskError)

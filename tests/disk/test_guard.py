@@ -18,8 +18,8 @@ from batchbg.core.model import Size
 from batchbg.disk import decoding, guard, memory
 from batchbg.disk.convert import OutputFormat
 from batchbg.errors import DecoderDied, ResultUnusable
-from tests.disk import odd
-from tests.disk.pictures import encoded, quarters, stamp
+from tests.support import odd
+from tests.support.pictures import encoded, quarters, stamp
 from tests.support.shop import Shop
 from tests.support.tiers import rest_slow
 
@@ -138,7 +138,7 @@ PROGRAM = """
 import os, sys, threading, time
 sys.path.append({tests!r})
 from batchbg.disk import guard
-from tests.disk import odd
+from tests.support import odd
 if {closed}:
     os.closerange(0, 3)
 told = os.open({told!r}, os.O_WRONLY | os.O_CREAT)

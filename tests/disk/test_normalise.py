@@ -1,3 +1,4 @@
+import hashlib
 import io
 import struct
 from pathlib import Path
@@ -9,8 +10,25 @@ from PIL import Image, ImageCms
 from batchbg.core.model import Size
 from batchbg.disk.normalise import cover_crop, upright_copy
 from batchbg.errors import PhotoChanged
+from tests.support.pictures import (
+    ABOVE,
+    BELOW,
+    BLUE,
+    GREEN,
+    RED,
+    WHITE,
+    Save,
+    encoded,
+    noise,
+    oriented,
+    png,
+    probed,
+    quarters,
+    two_halves,
+    wide_gamut_profile,
+)
 
-from .pictures import BLUE, GREEN, RED, WHITE, encoded, noise, oriented, png, quarters, wide_gamut_profile
+pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
 
 
 def copied(tmp_path: Path, content: bytes) -> tuple[Any, str]:
@@ -35,6 +53,7 @@ def corners(picture: Image.Image) -> list[Any]:
 
 
 UPRIGHT = [RED, GREEN, BLUE, WHITE]
+
 
 AS_STORED = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -120,7 +139,7 @@ def test_a_transparent_colour_of_an_rgb_png_is_kept(tmp_path):
 def test_a_16_bit_gradient_is_scaled_not_clipped(tmp_path):
     """Pillow's own conversion makes everything above 255 white."""
     row = b"\0" + struct.pack(">256H", *(value * 257 for value in range(256)))
-    picture, _ = copied(tmp_path, png(256, 16, 16, 0, row * 16))
+    picture, _ = copied(tmp_path, png((256, 16), 16, 0, row * 16))
     middle = [picture.getpixel((x, 8))[0] for x in range(256)]
     assert all(abs(value - x) <= 3 for x, value in enumerate(middle))
 
@@ -199,3 +218,135 @@ def test_the_copy_of_the_same_file_is_the_same(tmp_path):
     path = tmp_path / "a.jpg"
     path.write_bytes(oriented(quarters(), 6))
     assert upright_copy(path) == upright_copy(path)
+
+
+def copy_of(path: Path) -> Image.Image:
+    """What goes up in place of a file; the file itself stays as it is."""
+    before = hashlib.sha256(path.read_bytes()).digest(), path.stat().st_mtime_ns
+    data, extension = upright_copy(path)
+    assert (hashlib.sha256(path.read_bytes()).digest(), path.stat().st_mtime_ns) == before
+    picture = Image.open(io.BytesIO(data))
+    picture.load()
+    assert extension == {"PNG": "png", "JPEG": "jpg"}[picture.format or ""]
+    assert (picture.mode == "RGBA") == (extension == "png")
+    assert picture.getexif().get(0x0112, 1) == 1
+    assert "icc_profile" not in picture.info
+    return picture
+
+
+def colour(picture: Image.Image, x: float, y: float) -> tuple[int, ...]:
+    found = picture.getpixel((int(picture.width * x), int(picture.height * y)))
+    assert isinstance(found, tuple)
+    return found
+
+
+SHOWN = {  # orientation: where the stored picture's top and bottom show
+    1: ((0.5, 0.1), (0.5, 0.9)),
+    2: ((0.5, 0.1), (0.5, 0.9)),
+    3: ((0.5, 0.9), (0.5, 0.1)),
+    4: ((0.5, 0.9), (0.5, 0.1)),
+    5: ((0.1, 0.5), (0.9, 0.5)),
+    6: ((0.9, 0.5), (0.1, 0.5)),
+    7: ((0.9, 0.5), (0.1, 0.5)),
+    8: ((0.1, 0.5), (0.9, 0.5)),
+}
+
+
+@pytest.mark.parametrize("turn", SHOWN)
+@pytest.mark.parametrize("name", ["a.jpg", "a.png", "a.webp", "a.tif"])
+def test_in_every_format_a_copy_is_upright_and_of_the_size_that_pairing_counted_on(save: Save, name: str, turn: int):
+    """In every orientation, and with the size that pairing counted on."""
+    exif = Image.Exif()
+    exif[0x0112] = turn
+    path = save(name, exif=exif)
+    copied = copy_of(path)
+    assert copied.size == probed(path).pixels
+    top, bottom = SHOWN[turn]
+    assert near(colour(copied, *top), ABOVE, 12)
+    assert near(colour(copied, *bottom), BELOW, 12)
+
+
+def test_a_heic_is_not_turned_a_second_time(save: Save):
+    """Its decoder has done it."""
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    copied = copy_of(save("a.heic", exif=exif))
+    assert copied.size == (60, 40)
+    assert near(colour(copied, 0.5, 0.1), ABOVE, 14)
+
+
+def test_sixteen_bits_are_scaled_not_cut(put):
+    """Grey and colour; nothing above 255 becomes white."""
+    values = (0, 16_384, 32_768, 65_535)
+    grey = put("grey.png", png((4, 1), 16, 0, b"\0" + struct.pack(">4H", *values)))
+    assert probed(grey).normalise == "more than 8 bits"
+    assert [copy_of(grey).convert("L").getpixel((x, 0)) for x in range(4)] == pytest.approx([0, 64, 128, 255], abs=3)
+    rgb = put("rgb.png", png((2, 1), 16, 2, b"\0" + struct.pack(">6H", 51_400, 7_710, 7_710, *[32_896] * 3)))
+    assert probed(rgb).normalise == "more than 8 bits"
+    dark = put("dark.png", png((2, 1), 16, 0, b"\0" + struct.pack(">2H", 100, 200)))
+    assert colour(copy_of(dark), 0, 0) == (0, 0, 0)
+
+
+@pytest.mark.parametrize(("mode", "value"), [("I", 32_768), ("F", 0.5), ("I;16", 32_768)])
+def test_deep_greys_keep_their_level(save: Save, mode: str, value: float):
+    """Half is half."""
+    picture = Image.new(mode, (8, 8), value)
+    picture.putpixel((0, 0), 65_535 if mode != "F" else 1.0)
+    path = save("a.tif", picture)
+    assert probed(path).normalise == "more than 8 bits"
+    assert near(colour(copy_of(path), 0.9, 0.9), (128, 128, 128), 6)
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "LA", "PA"])
+def test_alpha_of_every_mode_is_kept(save: Save, mode: str):
+    """As PNG."""
+    picture = two_halves().convert("RGBA")
+    picture.putalpha(Image.linear_gradient("L").resize((60, 40)))
+    copied = copy_of(save("a.tif", picture.convert(mode)))
+    assert copied.mode == "RGBA"
+    assert copied.getchannel("A").getextrema() == pytest.approx((0, 255), abs=8)
+
+
+def test_a_palettes_transparent_colour_becomes_alpha(save: Save):
+    """And the file is known to need a copy."""
+    picture = two_halves().convert("P", palette=Image.Palette.ADAPTIVE, colors=4)
+    path = save("a.png", picture, transparency=picture.getpixel((0, 0)))
+    assert probed(path).normalise == "palette with transparency"
+    copied = copy_of(path)
+    assert colour(copied, 0.5, 0.1)[3] == 0
+    assert near(colour(copied, 0.5, 0.9), (*BELOW, 255), 6)
+
+
+@pytest.mark.parametrize("name", ["a.jpg", "a.tif"])
+def test_cmyk_becomes_srgb(save: Save, name: str):
+    """Colours stay what they were, within what the formula does to them."""
+    path = save(name, two_halves().convert("CMYK"))
+    assert probed(path).normalise == "CMYK"
+    assert near(colour(copy_of(path), 0.5, 0.1), ABOVE, 12)
+
+
+def test_display_p3_is_converted_not_just_relabelled(save: Save):
+    """Although its profile's name says sRGB: what it does to colours counts."""
+    path = save("a.png", icc_profile=wide_gamut_profile("sRGB"))
+    assert probed(path).normalise == "wide-gamut profile"
+    red = colour(copy_of(path), 0.5, 0.1)
+    assert red[0] > ABOVE[0] + 8  # the same colour is a stronger red in the smaller space
+    assert near(red[1:], (0, 12), 14)
+
+
+def test_srgb_goes_up_as_it_is(save: Save):
+    """Whatever its profile is called."""
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    assert probed(save("a.jpg", icc_profile=profile)).normalise == ""
+    assert probed(save("b.jpg", icc_profile=profile.replace(b"s\0R\0G\0B", b"X\0Y\0Z\0B"))).normalise == ""
+
+
+def test_a_cover_crop_has_the_photos_exact_size_and_its_middle(save: Save):
+    """Centred: as much is lost on one side as on the other."""
+    wide = Image.new("RGB", (300, 100), (0, 0, 0))
+    wide.paste((255, 255, 255), (100, 0, 200, 100))
+    data, extension = cover_crop(save("a.png", wide), Size(50, 50))
+    cropped = Image.open(io.BytesIO(data))
+    assert (cropped.size, extension) == ((50, 50), "jpg")
+    assert near(colour(cropped, 0.5, 0.5), (255, 255, 255), 6)
+    assert near(colour(cropped, 0.1, 0.5), (255, 255, 255), 12)

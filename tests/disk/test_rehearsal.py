@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from batchbg.disk import files
+from batchbg.disk.folder import opened
+from batchbg.disk.location import identity_of
 from batchbg.disk.rehearsal import NAME_SUFFIX, Rehearsal, forget_name
 from batchbg.disk.results import part_path, try_out
 from batchbg.disk.sweep import STALE_S, sweep
@@ -121,7 +122,7 @@ def test_a_full_disk_stops_everything_and_not_one_path(root: Path, monkeypatch):
 def test_a_folder_of_originals_is_refused(root: Path):
     (root / "sub").mkdir()
     rehearsal = Rehearsal()
-    rehearsal.originals.add(files.identity_of(root / "sub") or (0, 0))
+    rehearsal.originals.add(identity_of(root / "sub") or (0, 0))
     assert "photos or backgrounds" in rehearsal.refuses(root, "sub/a.png")
     assert rehearsal.refuses(root, "a.png") == ""
 
@@ -159,7 +160,7 @@ def test_nothing_is_swept_through_a_link_nor_among_originals(root: Path, tmp_pat
     (root / "photos").mkdir()
     for folder in (tmp_path / "elsewhere", root / "photos"):
         part_path(folder / "a.png", "mine").write_bytes(b"x")
-    assert sweep(root, lambda _: True, {files.identity_of(root / "photos") or (0, 0)}) == 0
+    assert sweep(root, lambda _: True, {identity_of(root / "photos") or (0, 0)}) == 0
     assert part_path(tmp_path / "elsewhere" / "a.png", "mine").exists()
 
 
@@ -171,5 +172,5 @@ def test_a_name_left_by_a_killed_rehearsal_is_none_of_anybodys(root: Path):
         (root / f".batchbg-{number:012}{NAME_SUFFIX}").write_bytes(name.encode())
     sweep(root, lambda _: False)
     assert everything(root) == ["by hand.png", "empty.png"]
-    with files.opened(root, root) as folder:
+    with opened(root, root) as folder:
         forget_name(folder, "nothing")

@@ -9,11 +9,10 @@ import pytest
 from PIL import Image
 
 from batchbg.core.model import Size
-from batchbg.disk import files
+from batchbg.disk.folder import Folder
 from batchbg.disk.results import Result, check, copy, digest, is_odd, make_folder, part_path, put, try_out
 from batchbg.errors import DiskError, ExitCode, OutputRefused, ResultUnusable
-
-from .pictures import bomb, encoded, noise, quarters
+from tests.support.pictures import Save, bomb, encoded, noise, quarters
 
 
 def sha256(content: bytes) -> str:
@@ -185,7 +184,7 @@ def test_a_link_of_that_name_is_foreign_also_where_it_is_broken(tmp_path, part):
 def test_a_result_is_on_disk_before_it_has_its_name(tmp_path, part, monkeypatch):
     """Its bytes are flushed, then the name is given, then the folder is flushed."""
     order = []
-    fsync, name_anew = os.fsync, files.Folder.name_anew
+    fsync, name_anew = os.fsync, Folder.name_anew
 
     def note_fsync(descriptor):
         order.append("folder" if stat.S_ISDIR(os.fstat(descriptor).st_mode) else "file")
@@ -196,7 +195,7 @@ def test_a_result_is_on_disk_before_it_has_its_name(tmp_path, part, monkeypatch)
         return name_anew(self, old, new)
 
     monkeypatch.setattr(os, "fsync", note_fsync)
-    monkeypatch.setattr(files.Folder, "name_anew", note_rename)
+    monkeypatch.setattr(Folder, "name_anew", note_rename)
     part.write_bytes(b"result")
     put(part, tmp_path / "a.png", replace=False, sha256=sha256(b"result"))
     assert order == ["file", "rename", "folder"]
@@ -283,3 +282,28 @@ def test_a_png_cut_in_its_last_chunk_is_no_whole_picture(tmp_path):
             check(part, Size(30, 20))
     part.write_bytes(whole + b"trailing")
     assert check(part, Size(30, 20)).pixels == Size(30, 20)
+
+
+def test_results_that_show_nothing_or_nothing_new_get_a_remark(save: Save, tmp_path: Path):
+    """They are paid for and kept; a person should look."""
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    noise = Image.merge("RGB", [Image.effect_noise((20, 10), sigma) for sigma in (40, 50, 60)]).resize((200, 100))
+    photo = save("photo.jpg", noise, quality=90, exif=exif)
+    upright = noise.transpose(Image.Transpose.ROTATE_270)
+    part = tmp_path / ".part"
+
+    def remark(result: Image.Image, photo: Path | None = photo) -> str:
+        result.save(part, "PNG")
+        return check(part, Size(100, 200), photo).remark
+
+    assert remark(upright) == "the result looks just like the photo"
+    assert remark(upright, None) == ""
+    assert remark(upright, tmp_path / "gone.jpg") == ""
+    assert "blank" in remark(Image.new("RGB", (100, 200), 7))
+    cut = upright.convert("RGBA")
+    cut.putalpha(Image.linear_gradient("L").resize(cut.size))
+    assert remark(cut) == ""
+    cut.putalpha(0)
+    assert "transparent" in remark(cut)
+    assert "smaller than the photo" in remark(upright.rotate(180).resize((50, 100)))

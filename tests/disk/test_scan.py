@@ -1,5 +1,7 @@
+import contextlib
 import errno
 import os
+import socket
 import stat
 from collections.abc import Collection
 from pathlib import Path
@@ -9,8 +11,9 @@ from typing import Any
 import pytest
 
 from batchbg.core.model import Stamp
-from batchbg.disk.scan import Rules, listed, stamp_of, walk
+from batchbg.disk.scan import Listing, Rules, listed, stamp_of, walk
 from batchbg.errors import ConfigError, ExitCode
+from tests.support.privileges import without_privileges
 
 
 def tree(root: Path, *names: str) -> Path:
@@ -35,13 +38,23 @@ def ignored(root: Path, excluded: Collection[Path] = (), **rules: Any) -> int:
     return sum(listing.ignored for listing in walk(root, excluded, Rules(**rules)))
 
 
+def files(listings: list[Listing]) -> list[str]:
+    return [f"{one.folder}/{name}".lstrip("/") for one in listings for name in sorted(one.files)]
+
+
+def scan(root: Path, *excluded: Path, **rules: object) -> list[Listing]:
+    return list(walk(root, excluded, Rules(**rules)))  # type: ignore[arg-type]
+
+
 def test_every_file_is_found_with_its_stamp(tmp_path):
     """Size, time to the nanosecond, inode: what tells later that it is unchanged."""
     tree(tmp_path, "a.jpg", "sub/b.png", "sub/deep/c")
     by_folder = {listing.folder: listing for listing in walk(tmp_path, (), Rules())}
     assert list(by_folder) == ["", "sub", "sub/deep"]
     status = (tmp_path / "sub" / "b.png").stat()
-    assert by_folder["sub"].files == {"b.png": Stamp(status.st_size, status.st_mtime_ns, status.st_ino)}
+    assert by_folder["sub"].files == {
+        "b.png": Stamp(status.st_size, status.st_mtime_ns, status.st_ino, status.st_ctime_ns)
+    }
     assert by_folder["sub"].subfolders == ("deep",)
     assert [listing.ignored for listing in by_folder.values()] == [0, 0, 0]
 
@@ -184,9 +197,6 @@ def test_a_root_that_is_no_folder_is_an_error(tmp_path, name, said):
     assert caught.value.exit_code is ExitCode.USAGE
 
 
-# What never becomes an input
-
-
 def test_excluded_folders_are_not_entered(tmp_path):
     """The output folder inside the photo folder, also where it is named through a link."""
     tree(tmp_path, "a.jpg", "out/a.png", "sub/backgrounds/b.jpg", "sub/out/c.jpg")
@@ -207,9 +217,6 @@ def test_a_link_into_an_excluded_folder_is_no_way_in(tmp_path):
     tree(tmp_path, "a.jpg", "out/a.png")
     (tmp_path / "link.png").symlink_to("out/a.png")
     assert found(tmp_path, [tmp_path / "out"]) == ["a.jpg"]
-
-
-# Filters
 
 
 @pytest.mark.parametrize(
@@ -235,9 +242,6 @@ def test_filters_leave_out_and_count(tmp_path, rules, wanted):
     assert found(tmp_path, **rules) == wanted
     if "max_depth" not in rules:
         assert ignored(tmp_path, **rules) == 4 - len(wanted)
-
-
-# Lists of files
 
 
 def named(root: Path, *names: str, excluded: Collection[Path] = (), **rules: Any) -> tuple[list[str], list[str]]:
@@ -300,8 +304,154 @@ def test_a_scan_changes_nothing(tmp_path):
 
 def test_numbers_of_files_and_times_that_no_database_holds_are_cut_to_what_it_does():
     """Inodes above 2^63, times past the year 2262: the same each time, so that the file is not new every night."""
-    found: Any = SimpleNamespace(st_mode=stat.S_IFREG, st_size=3, st_mtime_ns=2**63 + 5, st_ino=2**64 - 1)
+    found: Any = SimpleNamespace(
+        st_mode=stat.S_IFREG, st_size=3, st_mtime_ns=2**63 + 5, st_ino=2**64 - 1, st_ctime_ns=2**63 + 7
+    )
     stamp = stamp_of(found)
     assert stamp == stamp_of(found)
     assert stamp is not None
     assert max(stamp) < 2**63
+
+
+@pytest.mark.parametrize(
+    ("mtime_ns", "inode", "ctime_ns"),
+    [
+        (2**63 + 5, 7, 1),
+        (2**64 - 1, 7, 1),
+        (9, 2**63, 1),
+        (9, 2**64 - 1, 1),
+        (9, 7, 2**63),
+        (2**63 - 1, 2**63 - 1, 2**63 - 1),
+        (-(2**63), 7, 1),
+    ],
+    ids=["late", "latest", "large inode", "largest inode", "changed late", "just held", "early"],
+)
+def test_a_walk_cuts_such_numbers_as_a_probe_does(tmp_path, monkeypatch, mtime_ns: int, inode: int, ctime_ns: int):
+    """A file's stamp is the same wherever it is taken, or the file would pass for one that is being written."""
+    tree(tmp_path, "a.jpg")
+    told: Any = SimpleNamespace(
+        st_mode=stat.S_IFREG, st_size=3, st_mtime_ns=mtime_ns, st_ino=inode, st_ctime_ns=ctime_ns
+    )
+
+    class Entry:
+        name = "a.jpg"
+        is_dir = staticmethod(lambda follow_symlinks=True: False)
+        is_symlink = staticmethod(lambda: False)
+        stat = staticmethod(lambda: told)
+
+    monkeypatch.setattr(os, "scandir", lambda _folder: contextlib.nullcontext([Entry()]))
+    (listing,) = walk(tmp_path, (), Rules())
+    stamp = listing.files["a.jpg"]
+    assert stamp == stamp_of(told)
+    assert -(2**63) <= min(stamp) <= max(stamp) < 2**63
+    if max(mtime_ns, inode, ctime_ns) < 2**63:
+        assert stamp == Stamp(3, mtime_ns, inode, ctime_ns)
+
+
+def test_junk_is_skipped_and_counted(tmp_path: Path):
+    """What systems, cameras and network disks leave behind."""
+    tree(tmp_path, "a.jpg", ".DS_Store", "._a.jpg", "Thumbs.db", "DESKTOP.INI", ".hidden/b.jpg", "__MACOSX/c.jpg")
+    tree(tmp_path, "sub/@eaDir/d.jpg", "sub/d.jpg", "lost+found/e.jpg")
+    found = scan(tmp_path)
+    assert files(found) == ["a.jpg", "sub/d.jpg"]
+    assert [one.ignored for one in found] == [7, 1]
+
+
+def test_links_lead_to_files_inside_the_root_only(tmp_path: Path):
+    """No loop can form, nothing outside is read, and no result becomes a photo."""
+    root, output = tmp_path / "photos", tmp_path / "photos" / "output"
+    tree(tmp_path, "secret.jpg", "photos/a.jpg", "photos/output/result.png")
+    links = {"good.jpg": "a.jpg", "out.jpg": "../secret.jpg", "broken.jpg": "nowhere", "loop.jpg": "loop.jpg"}
+    links |= {"folder": ".", "folder.jpg": "output", "result.jpg": "output/result.png", "chain.jpg": "good.jpg"}
+    for name, target in links.items():
+        (root / name).symlink_to(target)
+    (found,) = scan(root, output)
+    assert files([found]) == ["a.jpg", "chain.jpg", "good.jpg"]
+    assert found.ignored == 7
+
+
+def test_what_is_no_file_is_counted_and_keeps_nobody_waiting(tmp_path: Path):
+    """Fifos, sockets, and a folder that is called like a photo."""
+    tree(tmp_path, "folder.jpg/a.jpg")
+    os.mkfifo(tmp_path / "fifo.jpg")
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(os.path.relpath(tmp_path / "socket.jpg"))
+        found = scan(tmp_path)
+    assert files(found) == ["folder.jpg/a.jpg"]
+    assert found[0].ignored == 2
+
+
+def test_the_output_folder_is_never_scanned(tmp_path: Path):
+    """Nor is a folder of backgrounds; and neither by name."""
+    tree(tmp_path, "a.jpg", "deep/output/a.png", "deep/output/sub/b.png", "deep/b.jpg")
+    output = tmp_path / "deep" / "output"
+    assert files(scan(tmp_path, output)) == ["a.jpg", "deep/b.jpg"]
+    found = list(listed(tmp_path, ["a.jpg", "deep/output/a.png", "deep/output/sub/b.png"], [output], Rules()))
+    assert files(found) == ["a.jpg"]
+    assert sum(one.ignored for one in found) == 2
+    with pytest.raises(ConfigError, match="itself"):
+        scan(output, output)
+
+
+def test_filters(tmp_path: Path):
+    """By the bare name in any folder, or by the whole path; and so deep."""
+    tree(tmp_path, "a.jpg", "b.png", "x/a.jpg", "x/c.jpg", "x/y/a.jpg")
+    assert files(scan(tmp_path, include=("a.*",))) == ["a.jpg", "x/a.jpg", "x/y/a.jpg"]
+    assert files(scan(tmp_path, include=("x/*",), exclude=("c.jpg",))) == ["x/a.jpg", "x/y/a.jpg"]
+    assert files(scan(tmp_path, max_depth=2)) == ["a.jpg", "b.png", "x/a.jpg", "x/c.jpg"]
+    assert sum(one.ignored for one in scan(tmp_path, max_depth=1)) == 1
+
+
+def test_named_files(tmp_path: Path):
+    """Each is found, missing, filtered out, or refused where it leads out of the folder."""
+    root = tmp_path / "photos"
+    tree(tmp_path, "photos/a.jpg", "photos/x/b.jpg", "other/c.jpg")
+    (root / "link").symlink_to(tmp_path / "other")
+    names = ["a.jpg", "./x/b.jpg", str(root / "a.jpg"), "x/gone.jpg"]
+    found = list(listed(root, names, [], Rules()))
+    assert files(found) == ["a.jpg", "x/b.jpg"]
+    assert [one.missing for one in found] == [(), ("gone.jpg",)]
+    for name in ["../other/c.jpg", "link/c.jpg", str(tmp_path / "other" / "c.jpg"), "."]:
+        with pytest.raises(ConfigError, match="not a file inside"):
+            list(listed(root, [name], [], Rules()))
+
+
+def test_names_keep_their_bytes(tmp_path: Path):
+    """New lines, emoji, and bytes that are no text."""
+    names = [b"new\nline.jpg", "\U0001f45f.jpg".encode(), b"caf\xe9.jpg", b"n" * 251 + b".jpg"]
+    for name in names:
+        Path(os.fsdecode(os.fsencode(tmp_path) + b"/" + name)).write_bytes(b"x")
+    assert sorted(map(os.fsencode, files(scan(tmp_path)))) == sorted(names)
+
+
+def test_a_file_that_goes_while_it_is_listed_is_no_trouble(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """It is counted as ignored."""
+    tree(tmp_path, "a.jpg", "b.jpg")
+    listed_before = os.scandir
+
+    class Entries:
+        def __init__(self, folder: str) -> None:
+            self.inner = listed_before(folder)
+
+        def __enter__(self) -> list["os.DirEntry[str]"]:
+            found = list(self.inner)
+            (tmp_path / "b.jpg").unlink(missing_ok=True)
+            return found
+
+        def __exit__(self, *args: object) -> None:
+            self.inner.close()
+
+    monkeypatch.setattr(os, "scandir", Entries)
+    (found,) = scan(tmp_path)
+    assert (files([found]), found.ignored, found.trouble) == (["a.jpg"], 1, "")
+
+
+def test_a_folder_that_cannot_be_read_says_why(open_folder: Path):
+    """Whether it cannot be listed or its files cannot be told apart; the rest goes on."""
+    tree(open_folder, "a.jpg", "shut/b.jpg", "unsearchable/c.jpg", "z/d.jpg")
+    (open_folder / "shut").chmod(0o000)
+    (open_folder / "unsearchable").chmod(0o444)
+    with without_privileges():
+        found = [(one.folder, len(one.files), one.trouble) for one in scan(open_folder)]
+    refused = "Permission denied"
+    assert found == [("", 1, ""), ("shut", 0, refused), ("unsearchable", 0, refused), ("z", 1, "")]

@@ -18,8 +18,8 @@ from batchbg.errors import ResultUnusable
 from batchbg.sandbox import Fault
 from batchbg.sandbox.effects import Effect
 from batchbg.sandbox.records import Operation
-from tests.disk import odd
-from tests.disk.pictures import chunk, encoded, looked, noise, png, quarters
+from tests.support import odd
+from tests.support.pictures import chunk, encoded, noise, png, probed, quarters
 from tests.support.shop import Shop
 from tests.support.tiers import rest_slow
 from tests.test_layers import MODULES
@@ -84,7 +84,7 @@ def test_a_spoilt_photo_costs_one_photo(tmp_path: Path, kind: str):
     draw = random.Random(kind)
     for seed in seeds(kind):
         for _ in range(100):
-            found = looked(tmp_path / "a.jpg", mutated(seed, draw))
+            found = probed(tmp_path / "a.jpg", mutated(seed, draw))
             assert (found.pixels is None) is bool(found.rejected)
 
 
@@ -128,7 +128,7 @@ def test_what_the_disk_refuses_is_the_disks(tmp_path: Path, monkeypatch: pytest.
 def test_a_result_that_claims_too_much_is_not_decoded(tmp_path: Path, size: tuple[int, int]):
     """No render of a small photo is so large: a few bytes take no memory."""
     part = tmp_path / "a.part"
-    part.write_bytes(png(*size, 8, 6, b"\0" * 1000))
+    part.write_bytes(png(size, 8, 6, b"\0" * 1000))
     with pytest.raises(ResultUnusable, match="claims"):
         check(part, Size(64, 48))
 
@@ -140,7 +140,7 @@ def test_comments_that_unpack_to_gigabytes_are_not_unpacked(tmp_path: Path, extr
     head = {"zTXt": b"a\0\0", "iTXt": b"a\0\1\0\0\0", "iCCP": b"a\0\0"}[extra]
     plain = encoded(quarters(), "PNG")
     content = plain[:33] + chunk(extra.encode(), head + packed) + plain[33:]
-    found = looked(tmp_path / "a.png", content)
+    found = probed(tmp_path / "a.png", content)
     assert (found.pixels is None) is bool(found.rejected)
     part = tmp_path / "a.part"
     part.write_bytes(content)
@@ -153,7 +153,7 @@ def test_three_megabytes_of_history_are_no_reason_to_reject(tmp_path: Path):
     """Editors write that much into a PNG."""
     plain = encoded(quarters(), "PNG")
     text = chunk(b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + b"<x/>" * 800_000)
-    found = looked(tmp_path / "a.png", plain[:33] + text + plain[33:])
+    found = probed(tmp_path / "a.png", plain[:33] + text + plain[33:])
     assert (found.rejected, found.pixels) == ("", Size(40, 24))
 
 
@@ -183,7 +183,7 @@ class Delivers(Effect):
         [
             b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", b"\0\0\0\x28"),
             b"\0\0\0\x0cjP  \r\n\x87\n" + b"\0\0\0\x14ftypjp2 \0\0\0\0jp2 " + b"\0\0\0\x2djp2h",
-            png(65_535, 65_535, 8, 6, b"\0" * 1000),
+            png((65_535, 65_535), 8, 6, b"\0" * 1000),
         ]
     ),
 )

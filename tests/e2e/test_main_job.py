@@ -181,4 +181,4 @@ def test_rejects_that_a_killed_run_found_are_news_to_the_next(shop: Shop):
     process.communicate()
     shop.faults.clear()
     result = shop.run("--json")
-    assert "1 photos rejected" in " ".join(result.json["reasons"])
+    assert "1 photo rejected" in " ".join(result.json["reasons"])

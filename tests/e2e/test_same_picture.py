@@ -92,3 +92,65 @@ def test_what_an_older_ledger_knows_stays_known(shop: Shop):
     os.utime(path, (1, 1))
     result = shop.run("--json")
     assert (result.code, result.json["photos"]["skipped"], len(shop.creates())) == (0, 1, 1)
+
+
+def overwrite(path: Path) -> None:
+    """Put another picture into a file under the same size, time and number, as some synchronisers do."""
+    told, data = path.stat(), path.read_bytes()
+    with path.open("r+b") as file:
+        file.seek(len(data) - 300)
+        file.write(bytes(255 - byte for byte in data[-300:]))
+    os.utime(path, ns=(told.st_atime_ns, told.st_mtime_ns))
+    now = path.stat()
+    assert (now.st_size, now.st_mtime_ns, now.st_ino) == (told.st_size, told.st_mtime_ns, told.st_ino)
+    assert now.st_ctime_ns != told.st_ctime_ns
+
+
+def test_another_picture_under_the_same_size_time_and_number_is_seen(shop: Shop):
+    """Some programs set the time back after they have written; the system's own mark of a change they cannot set."""
+    path, _ = shop.photo("a.bmp"), shop.photo("b.bmp")
+    assert shop.run().code == 0
+    overwrite(path)
+    again = shop.run("--json")
+    assert (again.code, again.json["jobs"]["done"], again.json["photos"]["skipped"]) == (0, 1, 1)
+    assert len(shop.creates()) == 3
+    shop.assert_adds_up()
+
+
+def test_a_change_of_rights_or_names_costs_nothing(shop: Shop):
+    """It is looked at once more, and what is found is kept: the night after, nothing is opened."""
+    path, lasting = shop.photo("a.png"), shop.photo("b.png")
+    assert shop.run().code == 0
+    path.chmod(0o640)
+    os.link(lasting, shop.folder / "a second name.png")
+    again = shop.run("--json")
+    assert (again.code, sum(again.json["jobs"].values()), again.json["photos"]["skipped"]) == (0, 0, 2)
+    assert (len(shop.creates()), len(shop.jobs())) == (2, 2)
+    assert known_changes(shop) == {"a.png": path.stat().st_ctime_ns, "b.png": lasting.stat().st_ctime_ns}
+    shop.assert_adds_up()
+
+
+def test_a_rejection_is_not_told_again_for_a_change_of_rights(shop: Shop):
+    """Exit code 3 speaks of what is new."""
+    torn = shop.photos / "torn.jpg"
+    torn.write_bytes(b"\xff\xd8\xff")
+    assert shop.run().code == 3
+    torn.chmod(0o640)
+    assert shop.run().code == 0
+    assert known_changes(shop) == {"torn.jpg": torn.stat().st_ctime_ns}
+
+
+def test_a_change_that_is_not_known_is_not_compared(shop: Shop):
+    """A ledger that has no time of change, or a disk that tells none, has every photo opened for nothing otherwise."""
+    path = shop.photo("a.bmp")
+    assert shop.run().code == 0
+    with contextlib.closing(sqlite3.connect(shop.folder / "batchbg.db")) as connection, connection:
+        connection.execute("UPDATE photos SET ctime_ns = 0")
+    overwrite(path)
+    again = shop.run("--json")
+    assert (again.code, again.json["photos"]["skipped"], len(shop.creates())) == (0, 1, 1)
+
+
+def known_changes(shop: Shop) -> dict[str, int]:
+    with contextlib.closing(sqlite3.connect(shop.folder / "batchbg.db")) as connection:
+        return dict(connection.execute("SELECT path, ctime_ns FROM photos").fetchall())

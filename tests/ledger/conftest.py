@@ -1,9 +1,14 @@
+import itertools
 import tempfile
+import time
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
-from .support import memory_disk, open_at
+from batchbg.ledger.tables import metadata
+
+from .support import disagreements, memory_disk, open_at
 
 
 @pytest.fixture(scope="session")
@@ -29,3 +34,35 @@ def ledger(path):
     opened = open_at(path)
     yield opened
     opened.close()
+
+
+@pytest.fixture(scope="session")
+def opened():
+    """A ledger that stays open: what SQLAlchemy has compiled for it stays compiled."""
+    with tempfile.TemporaryDirectory(prefix="batchbg-tests-", dir=memory_disk()) as folder:
+        found = open_at(Path(folder) / "batchbg.db")
+        yield found
+        found.close()
+
+
+@pytest.fixture
+def emptied(opened):
+    """The ledger that stays open, without a row."""
+    with opened.begin() as connection:
+        for table in reversed(metadata.sorted_tables):
+            connection.execute(sa.delete(table))
+    return opened
+
+
+@pytest.fixture
+def adds_up(ledger):
+    """Whatever a test does, the running totals are the sums of the entries, and no job counts what is not there."""
+    yield
+    assert disagreements(ledger) == []
+
+
+@pytest.fixture
+def ticking(monkeypatch):
+    """Everything happens at a second of its own."""
+    seconds = itertools.count(1_700_000_000)
+    monkeypatch.setattr(time, "time", lambda: float(next(seconds)))

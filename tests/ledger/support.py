@@ -4,14 +4,16 @@ import datetime
 import hashlib
 import os
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import sqlalchemy as sa
 
 from batchbg.core.budget import Caps, Credits, Scope
 from batchbg.core.model import Job, Treatment, new_id
 from batchbg.core.price import Price
-from batchbg.ledger import credits, folders, jobs, outputs, runs, transitions
+from batchbg.ledger import balances, credits, folders, jobs, outputs, runs, transitions
 from batchbg.ledger.budgets import Budget
 from batchbg.ledger.engine import open_ledger
 from batchbg.ledger.store import Ledger
@@ -67,6 +69,23 @@ def job_of(connection: sa.Connection, job_id: str) -> Job:
 def budget(run: str = "run", /, **caps: int) -> Budget:
     """A budget in UTC for the run ``run``."""
     return Budget(run, Caps(**caps), ACCOUNT, datetime.UTC)
+
+
+def move(ledger: Ledger, function: Callable[..., Any], *args: Any, run_id: str = "run") -> Job:
+    """Call one of the arrows in a transaction of its own."""
+    with ledger.transaction(run_id) as tx:
+        moved: Job = function(tx, *args)
+        return moved
+
+
+def stored(ledger: Ledger, job: Job) -> Job:
+    with ledger.reading() as connection:
+        return job_of(connection, job.id)
+
+
+def record_balance(ledger: Ledger, balance: int, account: str = ACCOUNT) -> None:
+    with ledger.transaction("run") as tx:
+        balances.record(tx, account, balance, credits.settled(tx.connection))
 
 
 def submitting(ledger: Ledger, name: str = "a.jpg", run_id: str = "run") -> Job:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from batchbg.errors import LedgerError
+from batchbg.errors import LedgerError, LedgerGone
 from batchbg.ledger.store import Ledger
 from batchbg.ledger.tables import meta
 from batchbg.ledger.transaction import Tx
@@ -107,6 +107,22 @@ def fill_up(tx: Tx) -> None:
 
 def make_space(tx: Tx) -> None:
     tx.connection.exec_driver_sql("PRAGMA max_page_count = 1000000")
+
+
+async def test_a_ledger_that_is_gone_refuses_the_reservation_and_keeps_the_ids_of_the_same_commit(writer, path):
+    """A project that was paid for does not become unknown because the next one may not be begun."""
+
+    def reserve(tx: Tx) -> None:
+        raise LedgerGone("deleted")
+
+    async with Hold(writer):
+        pieces = [writer.do(keep, "an id"), writer.do(reserve), writer.do(keep, "another")]
+        waiting = asyncio.gather(*pieces, return_exceptions=True)
+        await asyncio.sleep(0)
+    first, refused, last = await waiting
+    assert (first, last) == ("an id", "another")
+    assert isinstance(refused, LedgerGone)
+    assert on_disk(path)[-2:] == ["an id", "another"]
 
 
 async def test_a_full_disk_is_told_to_all_of_a_commit_and_the_writer_goes_on(writer, path):

@@ -1,20 +1,19 @@
 """``batchbg account``: the key's account and balance."""
 
-import asyncio
 import os
+from typing import TYPE_CHECKING
 
 import click
 
-from batchbg import repair
-from batchbg.api.client import MagicHour
-from batchbg.api.limiter import RateLimiter
-from batchbg.api.retry import ask_again
-from batchbg.api.wire import Account
 from batchbg.cli import output
 from batchbg.cli.options import COMMON, with_settings
 from batchbg.core.price import Verdict
+from batchbg.core.words import counted
 from batchbg.errors import AccountUnreadable
 from batchbg.settings import Settings, api_key
+
+if TYPE_CHECKING:
+    from batchbg.api.wire import Account
 
 
 @click.command()
@@ -31,7 +30,11 @@ def command(settings: Settings, verdict: Verdict | None) -> None:
     batchbg account --accept-price      that is what an image takes: count it, and go on
     batchbg account --dismiss-price     that was a mistake: do not count it, and go on
     """
+    import asyncio
+
     if verdict is not None:
+        from batchbg import repair
+
         for told in repair.judge_prices(settings, Verdict(verdict)) or ["there is no odd price to judge"]:
             output.tell(told)
         return
@@ -44,10 +47,15 @@ def command(settings: Settings, verdict: Verdict | None) -> None:
     if settings.json:
         output.print_json({name: getattr(found, name, None) for name in ("id", "tier", "credits")})
     elif found is not None:
-        output.tell(f"account {found.id}, {found.tier or 'unknown'} plan: {found.credits} credits")
+        balance = "the balance is not known" if found.credits is None else counted(found.credits, "credit")
+        output.tell(f"account {found.id}, {found.tier or 'unknown'} plan: {balance}")
 
 
-async def read(settings: Settings, key: str) -> Account | None:
+async def read(settings: Settings, key: str) -> "Account | None":
     """Ask for the account; None where the service has no such operation."""
+    from batchbg.api.client import MagicHour
+    from batchbg.api.limiter import RateLimiter
+    from batchbg.api.retry import ask_again
+
     async with MagicHour(settings.base_url, key, RateLimiter(settings.requests_per_second), width=4) as api:
         return await ask_again(api.account)

@@ -4,21 +4,25 @@ import dataclasses
 import os
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from batchbg.cli import output
 from batchbg.cli.options import COMMON, with_settings
-from batchbg.doctor import Finding, examine, programs
 from batchbg.errors import ConfigError, ExitCode
 from batchbg.settings import Settings, config_file
+
+if TYPE_CHECKING:
+    from batchbg.doctor import Finding
 
 COLOURS = {"ok": "green", "warn": "yellow", "fail": "red"}
 
 
 def _without_settings(error: ConfigError, flags: dict[str, Any]) -> None:
     """Tell what can be told without settings, what is wrong with these first of all."""
+    from batchbg.doctor import Finding, programs
+
     found = Finding("config", "fail", str(error), "mend it, then `batchbg doctor` again for the rest")
     _tell([found, *programs()], as_json=bool(flags.get("json")), quiet=bool(flags.get("quiet")))
 
@@ -37,6 +41,8 @@ def command(ctx: click.Context, settings: Settings) -> None:
     batchbg doctor photos -b backgrounds
     batchbg doctor --sandbox          for a rehearsal: no key, no service
     """
+    from batchbg.doctor import examine
+
     _tell(examine(settings, _config(ctx)), as_json=settings.json, quiet=settings.quiet)
 
 
@@ -46,7 +52,7 @@ def _config(ctx: click.Context) -> Path | None:
     return path if is_named or path.exists() else None
 
 
-def _tell(findings: Iterable[Finding], *, as_json: bool, quiet: bool) -> None:
+def _tell(findings: Iterable["Finding"], *, as_json: bool, quiet: bool) -> None:
     """Print the findings as they come, and leave with what they amount to."""
     told = []
     for finding in findings:

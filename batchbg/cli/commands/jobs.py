@@ -6,9 +6,6 @@ from batchbg.cli import output
 from batchbg.cli.options import COMMON, with_settings
 from batchbg.core.lifecycle import JobState
 from batchbg.core.model import Job
-from batchbg.ledger import jobs as ledger_jobs
-from batchbg.ledger import photos
-from batchbg.ledger.engine import open_to_read
 from batchbg.settings import Settings
 
 REJECTED = "rejected"
@@ -27,6 +24,10 @@ def command(settings: Settings, state: str | None) -> None:
     batchbg jobs --state rejected
     batchbg jobs --json | jq -r 'select(.state == "done") | .output'
     """
+    from batchbg.ledger import jobs as ledger_jobs
+    from batchbg.ledger import photos
+    from batchbg.ledger.engine import open_to_read
+
     ledger = open_to_read(settings.ledger)
     with ledger.reading() as connection:
         if state == REJECTED:

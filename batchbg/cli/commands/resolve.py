@@ -4,7 +4,6 @@ import os
 
 import click
 
-from batchbg import repair
 from batchbg.cli import output
 from batchbg.cli.completion import job_ids
 from batchbg.cli.options import COMMON, with_settings
@@ -39,6 +38,8 @@ def command(
     batchbg resolve JOB --charged            the credits are gone, the project is not to be found
     batchbg resolve --all --not-charged      nothing was made: plan them again
     """
+    from batchbg import repair
+
     if bool(job) == every:
         raise click.UsageError("Name jobs, or --all.")
     if (project_id is not None) + charged + not_charged != 1:

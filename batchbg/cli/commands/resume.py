@@ -4,10 +4,7 @@ import dataclasses
 
 import click
 
-from batchbg.cli.commands.run import process
-from batchbg.cli.heartbeat import heartbeat
 from batchbg.cli.options import ASKING, COMMON, LIMITS, RESULTS, Sectioned, settings_keys, with_settings
-from batchbg.cli.summary import print_summary, summary_lines
 from batchbg.settings import Settings
 
 
@@ -23,9 +20,6 @@ def command(ctx: click.Context, settings: Settings) -> None:
     batchbg resume
     batchbg resume --max-credits 500
     """
-    settings = dataclasses.replace(settings, photos=None)
-    with heartbeat(settings) as told:
-        summary = process(settings, "resume")
-        told += summary_lines(summary, settings)
-        print_summary(summary, settings)
-        ctx.exit(summary.exit_code)
+    from batchbg.cli.processing import process_and_exit
+
+    process_and_exit(ctx, dataclasses.replace(settings, photos=None), "resume")

@@ -1,18 +1,19 @@
 """``batchbg retry``: open failed and canceled jobs again."""
 
 import os
+from typing import TYPE_CHECKING
 
 import click
 
-from batchbg import pipeline, repair
 from batchbg.cli import output
 from batchbg.cli.completion import job_ids
-from batchbg.cli.console_reporter import ConsoleReporter
 from batchbg.cli.options import COMMON, RESULTS, with_settings
-from batchbg.cli.summary import print_summary
 from batchbg.core.lifecycle import JobState
 from batchbg.errors import ExitCode
 from batchbg.settings import Settings, api_key
+
+if TYPE_CHECKING:
+    from batchbg.repair import Retried
 
 
 @click.command()
@@ -30,6 +31,10 @@ def command(ctx: click.Context, settings: Settings, job: tuple[str, ...], pay_ag
     batchbg retry                 all of them
     batchbg retry JOB --pay-again
     """
+    from batchbg import pipeline, repair
+    from batchbg.cli.console_reporter import ConsoleReporter
+    from batchbg.cli.summary import print_summary
+
     task = repair.Retry(job, pay_again)
     done = repair.retry_alone(settings, task)
     if done is not None:
@@ -43,7 +48,7 @@ def command(ctx: click.Context, settings: Settings, job: tuple[str, ...], pay_ag
     ctx.exit(ExitCode.OK if only_refunded else summary.exit_code)
 
 
-def _print(done: repair.Retried) -> None:
+def _print(done: "Retried") -> None:
     planned = (*done.planned, *done.refunded)
     if planned:
         output.tell(f"{len(planned)} jobs planned again: `batchbg resume` does them", err=True)

@@ -7,10 +7,6 @@ import click
 
 from batchbg.cli import output
 from batchbg.cli.options import COMMON, with_settings
-from batchbg.cli.summary import summary_lines
-from batchbg.ledger import clock, runs
-from batchbg.ledger.engine import open_to_read
-from batchbg.report.summary import of_ledger
 from batchbg.settings import Settings
 
 
@@ -23,6 +19,11 @@ def command(settings: Settings) -> None:
     batchbg status
     batchbg status --json | jq .credits.remaining
     """
+    from batchbg.cli.summary import ledger_lines
+    from batchbg.ledger import clock, runs
+    from batchbg.ledger.engine import open_to_read
+    from batchbg.report.summary import of_ledger
+
     ledger = open_to_read(settings.ledger)
     with ledger.reading() as connection:
         zone = clock.zone_in(connection, settings.zone)
@@ -32,9 +33,9 @@ def command(settings: Settings) -> None:
     if settings.json:
         output.print_json(summary.as_json())
         return
-    for line in summary_lines(summary, settings):
+    for line in ledger_lines(summary, settings):
         output.tell(line)
     for one in past:
         began = datetime.datetime.fromtimestamp(one.started_at, zone).strftime("%Y-%m-%d %H:%M:%S")
-        ended = "killed or still going" if one.exit_code is None else f"exit {one.exit_code}"
+        ended = "killed or still running" if one.exit_code is None else f"exit {one.exit_code}"
         output.tell(f"{began}  {one.command}  {ended}")
