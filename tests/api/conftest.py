@@ -9,9 +9,8 @@ import pytest
 from batchbg.api.client import MagicHour
 from batchbg.api.limiter import RateLimiter
 from batchbg.sandbox import SandboxConfig, SandboxServer
+from tests.api.support import KEY
 from tests.contract.listening import ListeningSandbox
-
-KEY = "a-secret-key-0123456789"
 
 
 @pytest.fixture(scope="session")

@@ -18,8 +18,7 @@ from batchbg.api.wire import Project, ProjectStatus, UploadTarget
 from batchbg.core.outcome import Ambiguous, Created, Guarded, NotCreated, Outcome, Refusal
 from batchbg.core.price import Price
 from batchbg.errors import AccountRefused, AccountUnreadable, ApiError, ApiUnreachable, DiskError, RequestRefused
-
-from .conftest import KEY
+from tests.api.support import KEY
 
 
 def picture() -> bytes:

@@ -1,4 +1,5 @@
 import json
+import re
 
 import pytest
 
@@ -83,3 +84,17 @@ def test_without_a_background_that_can_be_used_nothing_is_sent(shop: Shop, comma
     assert result.code == 2
     assert "holds no picture that can be used" in result.err
     assert not shop.creates()
+
+
+def test_the_examples_of_its_help_work_in_their_order(shop: Shop):
+    """As they are printed: what is kept with backgrounds is done with them."""
+    shop.some_photos(2)
+    shop.background("oak.png")
+    told = [line.strip() for line in shop.batchbg("plan", "--help").out.splitlines()]
+    examples = [re.split(r"\s{2,}", line)[0].split()[1:] for line in told if line.startswith("batchbg ")]
+    assert [example[0] for example in examples] == ["plan", "plan", "run"]
+    for example in examples:
+        extra = ["--base-url", shop.base_url] if example[0] == "run" else []
+        result = shop.batchbg(*example, *extra)
+        assert result.code == 0, result.err
+    assert [job["background"] for job in shop.jobs()] == ["oak.png", "oak.png"]

@@ -10,9 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.contract.description import Description
+from tests.contract.description import VARIABLE, Description
 
-VARIABLE = "BATCHBG_API_SPEC"
 BLIND = pytest.StashKey[int]()
 
 

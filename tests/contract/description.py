@@ -11,6 +11,9 @@ import jsonschema
 
 from tests.contract.listening import Exchange
 
+VARIABLE = "BATCHBG_API_SPEC"
+"""The environment variable that says where the published description lies."""
+
 FORMATS = jsonschema.FormatChecker()
 
 UNPUBLISHED = frozenset({405, 413, 429})

@@ -14,7 +14,7 @@ from batchbg.errors import AccountRefused, ApiUnreachable, RequestRefused
 from batchbg.sandbox import SandboxConfig
 from tests.contract.description import Description
 from tests.contract.listening import ListeningSandbox
-from tests.sandbox.conftest import Client, picture
+from tests.support.client import Client, picture
 from tests.support.shop import Shop
 
 UPLOAD_URLS, CREATE = "/v1/files/upload-urls", "/v1/image-background-remover"

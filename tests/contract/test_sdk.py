@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from batchbg.sandbox import SandboxConfig, SandboxServer
-from tests.sandbox.conftest import picture
+from tests.support.client import picture
 from tests.support.shop import Shop
 
 pytestmark = pytest.mark.contract

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.contract.conftest import VARIABLE
+from tests.contract.description import VARIABLE
 
 
 @pytest.mark.slow

@@ -1,3 +1,4 @@
+import contextlib
 import errno
 import os
 import socket
@@ -310,6 +311,41 @@ def test_numbers_of_files_and_times_that_no_database_holds_are_cut_to_what_it_do
     assert stamp == stamp_of(found)
     assert stamp is not None
     assert max(stamp) < 2**63
+
+
+@pytest.mark.parametrize(
+    ("mtime_ns", "inode", "ctime_ns"),
+    [
+        (2**63 + 5, 7, 1),
+        (2**64 - 1, 7, 1),
+        (9, 2**63, 1),
+        (9, 2**64 - 1, 1),
+        (9, 7, 2**63),
+        (2**63 - 1, 2**63 - 1, 2**63 - 1),
+        (-(2**63), 7, 1),
+    ],
+    ids=["late", "latest", "large inode", "largest inode", "changed late", "just held", "early"],
+)
+def test_a_walk_cuts_such_numbers_as_a_probe_does(tmp_path, monkeypatch, mtime_ns: int, inode: int, ctime_ns: int):
+    """A file's stamp is the same wherever it is taken, or the file would pass for one that is being written."""
+    tree(tmp_path, "a.jpg")
+    told: Any = SimpleNamespace(
+        st_mode=stat.S_IFREG, st_size=3, st_mtime_ns=mtime_ns, st_ino=inode, st_ctime_ns=ctime_ns
+    )
+
+    class Entry:
+        name = "a.jpg"
+        is_dir = staticmethod(lambda follow_symlinks=True: False)
+        is_symlink = staticmethod(lambda: False)
+        stat = staticmethod(lambda: told)
+
+    monkeypatch.setattr(os, "scandir", lambda _folder: contextlib.nullcontext([Entry()]))
+    (listing,) = walk(tmp_path, (), Rules())
+    stamp = listing.files["a.jpg"]
+    assert stamp == stamp_of(told)
+    assert -(2**63) <= min(stamp) <= max(stamp) < 2**63
+    if max(mtime_ns, inode, ctime_ns) < 2**63:
+        assert stamp == Stamp(3, mtime_ns, inode, ctime_ns)
 
 
 def test_junk_is_skipped_and_counted(tmp_path: Path):

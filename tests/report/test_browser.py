@@ -10,7 +10,7 @@ from batchbg.core.model import Size
 from batchbg.report import page as page_module
 from batchbg.report.page import write_report
 from tests.report.browser import Browser
-from tests.report.conftest import Shop, picture
+from tests.report.support import Shop, picture
 
 pytestmark = [pytest.mark.slow, pytest.mark.browser, pytest.mark.timeout(600)]
 

@@ -20,7 +20,7 @@ from batchbg.ledger.engine import open_ledger
 from batchbg.report import page as page_module
 from batchbg.report import page_thumbs
 from batchbg.report.page import COLUMNS, write_report
-from tests.report.conftest import Shop, picture, plan
+from tests.report.support import Shop, picture, plan
 
 HOSTILE = "<img src=x onerror=alert(1)>.jpg"
 HOSTILE_FOLDER = "x<!--<script>"

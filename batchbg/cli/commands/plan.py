@@ -23,8 +23,9 @@ def command(ctx: click.Context, settings: Settings, save: Path | None) -> None:
     Sends nothing, needs no key, and writes no jobs: it is a run's own planning on a copy of the ledger.
 
     \b
-    batchbg plan photos -b backgrounds -v     a line for every photo
-    batchbg plan photos --save plan.jsonl     to be done just so by batchbg run photos --plan plan.jsonl
+    batchbg plan photos -b backgrounds -v                  a line for every photo
+    batchbg plan photos -b backgrounds --save plan.jsonl   keep it, and do just that:
+    batchbg run photos -b backgrounds --plan plan.jsonl
 
     With --json the summary is one object: jobs (new, taken_up), photos (seen, rejected, reused, skipped, ignored),
     skipped (number by reason), changed, missing, other_background, backgrounds (new jobs by background),

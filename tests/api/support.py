@@ -1,0 +1,1 @@
+KEY = "a-secret-key-0123456789"

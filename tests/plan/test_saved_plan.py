@@ -1,0 +1,32 @@
+from pathlib import Path
+
+import pytest
+
+from batchbg.core.model import Size, Treatment
+from batchbg.core.pairing import Background
+from batchbg.errors import ConfigError
+from batchbg.plan.saved_plan import Entry, read_plan, write_entry
+
+BACKGROUND = Background("wood.jpg", "b" * 64, Size(100, 100))
+
+
+def test_a_saved_plan_comes_back_as_it_was(tmp_path: Path):
+    """Also with names that are no text."""
+    entries = [
+        Entry("a.jpg", "1" * 64, "wood.jpg", BACKGROUND.sha256, Treatment.FIT, "a.png"),
+        Entry("caf\udce9.jpg", "2" * 64, "", "", Treatment.NONE, "caf\udce9.png"),
+    ]
+    file = tmp_path / "plan.jsonl"
+    with file.open("w") as out:
+        for entry in entries:
+            write_entry(out, entry)
+    assert list(read_plan(file).values()) == entries
+
+
+@pytest.mark.parametrize("text", ["not json\n", "{}\n", '{"photo": 1}\n', "[]\n"])
+def test_a_saved_plan_that_cannot_be_read_names_the_line(tmp_path: Path, text: str):
+    """Exit 2 before anything is sent."""
+    file = tmp_path / "plan.jsonl"
+    file.write_text(text)
+    with pytest.raises(ConfigError, match="line 1"):
+        read_plan(file)
