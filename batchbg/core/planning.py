@@ -56,24 +56,24 @@ class Facts:
     Attributes:
         contents: of the photo (sha256), its own and that of the first file with the same picture.
         background_sha256: of the background that pairing chooses today, or NO_BACKGROUND.
-        slot: the output path this photo owns, also from before its folder was moved; None where it has none yet.
-        here: slots of this output folder that hold a result of this content.
+        output: the one this photo owns, also from before its folder was moved; None where it has none yet.
+        here: outputs of this folder that hold a result of this content.
         jobs: all jobs for this content, newest generation first.
-        planned_for_slot: id of a planned job for the photo's output, or "".
+        planned_for_output: id of a planned job for the photo's output, or "".
         taken: a file that the ledger does not know has the result's name.
         force: pay again for what is done.
         order_id: of the order to do so, None without ``force``.
         run_id: this run's.
         gone: ids of planned jobs whose photo is no longer where it was.
-        awaited: the slot held no result when this run began; one that it holds now came while it planned.
+        awaited: the output held no result when this run began; one that it holds now came while it planned.
     """
 
     contents: Collection[str]
     background_sha256: str
-    slot: Output | None
+    output: Output | None
     here: Sequence[Output]
     jobs: Sequence[KnownJob]
-    planned_for_slot: str
+    planned_for_output: str
     taken: bool
     force: bool
     order_id: str | None
@@ -97,7 +97,7 @@ _UNDER_WAY: Final = frozenset({JobState.SUBMITTING, JobState.RENDERING, JobState
 def decide(facts: Facts) -> Decision:
     """Return what to do with a photo that can be sent."""
     decided = _decide(facts)
-    stale = {facts.planned_for_slot} - {decided.job_id, ""}
+    stale = {facts.planned_for_output} - {decided.job_id, ""}
     return dataclasses.replace(decided, drop=(*decided.drop, *stale))
 
 
@@ -106,10 +106,16 @@ def _decide(facts: Facts) -> Decision:
     if own is not None and (met := _met(facts, own)):
         return met
     is_ordered = own is not None and _is_ordered(facts, own)
-    if own is not None and is_ordered and own.state is JobState.DONE and facts.slot and facts.slot.saved_job == own.id:
+    if (
+        own is not None
+        and is_ordered
+        and own.state is JobState.DONE
+        and facts.output
+        and facts.output.saved_job == own.id
+    ):
         return Decision(Action.SKIP, reason=DONE_BEFORE)
     if not facts.force:
-        if facts.slot is not None and facts.slot.saved_photo_sha256 in facts.contents:
+        if facts.output is not None and facts.output.saved_photo_sha256 in facts.contents:
             return Decision(Action.SKIP, reason=DONE_BEFORE)
         if facts.here:
             return Decision(Action.COPY, facts.here[0].saved_job or "")
@@ -136,9 +142,9 @@ def _is_ordered(facts: Facts, job: KnownJob) -> bool:
 
 def _own_job(facts: Facts) -> KnownJob | None:
     """Return the job whose result the photo's output wants, where it is for the present content."""
-    if facts.slot is None or facts.slot.wanted_job is None:
+    if facts.output is None or facts.output.wanted_job is None:
         return None
-    return next((job for job in facts.jobs if job.id == facts.slot.wanted_job), None)
+    return next((job for job in facts.jobs if job.id == facts.output.wanted_job), None)
 
 
 def _met(facts: Facts, job: KnownJob) -> Decision | None:
@@ -147,18 +153,18 @@ def _met(facts: Facts, job: KnownJob) -> Decision | None:
     The pool goes on with what earlier runs left while the plan is made. What comes of it is a job of this run, or a
     copy, and neither done before nor failed before; nor is it paid for a second time, whatever a person forces.
     """
-    if not facts.awaited or facts.slot is None:
+    if not facts.awaited or facts.output is None:
         return None
-    if job.output_id == facts.slot.id and job.run_id == facts.run_id and job.state in FINAL:
+    if job.output_id == facts.output.id and job.run_id == facts.run_id and job.state in FINAL:
         return Decision(Action.TAKE_UP, job.id)
-    if job.output_id != facts.slot.id and facts.slot.saved_job == job.id:
+    if job.output_id != facts.output.id and facts.output.saved_job == job.id:
         return Decision(Action.COPY, job.id)
     return None
 
 
 def _go_on_with(facts: Facts, job: KnownJob, *, force: bool) -> Decision | None:
     """Decide by the photo's own job; None where it settles nothing."""
-    is_mine = facts.slot is not None and job.output_id == facts.slot.id
+    is_mine = facts.output is not None and job.output_id == facts.output.id
     if job.state in _UNDER_WAY:
         return Decision(Action.TAKE_UP if is_mine else Action.COPY, job.id)
     if job.state is JobState.UNRESOLVED:

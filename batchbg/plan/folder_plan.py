@@ -189,10 +189,10 @@ class FolderPlan:
         return Facts(
             contents=contents,
             background_sha256=background_of(photo.chosen),
-            slot=output,
+            output=output,
             here=[held for content in contents for held in self._known.here.get(content, ())],
             jobs=photo.jobs,
-            planned_for_slot=self._known.planned.get(output.id, "") if output else "",
+            planned_for_output=self._known.planned.get(output.id, "") if output else "",
             taken=(output is None or output.saved_job is None) and self._is_there(photo.name),
             force=self._force,
             order_id=self._roots.order_id,

@@ -48,8 +48,8 @@ def rename_unsaved(
 
     What is paid for and could not be saved under the old name is asked for again, what was never created is planned.
     """
-    slots = outputs.of_photos(tx.connection, roots.output_root, roots.photo_root, photos)
-    unsaved = [path for path in photos if path not in slots or slots[path].saved_sha256 is None]
+    owned = outputs.of_photos(tx.connection, roots.output_root, roots.photo_root, photos)
+    unsaved = [path for path in photos if path not in owned or owned[path].saved_sha256 is None]
     kept = {path: name for path, name in names.items() if path not in unsaved}
     folder = portable_path(listing.folder)
     own = set(names.values())
@@ -59,15 +59,15 @@ def rename_unsaved(
         listing.folder, [_name_of(path) for path in unsaved], {}, taken, _portable, SUFFIXES[request.settings.format]
     )
     renamed = {path: _join(folder, new[_name_of(path)]) for path in unsaved}
-    for path, slot in slots.items():
+    for path, output in owned.items():
         if path in renamed:
-            outputs.rename(tx, slot, renamed[path])
-            _reopen(tx, slot)
+            outputs.rename(tx, output, renamed[path])
+            _reopen(tx, output)
     return kept | renamed
 
 
-def _reopen(tx: Tx, slot: Output) -> None:
-    job = jobs.get(tx.connection, slot.wanted_job) if slot.wanted_job else None
+def _reopen(tx: Tx, output: Output) -> None:
+    job = jobs.get(tx.connection, output.wanted_job) if output.wanted_job else None
     if job is None or job.state is not JobState.FAILED or not job.error.startswith(UNSAVABLE):
         return
     transitions.reopen(tx, job, JobState.RENDERING if job.project_id else JobState.PLANNED, EventKind.RENAMED)
