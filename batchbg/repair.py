@@ -181,16 +181,16 @@ class Rescue(Task[Missing]):
 
 def _look_for_results(tx: Tx, ledger: Ledger) -> Missing:
     paths, wanted, changed = [], [], []
-    for slot in list(outputs.holding(tx.connection)):
-        path = ledger.absolute(folders.path_of(tx.connection, slot.folder_id)) / slot.path
+    for output in list(outputs.holding(tx.connection)):
+        path = ledger.absolute(folders.path_of(tx.connection, output.folder_id)) / output.path
         present = digest(path)
-        if slot.wanted_job != slot.saved_job:
+        if output.wanted_job != output.saved_job:
             continue  # a newer result is on its way to this place
         if present is None and not path.exists():
-            outputs.mark_missing(tx, slot)
+            outputs.mark_missing(tx, output)
             paths.append(path)
-        elif present != slot.saved_sha256:
-            changed.append(slot.path)
+        elif present != output.saved_sha256:
+            changed.append(output.path)
     for job in list(jobs.in_states(tx.connection, ENDED_BADLY)):
         if may_be_had(job) and job.project_id:
             transitions.reopen(tx, job, JobState.RENDERING, EventKind.RESCUE)

@@ -1,8 +1,12 @@
 """Readings of the account's balance, and what this ledger cannot explain between two of them."""
 
+import dataclasses
+from typing import Final
+
 import sqlalchemy as sa
 
 from batchbg.core.budget import Bucket
+from batchbg.core.lifecycle import JobState
 from batchbg.ledger.tables import balances, credit_entries, jobs
 from batchbg.ledger.transaction import Tx
 
@@ -15,6 +19,40 @@ def record(tx: Tx, account: str, credits: int, settled_before: int) -> None:
     tx.connection.execute(
         sa.insert(balances).values(at=tx.at, run_id=tx.run_id, account=account, credits=credits, settled=settled_before)
     )
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Balance:
+    """What one reading of the account found.
+
+    Attributes:
+        id: in the order of readings.
+        at: seconds since 1970.
+        credits: on the account.
+        settled: what this ledger had seen charged, or lost sight of, when the reading was asked for.
+    """
+
+    id: int
+    at: float
+    credits: int
+    settled: int
+
+
+def last(connection: sa.Connection, account: str, until: float | None = None) -> Balance | None:
+    """Return the last reading of an account, or the last that was made ``until`` a time; None where there is none."""
+    if until is None:
+        row = connection.execute(_LAST, {"of_account": account}).first()
+    else:
+        row = connection.execute(_LAST.where(balances.c.at <= until), {"of_account": account}).first()
+    return Balance(*row) if row else None
+
+
+_LAST: Final = (
+    sa.select(balances.c.id, balances.c.at, balances.c.credits, balances.c.settled)
+    .where(balances.c.account == sa.bindparam("of_account"))
+    .order_by(balances.c.id.desc())
+    .limit(1)
+)
 
 
 def was_read(connection: sa.Connection, run_id: str) -> bool:
@@ -37,29 +75,26 @@ def unexplained(connection: sa.Connection, account: str, since: float) -> int | 
     Returns:
         Credits, zero or less where all is explained; None where there are no two readings.
     """
-    mine = sa.select(balances).where(balances.c.account == account).order_by(balances.c.id.desc()).limit(1)
-    first = connection.execute(mine.where(balances.c.at <= since)).first()
-    last = connection.execute(mine).first()
-    if first is None or last is None or first.id == last.id:
+    first, latest = last(connection, account, since), last(connection, account)
+    if first is None or latest is None or first.id == latest.id:
         return None
+    lost, refunded = (_moved_after(connection, bucket, first.at) for bucket in (Bucket.UNRESOLVED, Bucket.REFUNDED))
+    charged = min(latest.settled - first.settled - lost, _charged_of_attempts_after(connection, first.at))
+    given_back = refunded + _refunds_due(connection, first.at)
+    return first.credits - latest.credits - charged + given_back
+
+
+def _moved_after(connection: sa.Connection, bucket: Bucket, at: float) -> int:
+    """Return the credits that came into a bucket after ``at``."""
     entries = credit_entries.c
-    moved = {
-        bucket: connection.scalar(
-            sa.select(sa.func.coalesce(sa.func.sum(entries.amount), 0)).where(
-                entries.bucket == bucket, entries.at > first.at, entries.amount > 0
-            )
-        )
-        for bucket in (Bucket.UNRESOLVED, Bucket.REFUNDED)
-    }
-    refund_due = connection.scalar(
-        sa.select(sa.func.coalesce(sa.func.sum(jobs.c.charged), 0)).where(
-            jobs.c.state.in_(("failed", "canceled")), jobs.c.ended_at > first.at
-        )
-    )
-    explained = min(
-        last.settled - first.settled - moved[Bucket.UNRESOLVED], _charged_of_attempts_after(connection, first.at)
-    )
-    return int(first.credits - last.credits - explained + moved[Bucket.REFUNDED] + refund_due)
+    mine = entries.bucket == bucket, entries.at > at, entries.amount > 0
+    return int(connection.scalar(sa.select(sa.func.sum(entries.amount)).where(*mine)) or 0)
+
+
+def _refunds_due(connection: sa.Connection, at: float) -> int:
+    """Return what is still charged for renders that came to nothing after ``at``: it may have been given back."""
+    mine = jobs.c.state.in_((JobState.FAILED, JobState.CANCELED)), jobs.c.ended_at > at
+    return int(connection.scalar(sa.select(sa.func.sum(jobs.c.charged)).where(*mine)) or 0)
 
 
 def _charged_of_attempts_after(connection: sa.Connection, at: float) -> int:

@@ -9,8 +9,8 @@ from batchbg.core.budget import CAP_NAMES, Caps, Headroom, Period, Scope, headro
 from batchbg.core.lifecycle import JobState
 from batchbg.core.model import PRICE_CREDITS, Job
 from batchbg.errors import BudgetExceeded, EarlierCapReached, PriceInDoubt
-from batchbg.ledger import credits, prices
-from batchbg.ledger.tables import balances, jobs, runs
+from batchbg.ledger import balances, credits, prices
+from batchbg.ledger.tables import jobs, runs
 from batchbg.ledger.transaction import Tx
 
 
@@ -106,13 +106,8 @@ def headroom_under(connection: sa.Connection, caps: Caps, period: Period, accoun
 
 
 def _balance_headroom(connection: sa.Connection, keep: int, account: str) -> Headroom:
-    row = connection.execute(
-        sa.select(balances.c.credits, balances.c.settled)
-        .where(balances.c.account == account)
-        .order_by(balances.c.id.desc())
-        .limit(1)
-    ).first()
-    if row is None:
+    reading = balances.last(connection, account)
+    if reading is None:
         return Headroom("budget.keep_balance (the account's balance is not known)", keep, 0)
-    since = credits.settled(connection) + credits.totals(connection, Scope.TOTAL).reserved - row.settled
-    return Headroom("budget.keep_balance", keep, row.credits - max(since, 0) - keep)
+    since = credits.settled(connection) + credits.totals(connection, Scope.TOTAL).reserved - reading.settled
+    return Headroom("budget.keep_balance", keep, reading.credits - max(since, 0) - keep)

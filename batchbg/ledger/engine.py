@@ -11,9 +11,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from batchbg.disk.files import create
-from batchbg.errors import (
-    ConfigError,
-)
+from batchbg.errors import ConfigError
 from batchbg.ledger.filesystem import check_folder, exists, refuse_network, refuse_odd, sqlite_path
 from batchbg.ledger.presence import Presence
 from batchbg.ledger.store import KEPT, Ledger, explained
@@ -77,7 +75,8 @@ def open_to_read(url: str) -> Ledger:
     except BaseException:
         folder.cleanup()
         raise
-    ledger.path, ledger.copied = path, folder
+    ledger.path = path
+    ledger.on_close(folder.cleanup)
     return ledger
 
 

@@ -8,8 +8,7 @@ import sqlalchemy as sa
 from batchbg.core.budget import Caps, Headroom, next_price, period_of, tightest
 from batchbg.core.lifecycle import JobState
 from batchbg.core.model import PRICE_CREDITS
-from batchbg.ledger import budgets, jobs, prices, runs
-from batchbg.ledger.tables import balances
+from batchbg.ledger import balances, budgets, jobs, prices, runs
 from batchbg.ledger.transaction import enter
 
 
@@ -48,14 +47,12 @@ def estimate(
     """Return what the jobs that a run planned or took up would cost, under the budget of the run that it continues."""
     account = runs.account_behind(connection, base_url) or base_url
     period = period_of(budget_id or run_id, enter(connection, run_id).at, zone)
-    read_at = connection.scalar(
-        sa.select(balances.c.at).where(balances.c.account == account).order_by(balances.c.id.desc()).limit(1)
-    )
+    reading = balances.last(connection, account)
     (balance,) = budgets.headroom_under(connection, Caps(keep_balance=0), period, account)
     return Estimate(
         jobs=jobs.counts(connection, run_id)[JobState.PLANNED],
         price=next_price(PRICE_CREDITS, *prices.last(connection, account)),
         room=tightest(budgets.headroom_under(connection, caps, period, account)),
-        balance=balance.left if read_at is not None else None,
-        read_at=read_at or 0.0,
+        balance=balance.left if reading else None,
+        read_at=reading.at if reading else 0.0,
     )

@@ -14,10 +14,7 @@ import sqlalchemy as sa
 
 from batchbg.core import zone
 from batchbg.core.model import new_id
-from batchbg.errors import (
-    ConfigError,
-    DiskError,
-)
+from batchbg.errors import ConfigError, DiskError
 from batchbg.ledger import marks, purpose
 from batchbg.ledger.clock import about_time
 from batchbg.ledger.events import last_reservation

@@ -12,11 +12,7 @@ from batchbg.ledger.tables import folders, jobs, outputs
 from batchbg.ledger.transaction import Tx
 
 _photo_folder = folders.alias("photo_folder")
-
-
 _output_folder = folders.alias("output_folder")
-
-
 _background_folder = folders.alias("background_folder")
 
 

@@ -3,9 +3,8 @@
 import contextlib
 import os
 import sqlite3
-import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
@@ -35,7 +34,6 @@ class Ledger:
         path: the file, symbolic links resolved.
         id: its own name, which stands beside its results; "" where that is not looked at.
         made: whether it was made just now.
-        copied: the folder of the copy that is open in the ledger's place, or None.
         projects: those that this process was told of, by job, should the file be taken away.
     """
 
@@ -43,7 +41,6 @@ class Ledger:
         self.id = ""
         self.made = False
         self.projects: dict[str, str] = {}
-        self.copied: tempfile.TemporaryDirectory[str] | None = None
         self.engine = engine
         self.path = path
         self._reader = engine.execution_options(reading=True)
@@ -53,6 +50,7 @@ class Ledger:
         self._anchor: sa.Connection | None = None
         self._marks: dict[str, marks.Held] = {}
         self._due: set[str] = set()
+        self._last = contextlib.ExitStack()
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[sa.Connection]:
@@ -189,8 +187,11 @@ class Ledger:
             self._anchor = None
         self.engine.dispose()
         self._presence.close()
-        if self.copied is not None:
-            self.copied.cleanup()
+        self._last.close()
+
+    def on_close(self, action: Callable[[], object]) -> None:
+        """Let something be done when every connection is closed."""
+        self._last.callback(action)
 
 
 @contextlib.contextmanager

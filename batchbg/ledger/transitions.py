@@ -15,10 +15,7 @@ from batchbg.core.endings import code_after, goes_on
 from batchbg.core.lifecycle import PAID, JobState, advance
 from batchbg.core.model import PRICE_CREDITS, Job, Treatment
 from batchbg.core.price import UNTOLD, Price, Verdict, believed, is_odd, read_price
-from batchbg.errors import (
-    KeyInDoubt,
-    StaleJobError,
-)
+from batchbg.errors import KeyInDoubt, StaleJobError
 from batchbg.ledger import credits, prices
 from batchbg.ledger.budgets import Budget, find_headroom
 from batchbg.ledger.events import EventKind, note, note_planned, storable

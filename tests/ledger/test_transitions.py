@@ -45,7 +45,7 @@ def ledger(emptied):
 
 
 def test_planning_moves_no_credits(ledger):
-    """A plan is paper; its slot wants the job from now on."""
+    """A plan is paper; its output wants the job from now on."""
     (job,) = planned(ledger, "a.jpg")
     assert entries(ledger) == []
     assert (job.state, job.credits, job.attempt, job.project_id) == (S.PLANNED, 0, 0, None)
@@ -258,7 +258,7 @@ def test_resolved_with_its_project_goes_on(ledger, reported, moves):
 
 
 def test_a_dropped_job_leaves_its_history(ledger):
-    """Its slot wants what it holds."""
+    """Its output wants what it holds."""
     (job,) = planned(ledger, "a.jpg")
     move(ledger, transitions.drop, job, "another plan for the same photo")
     with ledger.reading() as connection:
