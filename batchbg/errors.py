@@ -2,6 +2,7 @@
 
     BatchbgError              1   a bug or something nobody foresaw
       ConfigError             2   a flag, setting, key or path is wrong: nothing was sent
+        NoLedger              2   there is no ledger yet, or it is elsewhere
       LedgerError             5   the ledger cannot be read or written now
         LedgerBusy           11   another run holds it
         StaleJobError             another worker moved this job first
@@ -16,8 +17,8 @@
       PhotoChanged                the file is not the one that was looked at: left for the next run
       ResultUnusable              a download that is no whole picture
       DecoderDied                 the process that decoded a picture ended over it: this file only
-      BudgetExceeded          8   no room under a cap: raised before anything is sent
-        EarlierCapReached     8   no room under the cap of the run that began this job; others may go on
+      BudgetExceeded          8   no headroom under a cap: raised before anything is sent
+        EarlierCapReached     8   no headroom under the cap of the run that began this job; others may go on
       PriceInDoubt            7   the service named an odd price: no create until a person has judged it
       KeyInDoubt                  the same photo and background may be paid for already: this job waits
       IllegalTransition       1   a bug here, not in the input
@@ -55,6 +56,10 @@ class ConfigError(BatchbgError):
     """A flag, setting, key or path is wrong; the message names it and says what to do."""
 
     exit_code = ExitCode.USAGE
+
+
+class NoLedger(ConfigError):
+    """There is no ledger where one was looked for."""
 
 
 class LedgerError(BatchbgError):
@@ -183,13 +188,13 @@ class DecoderDied(BatchbgError):
 
 
 class BudgetExceeded(BatchbgError):
-    """A reservation found no room under a cap."""
+    """A reservation found no headroom under a cap."""
 
     exit_code = ExitCode.CAP
 
 
 class EarlierCapReached(BudgetExceeded):
-    """There is no room under the cap of the run that began this job, which holds until a person gives another."""
+    """There is no headroom under the cap of the run that began this job, which holds until a person gives another."""
 
 
 class PriceInDoubt(BatchbgError):

@@ -130,7 +130,22 @@ class _Counted(httpx.AsyncByteStream):
         await self._stream.aclose()
 
 
+SAID: Final = (
+    (httpx.ConnectTimeout, "no connection came about in time"),
+    (httpx.ConnectError, "no connection"),
+    (httpx.PoolTimeout, "no connection was free in time"),
+    (httpx.WriteTimeout, "sending took too long"),
+    ((httpx.ReadTimeout, TimeoutError), "nothing came in time"),
+    (httpx.NetworkError, "the connection broke off"),
+    (httpx.ProxyError, "the proxy does not let it through"),
+    (httpx.ProtocolError, "the connection broke off"),
+    (httpx.DecodingError, "what came cannot be read"),
+)
+"""Errors of the wire in words; the first kind that fits counts."""
+
+
 def kind_of(error: Exception) -> str:
     """Describe an error of the wire. Some carry no text of their own, others might repeat a signed address."""
     text = " ".join(str(error).split()) if isinstance(error, httpx.TransportError) else ""
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+    said = next((words for kind, words in SAID if isinstance(error, kind)), "something went wrong on the network")
+    return f"{said}: {text}" if text else said

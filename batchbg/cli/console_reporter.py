@@ -150,12 +150,12 @@ class ConsoleReporter(Reporter):
 def prospect(found: Estimate, settings: Settings, balance: int | None, max_files: int | None) -> str:
     """Return what going on would really do: the jobs that the caps let through, their cost, the balance, the time."""
     number = found.jobs if max_files is None else min(found.jobs, max_files)
-    if found.room is not None:
-        number = min(number, max(found.room.left, 0) // found.price)
+    if found.headroom is not None:
+        number = min(number, max(found.headroom.left, 0) // found.price)
     parts = [counted(found.jobs, "new job") + (f", {number} of them now" if number < found.jobs else "")]
     parts[0] += f", about {money(number * found.price, settings)}"
-    if found.room is not None:
-        parts.append(str(found.room))
+    if found.headroom is not None:
+        parts.append(str(found.headroom))
     if max_files is not None:
         parts.append(f"max_files: {max_files} more")
     parts.append(

@@ -12,7 +12,7 @@ import click
 from batchbg.cli.logs import set_up_logging
 from batchbg.cli.suggest import located, remember
 from batchbg.core.suggestion import anyway, meant
-from batchbg.errors import BatchbgError, ConfigError
+from batchbg.errors import BatchbgError, ConfigError, NoLedger
 from batchbg.settings import BY_KEY, Setting, load
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -57,6 +57,12 @@ RESULTS: Final = ("format", "quality", "flatten", "keep_received")
 ASKING: Final = ("yes", "confirm_batch_over", "json", "retry_lock", "strict", "report")
 """Question and output."""
 
+
+DEMO: Final = Path("batchbg-demo")
+"""Folder of the demo."""
+
+REHEARSED: Final = {DEMO / "batchbg-sandbox.db": "the demo", Path("batchbg-sandbox.db"): "the rehearsals"}
+"""Ledgers that are there and yet not found, since they are not of real runs."""
 
 REHEARSALS: Final = "Those of rehearsals: ledger batchbg-sandbox.db, output folder output-sandbox, no key."
 """Of --sandbox, where a command starts none."""
@@ -117,7 +123,8 @@ def with_settings(
                 return call(config, parameters)
             except BatchbgError as error:
                 # What it says to type has to find the same ledger and keep to the same limits.
-                error.args = (located(str(error)), *error.args[1:])
+                said = located(str(error)) + (_ledgers_of_rehearsals() if isinstance(error, NoLedger) else "")
+                error.args = (said, *error.args[1:])
                 raise
 
         def call(config: Path | None, parameters: dict[str, Any]) -> Any:
@@ -145,6 +152,11 @@ def with_settings(
         return click.option("--config", type=where, metavar="FILE", help=text)(wrapped)  # type: ignore[no-any-return]
 
     return decorate
+
+
+def _ledgers_of_rehearsals() -> str:
+    """Return where the ledgers of the demo and of rehearsals lie, if there are any: they are easily looked for."""
+    return "".join(f"; that of {name}: --ledger sqlite:///{path}" for path, name in REHEARSED.items() if path.is_file())
 
 
 def _option(setting: Setting) -> Callable[[Any], Any]:

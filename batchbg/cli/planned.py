@@ -125,7 +125,7 @@ def _as_json(tally: Tally, found: Estimate, settings: Settings) -> dict[str, obj
         "credits": found.credits,
         "price": found.price,
         "seconds": output.expected_s(found.jobs, settings),
-        "cap_left": found.room.left if found.room else None,
+        "cap_left": found.headroom.left if found.headroom else None,
         "balance": found.balance,
         "warnings": _warnings(found),
     }
@@ -171,9 +171,9 @@ def _lines(tally: Tally, found: Estimate, settings: Settings) -> list[str]:
 def _warnings(found: Estimate) -> list[str]:
     """Return what will not do for all the jobs: the tightest cap, the account."""
     warnings = []
-    if found.room and found.room.left < found.credits:
-        enough_for = max(found.room.left, 0) // found.price
-        warnings.append(f"{found.room}, enough for {share(enough_for, found.jobs, 'job')}")
+    if found.headroom and found.headroom.left < found.credits:
+        enough_for = max(found.headroom.left, 0) // found.price
+        warnings.append(f"{found.headroom}, enough for {share(enough_for, found.jobs, 'job')}")
     if found.balance is not None and found.balance < found.credits:
         read = datetime.datetime.fromtimestamp(found.read_at).astimezone()
         warnings.append(

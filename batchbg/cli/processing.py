@@ -9,6 +9,7 @@ from typing import NoReturn
 import click
 
 from batchbg import pipeline
+from batchbg.cli import output
 from batchbg.cli.console_reporter import ConsoleReporter
 from batchbg.cli.heartbeat import heartbeat
 from batchbg.cli.suggest import command_line
@@ -42,8 +43,12 @@ def process(settings: Settings, name: str) -> Summary:
         stack.callback(progress.close)
         if settings.sandbox:
             from batchbg.sandbox.config import SandboxConfig
+            from batchbg.sandbox.rendering import is_rough
+            from batchbg.sandbox.rough import TOLD
             from batchbg.sandbox.server import SandboxServer
 
+            if is_rough():
+                output.note(TOLD, settings)
             server = stack.enter_context(SandboxServer(SandboxConfig()))
             settings = dataclasses.replace(settings, base_url=server.url)
         summary = pipeline.run(settings, key, Process(name), progress).summary

@@ -108,7 +108,7 @@ def _photos(photos: dict[str, int], parts: list[str]) -> str:
 
 def _money(summary: Summary, settings: Settings) -> str:
     spent = f"{money(summary.credits.spent, settings)} spent{_details(summary)}"
-    return f"{spent}; {summary.room}" if summary.room else spent
+    return f"{spent}; {summary.headroom}" if summary.headroom else spent
 
 
 def _details(summary: Summary) -> str:
@@ -137,7 +137,7 @@ def table(summary: Summary, settings: Settings, then: str) -> list[str]:
     spent = f"{summary.credits.spent:>6}{_details(summary)}"
     if settings.price_per_credit:
         spent += f" = {summary.credits.spent * settings.price_per_credit:.2f}"
-    lines.append(_line("credits", f"{spent}; {summary.room}" if summary.room else spent))
+    lines.append(_line("credits", f"{spent}; {summary.headroom}" if summary.headroom else spent))
     if settings.output.is_dir():
         lines.append(_line("results", str(settings.output)))
     report = settings.report or settings.output / "report.html"

@@ -119,13 +119,13 @@ CAP_NAMES: Final = {
 
 
 def headrooms(caps: Caps, spent: Mapping[Scope, int]) -> list[Headroom]:
-    """Return the room under every cap that is set over a scope; ``spent`` holds the credits counted in each."""
+    """Return the headroom under every cap that is set over a scope; ``spent`` holds the credits counted in each."""
     return [Headroom(CAP_NAMES[scope], cap, cap - spent[scope]) for scope, cap in caps.by_scope()]
 
 
 def tightest(found: Sequence[Headroom]) -> Headroom | None:
-    """Return the cap with the least room, or None without caps."""
-    return min(found, key=lambda room: room.left, default=None)
+    """Return the cap with the least headroom, or None without caps."""
+    return min(found, key=lambda headroom: headroom.left, default=None)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

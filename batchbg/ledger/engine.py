@@ -11,7 +11,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from batchbg.disk.files import create
-from batchbg.errors import ConfigError
+from batchbg.errors import ConfigError, NoLedger
 from batchbg.ledger.filesystem import check_folder, exists, refuse_network, refuse_odd, sqlite_path
 from batchbg.ledger.presence import Presence
 from batchbg.ledger.store import KEPT, Ledger, explained
@@ -36,7 +36,7 @@ def open_ledger(url: str, *, create: bool = True) -> Ledger:
     path = sqlite_path(url)
     if not exists(url):
         if not create:
-            raise ConfigError(f"there is no ledger at {path}; `batchbg run` makes one, --ledger names another")
+            raise NoLedger(f"there is no ledger at {path}; `batchbg run` makes one, --ledger names another")
         check_folder(path)
     refuse_network(path)
     refuse_odd(path)

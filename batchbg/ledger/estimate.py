@@ -19,14 +19,14 @@ class Estimate:
     Attributes:
         jobs: to be created, those that an earlier run planned included.
         price: credits for one.
-        room: under the tightest cap; None without caps.
+        headroom: under the tightest cap; None without caps.
         balance: credits the account should still have, as far as this ledger knows; None without a reading.
         read_at: when the account was read, seconds since 1970.
     """
 
     jobs: int
     price: int
-    room: Headroom | None
+    headroom: Headroom | None
     balance: int | None
     read_at: float
 
@@ -52,7 +52,7 @@ def estimate(
     return Estimate(
         jobs=jobs.counts(connection, run_id)[JobState.PLANNED],
         price=next_price(PRICE_CREDITS, *prices.last(connection, account)),
-        room=tightest(budgets.headroom_under(connection, caps, period, account)),
+        headroom=tightest(budgets.headroom_under(connection, caps, period, account)),
         balance=balance.left if reading else None,
         read_at=reading.at if reading else 0.0,
     )

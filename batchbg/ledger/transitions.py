@@ -1,7 +1,23 @@
 """Every arrow of a job's life, with its money.
 
-Each is one guarded UPDATE, with state and version in its WHERE, its event and its credit entries in the same
-transaction. What a move means for money is decided here and nowhere else.
+    plan_jobs             -> planned                    nothing
+    reserve               planned -> submitting         its price is reserved
+    refused               planned -> failed             nothing
+    not_created           submitting -> planned         what was reserved is released
+    lost                  submitting -> unresolved      what was reserved counts as spent, unresolved
+    created               submitting -> rendering       what the answer names is charged, the rest stays reserved
+    complete              rendering -> downloading      what the record names is charged, the rest released
+    ended                 rendering -> failed, canceled what the record still names is charged, until a refund is seen
+    misattributed         rendering -> unresolved       what was charged counts as unresolved
+    done, unusable        downloading -> done, failed   nothing
+    reopen                back to rendering, planned    nothing: what is charged stays so
+    resolve_project       unresolved -> rendering       unresolved credits are charged, as far as the record names them
+    resolve_charged       unresolved -> failed          unresolved credits are charged
+    resolve_not_charged   unresolved -> planned         unresolved credits are released
+
+``priced``, ``refunded`` and ``judge_prices`` count a job anew where it is. Each arrow is one guarded UPDATE, with state
+and version in its WHERE, its event and its credit entries in the same transaction. What a move means for money is
+decided here and nowhere else.
 """
 
 import dataclasses

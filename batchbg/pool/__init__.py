@@ -1,5 +1,6 @@
 """The worker pool: takes jobs from the ledger and brings them to their end.
 
-``drain`` starts and stops it, ``worker`` is the way of one job. Its stages are ``uploads``, ``submit``, ``track`` and
-``deliver``; ``slots``, ``gate`` and ``stop`` say when each may go on.
+``pool`` feeds and drains it, ``worker`` is the way of one job. Its stages are ``uploads``, ``submit``, ``track`` and
+``deliver``; what they share is in ``session``. Whether a create may leave is decided in ``admission``, how far a run
+goes in ``stop``.
 """

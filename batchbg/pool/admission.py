@@ -4,24 +4,20 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Iterator
-from typing import Final
 
 from batchbg.api.limiter import Urgency
 from batchbg.core.circuit_breaker import CircuitBreaker
 from batchbg.core.lifecycle import JobState
 from batchbg.core.model import Job
-from batchbg.errors import ApiError, BudgetExceeded, EarlierCapReached, ExitCode, KeyInDoubt, PriceInDoubt
+from batchbg.errors import BudgetExceeded, EarlierCapReached, ExitCode, KeyInDoubt, PriceInDoubt
 from batchbg.ledger import budgets, prices, transitions
 from batchbg.ledger.transaction import Tx, enter
-from batchbg.pool.account import read_account
+from batchbg.pool.account import readings
 from batchbg.pool.concurrency import ConcurrencyLimit
 from batchbg.pool.prices import PriceWatch
 from batchbg.pool.session import PoolSession
 
 log = logging.getLogger(__name__)
-
-BALANCE_EVERY_S: Final = 60.0
-"""Seconds between two readings of the account where ``keep_balance`` is held against the last one."""
 
 
 class Admission:
@@ -263,15 +259,9 @@ class Admission:
             self._stop.creates(ExitCode.TIME, f"max_duration: {limit_s:.0f} s are over")
 
     async def watch_balance(self) -> None:
-        """Read the account now and then where ``keep_balance`` is held against the last reading, until cancelled."""
-        session = self._session
-        while self._budget.caps.keep_balance is not None:
-            await asyncio.sleep(BALANCE_EVERY_S)
-            try:
-                await read_account(session.api, session.ledger, session.writer)
-            except ApiError as error:
-                log.info("account: %s", error)
-            else:
+        """Read the balance now and then where a floor under it is held against the last reading, until cancelled."""
+        if self._budget.caps.keep_balance is not None:
+            async for _ in readings(self._session.api, self._session.ledger, self._session.writer):
                 self._headroom.tell()
 
 

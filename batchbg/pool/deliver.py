@@ -1,24 +1,24 @@
-"""From a complete project to files: download, check, name; then copies for other photos of the same content."""
+"""From a complete project to files: fetch and name; then copies for other photos of the same content."""
 
 import asyncio
 import dataclasses
-import functools
 import logging
 import os
 from pathlib import Path
 from typing import Final
 
-from batchbg.api.wire import Project, ProjectStatus
+from batchbg.api.wire import Project
 from batchbg.core.model import Job, Output
 from batchbg.core.planning import ORIGINAL, UNKNOWN_FILE, UNSAVABLE
-from batchbg.disk import files, results
+from batchbg.disk import results
 from batchbg.disk.convert import Colour, OutputFormat, kind_of
 from batchbg.disk.location import identity_of
 from batchbg.disk.rehearsal import Rehearsal
-from batchbg.errors import ApiUnreachable, OutputRefused, RequestRefused, ResultUnusable, WrongProject
+from batchbg.errors import OutputRefused, ResultUnusable
 from batchbg.ledger import folders, outputs, transitions
 from batchbg.ledger.transaction import Tx
 from batchbg.pool.decoding import DecodeLimit
+from batchbg.pool.download import Downloads
 from batchbg.pool.outage import Outage
 from batchbg.pool.session import PoolSession
 
@@ -26,12 +26,6 @@ log = logging.getLogger(__name__)
 
 AT_ONCE: Final = 8
 """Files on their way down at the same time."""
-
-TRIES: Final = 6
-"""Downloads of one result before its job is left for a later run."""
-
-UNUSABLE_TRIES: Final = 4
-"""Answers that hold no whole picture before the job fails; its project id is kept for `rescue`."""
 
 TAKEN: Final = "output exists, not in this ledger; move it away, then `batchbg rescue` fetches the paid result"
 
@@ -70,12 +64,11 @@ class Deliverer:
     """
 
     def __init__(self, session: PoolSession, outage: Outage, decoding: DecodeLimit, saving: SaveOptions) -> None:
-        self._api = session.api
         self._ledger = session.ledger
         self._writer = session.writer
         self._observer = session.observer
-        self._outage = outage
         self._decoding = decoding
+        self._downloads = Downloads(session, outage, decoding, saving.rehearsal.originals)
         self._saving = saving
         self._at_once = asyncio.Semaphore(AT_ONCE)
         self._has_remarked = False
@@ -100,11 +93,12 @@ class Deliverer:
             own = outputs.get(connection, job.output_id)
         if own.wanted_job != job.id and own.wanted_job == own.saved_job:
             return await self._writer.do(transitions.done, job, SUPERSEDED)
+        self._learn_originals(job)
         target = self._target(job, own)
         part = results.part_path(target, job.id)
         async with self._at_once:
             try:
-                result = await self._fetch(job, project, part, self._form(own, target))
+                result = await self._downloads.fetch(job, project, part, self._format_of(own, target))
                 if not await self._put(job, own, part, target, result):
                     return await self._writer.do(transitions.unusable, job, TAKEN)
             except ResultUnusable as error:
@@ -160,10 +154,10 @@ class Deliverer:
                         self._rehearsal.originals.add(found)
 
     @staticmethod
-    def _is_original(job: Job, slot: Output, target: Path) -> bool:
+    def _is_original(job: Job, output: Output, target: Path) -> bool:
         """Return whether what lies at a result's path is the photo itself, by another way: nobody wants it replaced."""
         present = results.digest(target)
-        return present == job.photo_sha256 and present != slot.saved_sha256
+        return present == job.photo_sha256 and present != output.saved_sha256
 
     async def copy(self, job: Job) -> None:
         """Give a done job's result to every other output that wants it.
@@ -176,53 +170,54 @@ class Deliverer:
         with self._ledger.reading() as connection:
             wanting = outputs.wanting(connection, job.id)
             holding = list(outputs.holding(connection, job.id)) if wanting else []
+        self._learn_originals(job)
         refused: OutputRefused | None = None
-        for slot in wanting:
-            if slot.id in self._refused:
+        for output in wanting:
+            if output.id in self._refused:
                 continue
-            target = self._target(job, slot)
-            part = results.part_path(target, f"{job.id}-{slot.id}")
+            target = self._target(job, output)
+            part = results.part_path(target, f"{job.id}-{output.id}")
             try:
-                result = await self._second(job, slot, holding, part, target)
-                if not await self._put(job, slot, part, target, result):
-                    log.warning("%s: output exists, not in this ledger; left as it is", slot.path)
-                    self._refused.add(slot.id)
+                result = await self._copy_at(job, output, holding, part, target)
+                if not await self._put(job, output, part, target, result):
+                    log.warning("%s: output exists, not in this ledger; left as it is", output.path)
+                    self._refused.add(output.id)
                     continue
             except OutputRefused as error:  # the others' copies are not held up by it
-                self._refused.add(slot.id)
+                self._refused.add(output.id)
                 refused = error
                 continue
             finally:
-                results.remove(part, _root(target, slot))
-            await self._writer.do(outputs.saved, slot.id, job.id, job.photo_sha256, result.sha256, result.size)
-            self._observer.reused(slot.path)
+                results.remove(part, _root(target, output))
+            await self._writer.do(outputs.saved, output.id, job.id, job.photo_sha256, result.sha256, result.size)
+            self._observer.reused(output.path)
             self.copied += 1
         if refused is not None:
             raise refused
 
-    def _form(self, slot: Output, target: Path) -> OutputFormat:
-        """Return the form of a slot's result: its path is fixed, whatever today's format is."""
-        root = _root(target, slot)
-        kept = root / RECEIVED / slot.path if self._saving.keep_received else None
+    def _format_of(self, output: Output, target: Path) -> OutputFormat:
+        """Return the format of an output's result: its path is fixed, whatever today's setting is."""
+        root = _root(target, output)
+        kept = root / RECEIVED / output.path if self._saving.keep_received else None
         return OutputFormat(kind_of(target), self._saving.quality, self._saving.flatten, kept, root)
 
-    def _target(self, job: Job, slot: Output) -> Path:
-        if slot.id == job.output_id:
-            return self._ledger.absolute(job.output_folder) / slot.path
+    def _target(self, job: Job, output: Output) -> Path:
+        if output.id == job.output_id:
+            return self._ledger.absolute(job.output_folder) / output.path
         with self._ledger.reading() as connection:
-            return self._ledger.absolute(folders.path_of(connection, slot.folder_id)) / slot.path
+            return self._ledger.absolute(folders.path_of(connection, output.folder_id)) / output.path
 
-    async def _put(self, job: Job, slot: Output, part: Path, target: Path, result: results.Result) -> bool:
+    async def _put(self, job: Job, output: Output, part: Path, target: Path, result: results.Result) -> bool:
         """Name a checked file. It may replace what this ledger put there and nobody has changed since."""
         if result.converted:
             # A crash may come between the name and its record, and the next run may convert otherwise.
             await self._writer.do(outputs.saving, job.id, result.sha256)
         # That a job was forced once is no leave to replace what lies where a later run wants a copy of it.
-        replace = job.replace and (slot.id == job.output_id or self._saving.force)
+        replace = job.replace and (output.id == job.output_id or self._saving.force)
         if not replace and _is_there(target) and (present := await asyncio.to_thread(results.digest, target)):
             with self._ledger.reading() as connection:
-                replace = present in {slot.saved_sha256, *outputs.saved_ever(connection, job.id)}
-        if replace and await asyncio.to_thread(self._is_original, job, slot, target):
+                replace = present in {output.saved_sha256, *outputs.saved_ever(connection, job.id)}
+        if replace and await asyncio.to_thread(self._is_original, job, output, target):
             return False
         return await asyncio.to_thread(
             results.put,
@@ -230,97 +225,43 @@ class Deliverer:
             target,
             replace=replace,
             sha256=result.sha256,
-            root=_root(target, slot),
+            root=_root(target, output),
             originals=self._rehearsal.originals,
         )
 
-    async def _second(self, job: Job, slot: Output, holding: list[Output], part: Path, target: Path) -> results.Result:
-        """Put a copy of a result at ``part``: from a file that holds it unchanged, else from the service.
+    async def _copy_at(
+        self, job: Job, output: Output, holding: list[Output], part: Path, target: Path
+    ) -> results.Result:
+        """Write a copy of a result to ``part``: from a file that holds it unchanged, else from the service.
 
         A copy in another format is made from a PNG, which has lost nothing.
         """
-        form = self._form(slot, target)
-        for other in sorted(holding, key=lambda other: kind_of(Path(other.path)) != form.kind):
+        output_format = self._format_of(output, target)
+        for other in sorted(holding, key=lambda other: kind_of(Path(other.path)) != output_format.kind):
             source = self._target(job, other)
             kind = kind_of(source)
-            if kind not in (form.kind, "PNG") or not other.saved_sha256:
+            if kind not in (output_format.kind, "PNG") or not other.saved_sha256:
                 continue
             if await asyncio.to_thread(results.digest, source) != other.saved_sha256:
                 continue
-            await asyncio.to_thread(results.copy, source, part, _root(target, slot), self._rehearsal.originals)
-            if kind == form.kind:
+            await asyncio.to_thread(results.copy, source, part, _root(target, output), self._rehearsal.originals)
+            if kind == output_format.kind:
                 return results.Result(other.saved_sha256, other.saved_bytes or 0, job.pixels, "")
             async with self._decoding.open(job.pixels):
-                return await asyncio.to_thread(results.check, part, job.pixels, None, form)
-        return await self._fetch(job, None, part, form)
-
-    async def _fetch(self, job: Job, project: Project | None, part: Path, form: OutputFormat) -> results.Result:
-        """Download a result, check it and give it its form; again where it comes out odd.
-
-        Raises:
-            ResultUnusable: what comes is no whole picture, or the project has none.
-            ApiUnreachable: it cannot be had now.
-            DiskError, OutputRefused: it cannot be written.
-        """
-        self._learn_originals(job)
-        new_part = functools.partial(files.create, part, root=form.root, originals=self._rehearsal.originals)
-        if project is not None and not project.downloads:
-            project = None  # complete, and nothing to be had: asked again, and that job's trouble alone
-        tries = unusable = 0
-        looked_twice = False
-        while True:
-            tries += 1
-            trouble: ApiUnreachable | RequestRefused | ResultUnusable
-            try:
-                project = project or await self._ask(job)
-                await self._api.storage.download(project.downloads[0], part, new_part)
-                async with self._decoding.open(job.pixels):
-                    photo = self._ledger.absolute(job.photo_folder) / job.photo_path
-                    result = await asyncio.to_thread(results.check, part, job.pixels, photo, form)
-            except (ApiUnreachable, RequestRefused) as error:
-                if tries >= TRIES or self._outage.over:
-                    raise ApiUnreachable(str(error)) from error
-                trouble = error
-            except ResultUnusable as error:
-                unusable += 1
-                if unusable >= UNUSABLE_TRIES:
-                    raise
-                trouble = error
-            else:
-                self._outage.answered()
-                if looked_twice or not results.is_odd(result, job.pixels):
-                    return result
-                looked_twice = True
-                project = None
-                continue
-            log.info("%s: %s", job.output_path, trouble)
-            await self._outage.pause(tries, trouble)
-            project = None  # a link may have expired: the next comes from a fresh look
-
-    async def _ask(self, job: Job) -> Project:
-        assert job.project_id is not None
-        project_id = job.project_id
-        try:
-            project = await self._outage.ask(lambda: self._api.project(project_id))
-        except RequestRefused as error:
-            raise ResultUnusable(f"the project cannot be found: {error}") from error
-        if project.name and not job.owns(project.name):
-            raise WrongProject(project.name)
-        if project.progress is not ProjectStatus.COMPLETE or not project.downloads or not project.enabled:
-            raise ResultUnusable(f"the project has no result to download (status {project.status})")
-        return project
+                return await asyncio.to_thread(results.check, part, job.pixels, None, output_format)
+        return await self._downloads.fetch(job, None, part, output_format)
 
 
 def _is_there(path: Path) -> bool:
     return os.path.lexists(path)
 
 
-def _record(tx: Tx, job: Job, slot: Output, result: results.Result) -> tuple[Job, bool]:
+def _record(tx: Tx, job: Job, output: Output, result: results.Result) -> tuple[Job, bool]:
     """Say that a result is in its place; return the job, and whether other outputs want the result, too."""
-    outputs.saved(tx, slot.id, job.id, job.photo_sha256, result.sha256, result.size)
+    outputs.saved(tx, output.id, job.id, job.photo_sha256, result.sha256, result.size)
     return transitions.done(tx, job, result.remark), bool(outputs.wanting(tx.connection, job.id))
 
 
-def _root(target: Path, slot: Output) -> Path:
-    """Return the output folder of a slot whose result belongs at ``target``."""
-    return target.parents[slot.path.count("/")]
+def _root(target: Path, output: Output) -> Path:
+    """Return the output folder of an output whose result belongs at ``target``."""
+    return target.parents[output.path.count("/")]

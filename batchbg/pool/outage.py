@@ -1,4 +1,4 @@
-"""Asking again: how often, how long, and when the API counts as down."""
+"""Retrying what costs nothing: how often, how long, and when the API counts as down."""
 
 import asyncio
 import logging

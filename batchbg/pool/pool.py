@@ -172,7 +172,7 @@ class Pool:
             self._start(self._worker.copy(done))
 
     def _is_ours(self, job: Job) -> bool:
-        """Tell whether this key may ask about a job: another account's projects look as if they were gone."""
+        """Return whether this key may ask about a job: another account's projects look as if they were gone."""
         if job.account in self._session.accounts:
             return True
         log.warning("job %s belongs to another account (%s); left alone", job.id, job.account)

@@ -24,6 +24,7 @@ log = logging.getLogger(__name__)
 STALE_ASSET: Final = frozenset({400, 404, 422})
 """Refusals that may mean that a reused upload is no longer there."""
 
+KEEP_TRYING_EVERY_S: Final = 1.0
 KEEP_TRYING_S: Final = 30.0
 """Seconds for which a project id that the disk will not take is tried again, before it is only printed."""
 
@@ -129,9 +130,7 @@ class Submitter:
 
     async def _settle_guarded(self, job: Job, reason: str, pause_s: float) -> Job:
         """Let the balance decide what a create did that a gateway answered for; meanwhile none leaves."""
-        log.warning(
-            "%s: %s; no create leaves for %.0f s, then the balance is looked at", job.photo_path, reason, pause_s
-        )
+        log.warning("%s: %s; no create leaves for %.0f s, then the balance is read", job.photo_path, reason, pause_s)
         with self._admission.shut():
             against = await self._evidence.against(job, pause_s)
             if against:
@@ -160,7 +159,7 @@ class Submitter:
                     typed = shlex.quote(project_id)  # which a server wrote
                     log.error("write it down: `batchbg resolve %s --project-id %s` brings it back", job.id, typed)
                     raise
-            await asyncio.sleep(1.0)
+            await asyncio.sleep(KEEP_TRYING_EVERY_S)
 
     async def _after_refusal(self, job: Job, outcome: NotCreated, failures: int) -> None:
         if outcome.refusal is Refusal.ACCOUNT:

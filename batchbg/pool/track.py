@@ -27,7 +27,8 @@ NEW_S: Final = 120.0
 """Seconds after its create in which a project that is not known is not known yet: services copy with a delay."""
 
 EMPTY_ASKS: Final = 5
-"""A complete project without a download is asked again this often."""
+EMPTY_PAUSE_S: Final = 1.0
+"""A complete project without a download is asked again this often, after a pause that grows by this each time."""
 
 MOST_AT_ONCE: Final = 16
 
@@ -54,7 +55,7 @@ Ending = Project | Gone | Stranger
 class _Followed:
     job: Job
     ending: asyncio.Future[Ending | None]
-    patience_s: float
+    give_up_at_s: float
     asked: int = 0
     missing: int = 0
     missing_since: float = 0.0
@@ -93,16 +94,13 @@ class Tracker:
     async def ending(self, job: Job) -> Ending | None:
         """Follow a rendering job's project; None where this run waits for it no longer.
 
-        A job whose create lies further back than the patience is asked about once.
+        A job whose create lies further back than ``render_patience`` is asked about once.
         """
         age_s = self._age_s(job)
-        old = age_s >= self._render_patience_s
-        followed = _Followed(
-            job, asyncio.get_running_loop().create_future(), 0.0 if old else self._render_patience_s - age_s
-        )
-        self._ask_in(followed, 0.0 if old else max(0.0, self._schedule.first_s() - age_s))
-        started = time.monotonic()
-        followed.patience_s += started
+        left_s = max(0.0, self._render_patience_s - age_s)
+        ending: asyncio.Future[Ending | None] = asyncio.get_running_loop().create_future()
+        followed = _Followed(job, ending, give_up_at_s=time.monotonic() + left_s)
+        self._ask_in(followed, max(0.0, self._schedule.first_s() - age_s) if left_s else 0.0)
         return await self._stop.before_leaving(followed.ending)
 
     async def run(self) -> None:
@@ -192,7 +190,7 @@ class Tracker:
                 self._ask_again(followed)
         elif project.progress is ProjectStatus.COMPLETE and not project.downloads and followed.empty < EMPTY_ASKS:
             followed.empty += 1
-            self._ask_again(followed, wait_s=float(followed.empty))
+            self._ask_again(followed, wait_s=followed.empty * EMPTY_PAUSE_S)
         else:
             if (
                 project.progress is ProjectStatus.COMPLETE
@@ -210,11 +208,11 @@ class Tracker:
         if not is_new and followed.missing >= GONE_ASKS and now - followed.missing_since >= GONE_AFTER_S:
             self._settle(followed, Gone(str(error)))
         else:
-            # Asked in any case, patience or not: one 404 shortly after a create proves nothing.
+            # Asked in any case, however old it is: one 404 shortly after a create proves nothing.
             self._ask_in(followed, max(GONE_AFTER_S / GONE_ASKS, self._schedule.gap_s(followed.missing)))
 
     def _ask_again(self, followed: _Followed, wait_s: float | None = None) -> None:
-        if self._outage.gave_up or time.monotonic() >= followed.patience_s:
+        if self._outage.gave_up or time.monotonic() >= followed.give_up_at_s:
             if not self._outage.gave_up:
                 self._stop.note(ExitCode.TEMPORARY, "some renders take longer than render_patience; run again later")
             self._settle(followed, None)

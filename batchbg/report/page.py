@@ -27,6 +27,7 @@ from batchbg import __version__
 from batchbg.core.budget import Caps, Credits, Scope
 from batchbg.core.lifecycle import JobState
 from batchbg.core.model import Treatment
+from batchbg.core.pairing import Misfit
 from batchbg.core.text import cell
 from batchbg.disk.files import whole
 from batchbg.disk.reading import open_file
@@ -77,6 +78,7 @@ FIELDS: Final = (
     "file",
     "background",
     "treatment",
+    "fit",
     "width",
     "height",
     "distortion",
@@ -345,6 +347,7 @@ class _Gathered:
             file,
             row.background_path,
             TREATMENTS[row.treatment],
+            Misfit(row.distortion, row.blur, row.excess).in_words(cropped=row.treatment is Treatment.FIT),
             row.width,
             row.height,
             row.distortion,

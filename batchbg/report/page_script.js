@@ -13,7 +13,6 @@
   }
   document.querySelector("script.thumbs").remove();
   const get = (row, name) => row[at[name]];
-  const thousandths = (value) => (value / 1000).toFixed(3);
   const count = (number) => number.toLocaleString("en");
 
   const make = (tag, className, text) => {
@@ -99,18 +98,6 @@
 
   // -- cards -------------------------------------------------------------------------------------------------------
 
-  const FIGURES = ["distortion", "blur", "excess"];
-  const misfitText = (row) => FIGURES.map((name) => `${name} ${thousandths(get(row, name))}`).join(" · ");
-  const misfit = (row) => {
-    const list = make("dl", "misfit");
-    for (const name of FIGURES) {
-      const pair = make("div");
-      pair.append(make("dt", "", name), make("dd", "", thousandths(get(row, name))));
-      list.append(pair);
-    }
-    return list;
-  };
-
   const card = (row, position) => {
     const item = make("li", "card");
     item.append(compare(row, false));
@@ -137,8 +124,8 @@
         image.alt = "";
         on.append(image);
       }
-      on.append(make("span", "path", `${get(row, "background")}, ${get(row, "treatment")}`));
-      caption.append(on, misfit(row));
+      on.append(make("span", "path", `${get(row, "background")}, ${get(row, "fit")}`));
+      caption.append(on);
     } else {
       on.append(make("span", "", "Transparent, no background"));
       caption.append(on);
@@ -287,8 +274,7 @@
       ["State", get(row, "state")], ["Problem", get(row, "error")], ["Remark", get(row, "remark")],
       ["Copy of", get(row, "copyOf")], ["Folder", get(row, "folder")],
       ["Size", `${get(row, "width")} × ${get(row, "height")} pixels`],
-      ["Background", get(row, "background") ? `${get(row, "background")}, ${get(row, "treatment")}` : "none, transparent"],
-      ["Pairing", get(row, "background") ? misfitText(row) : ""],
+      ["Background", get(row, "background") ? `${get(row, "background")}, ${get(row, "fit")}` : "none, transparent"],
       ["Result", get(row, "output") + (get(row, "resultNote") ? ` (${get(row, "resultNote")})` : "")],
       ["Credits", String(get(row, "credits"))], ["Attempts", String(get(row, "attempts"))],
       ["Job", get(row, "id")], ["Project id", get(row, "project")], ["Name in the library", get(row, "name")], ["Last changed", get(row, "when")],

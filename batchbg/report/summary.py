@@ -18,7 +18,7 @@ class Summary:
     Attributes:
         jobs: number in each state.
         photos: seen, rejected, reused, skipped, ignored.
-        credits: sums; ``room`` is what the tightest cap leaves, None without caps.
+        credits: sums; ``headroom`` is what the tightest cap leaves, None without caps.
         exit_code: of the run.
         reasons: sentences on why it ended as it did, the weightiest first.
         notes: other things a person should know.
@@ -27,7 +27,7 @@ class Summary:
     jobs: dict[JobState, int]
     photos: dict[str, int]
     credits: Credits
-    room: Headroom | None
+    headroom: Headroom | None
     exit_code: ExitCode
     reasons: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
@@ -40,8 +40,8 @@ class Summary:
             "credits": dataclasses.asdict(self.credits)
             | {
                 "spent": self.credits.spent,
-                "cap": self.room.cap if self.room else None,
-                "remaining": self.room.left if self.room else None,
+                "cap": self.headroom.cap if self.headroom else None,
+                "remaining": self.headroom.left if self.headroom else None,
             },
             "exit_code": int(self.exit_code),
             "reasons": list(self.reasons),
@@ -83,6 +83,6 @@ def of_ledger(connection: Connection, caps: Caps, at: float, zone: Any) -> Summa
         jobs=jobs.counts(connection),
         photos=photos,
         credits=credits.totals(connection, Scope.TOTAL),
-        room=tightest(budgets.headroom_under(connection, held, period, "")),
+        headroom=tightest(budgets.headroom_under(connection, held, period, "")),
         exit_code=ExitCode(past[0].exit_code or 0) if past else ExitCode.OK,
     )

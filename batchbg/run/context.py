@@ -11,7 +11,7 @@ from typing import Any
 from batchbg import log_context
 from batchbg.core.lifecycle import JobState
 from batchbg.disk.rehearsal import Rehearsal
-from batchbg.errors import BatchbgError, ConfigError, ExitCode, LedgerError
+from batchbg.errors import BatchbgError, ExitCode, LedgerError, NoLedger
 from batchbg.ledger import clock, identity, jobs, runs
 from batchbg.ledger.budgets import Budget
 from batchbg.ledger.engine import open_ledger
@@ -69,7 +69,7 @@ def holding(settings: Settings, task: Task[Any], reporter: Reporter) -> Iterator
         output = Path(os.path.realpath(settings.output)) if settings.photos else None
         if not exists(settings.ledger):
             if output is None:
-                raise ConfigError("there is no ledger yet, so there is nothing to resume; `batchbg run` makes one")
+                raise NoLedger("there is no ledger yet, so there is nothing to resume; `batchbg run` makes one")
             identity.refuse_new(sqlite_path(settings.ledger), output)
         ledger = open_ledger(settings.ledger)
         try:

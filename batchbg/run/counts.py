@@ -17,10 +17,11 @@ def planned(run: RunContext) -> int:
 
 
 def open_jobs(run: RunContext) -> int:
-    """Return how many of this run's jobs are not at their end."""
+    """Return how many of this run's jobs are not at their end, and how many done ones lack their result on disk."""
     with run.ledger.reading() as connection:
         states = jobs.counts(connection, run.id)
-    return sum(number for state, number in states.items() if state in OPEN)
+        lacking = len(outputs.undelivered(connection))
+    return sum(number for state, number in states.items() if state in OPEN) + lacking
 
 
 def is_idle(run: RunContext) -> bool:

@@ -69,22 +69,22 @@ class Watch:
 
     def progress(self) -> Progress:
         """Return how the run stands."""
-        slots, counter, now = self._pool.concurrency, self._counter, time.monotonic()
-        at_work = max(slots.held, len(counter.at_work))
+        limit, counter, now = self._pool.concurrency, self._counter, time.monotonic()
+        at_work = max(limit.held, len(counter.at_work))
         spent, cap, waiting = self._money(max(0, self.jobs - counter.completed - at_work))
         return Progress(
             ended=counter.completed,
             total=self.jobs,
-            in_flight=slots.held,
-            width=slots.width,
-            widest=slots.widest,
+            in_flight=limit.held,
+            width=limit.width,
+            widest=limit.widest,
             spent=spent,
             cap=cap,
             per_minute=counter.rate.per_minute(now),
             left_s=time_left_s(
                 waiting,
                 at_work,
-                slots.width,
+                limit.width,
                 self._pool.tracker.render_s,
                 now - counter.last_create_s,
                 self._run.settings.requests_per_second,
@@ -97,14 +97,14 @@ class Watch:
         run, budget = self._run, self._budget
         with run.ledger.reading() as connection:
             period = period_of(budget.id, enter(connection, "").at, budget.zone)
-            rooms = budgets.headroom_under(connection, budget.caps, period, budget.account)
+            found = budgets.headroom_under(connection, budget.caps, period, budget.account)
             spent = credits.totals(connection, Scope.RUN, budget.id).spent
             price = next_price(PRICE_CREDITS, *prices.last(connection, budget.account))
-        limits = [max(0, room.left) // price for room in rooms]
+        limits = [max(0, headroom.left) // price for headroom in found]
         if run.settings.max_files is not None:
             limits.append(max(0, run.settings.max_files - self._pool.admission.let_through))
         if run.stop.no_creates:
             limits.append(0)
         # A floor under the balance is no cap of which something could be spent.
-        cap = tightest([room for room in rooms if room.name in CAP_NAMES.values()])
+        cap = tightest([headroom for headroom in found if headroom.name in CAP_NAMES.values()])
         return spent, (cap.cap - cap.left, cap.cap) if cap else None, min([waiting, *limits])

@@ -18,7 +18,6 @@ from typing import Final, Literal
 from PIL import Image, ImageOps
 
 from batchbg.disk.formats import open_picture
-from batchbg.errors import ConfigError
 from batchbg.sandbox.records import JobError
 from batchbg.sandbox.store import ByteStore
 
@@ -105,12 +104,9 @@ def _run(work: Callable[[], bytes], into: Future[bytes]) -> None:
         into.set_exception(exc)
 
 
-def require(mode: Mode) -> None:
-    """Raise `ConfigError` where ``mode`` needs what is not installed; imports nothing, which would take seconds."""
-    if mode == "cut" and importlib.util.find_spec("cv2") is None:
-        raise ConfigError(
-            "removing backgrounds needs OpenCV: pip install 'batchbg[sandbox]' (or set background_cutout to 'fast')"
-        )
+def is_rough() -> bool:
+    """Return whether OpenCV is missing, so that products are cut out roughly; imports nothing, which takes long."""
+    return importlib.util.find_spec("cv2") is None
 
 
 # Drawing
@@ -158,9 +154,12 @@ def upright_size(content: bytes) -> tuple[int, int]:
 
 
 def _cut(photo: bytes, background: bytes | None) -> bytes:
-    from batchbg.sandbox import cutout  # needs OpenCV, 0.2 s to import, and not needed by the other modes
+    try:
+        from batchbg.sandbox.cutout import compose  # needs OpenCV, 0.2 s to import, and not needed by the other modes
+    except ImportError:  # also where it is installed and a library of the system's is missing
+        from batchbg.sandbox.rough import compose
 
-    return encode(cutout.compose(_upright(photo), _upright(background) if background else None))
+    return encode(compose(_upright(photo), _upright(background) if background else None))
 
 
 def _fast(photo: bytes, background: bytes | None) -> bytes:

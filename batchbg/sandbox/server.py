@@ -17,7 +17,6 @@ from batchbg.sandbox.app import build_app
 from batchbg.sandbox.books import Books
 from batchbg.sandbox.config import SandboxConfig
 from batchbg.sandbox.faults import Faults
-from batchbg.sandbox.rendering import require
 from batchbg.sandbox.service import Service
 from batchbg.sandbox.wire import SocketProtocol
 
@@ -81,11 +80,9 @@ class SandboxServer:
         """Start to listen.
 
         Raises:
-            ConfigError: an extra package is missing.
             OSError: the port is taken.
         """
         config = self.config
-        require(config.background_cutout)
         family = socket.AF_INET6 if ":" in config.host else socket.AF_INET
         listener = socket.create_server((config.host, config.port), family=family, backlog=2048)
         self._address: tuple[Any, ...] = listener.getsockname()

@@ -20,7 +20,7 @@ from batchbg.sandbox.clock import Clock, iso
 from batchbg.sandbox.config import SandboxConfig
 from batchbg.sandbox.effects import Effect
 from batchbg.sandbox.records import Asset, JobError, Operation, Order, Project
-from batchbg.sandbox.rendering import Renderer, RenderFailed, require
+from batchbg.sandbox.rendering import Renderer, RenderFailed
 from batchbg.sandbox.requests import (
     IMAGE_EXTENSIONS,
     Refusal,
@@ -61,7 +61,6 @@ class Service:
     def configure(self, changes: dict[str, Any]) -> None:
         """Change settings while the sandbox runs; see `SandboxConfig.changed`."""
         config = self.config.changed(changes)
-        require(config.background_cutout)
         self.config = config
         if "credits" in changes:
             self.books.set_balance(self.config.credits)

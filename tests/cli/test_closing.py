@@ -2,6 +2,8 @@
 
 import io
 import os
+import re
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -162,3 +164,52 @@ def test_rescue_says_what_was_missing_and_what_came_back(shop: Shop):
     assert again.err == "photo-001.png: not the file that was saved; left unchanged\n"
     assert again.out.startswith("1 result missing: 0 fetched again, free; 1 still missing\n")
     assert again.code == 3
+
+
+def test_a_create_that_was_cut_off_is_told_in_words(shop: Shop):
+    shop.some_photos(1)
+    shop.faults.add("create", "reset")
+    assert shop.run().code == 3
+    assert "no answer: the connection broke off" in shop.do("jobs").out
+
+
+@pytest.mark.parametrize("command", ["run", "plan"])
+def test_ctrl_c_while_it_still_plans_names_what_continues(shop: Shop, monkeypatch: pytest.MonkeyPatch, command: str):
+    """The very command, with what was given to it; nothing was sent."""
+    from batchbg.plan.planner import Planner
+
+    def interrupted(self: Planner) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Planner, "plan", interrupted)
+    shop.some_photos(1)
+    result = shop.do(command, "--exclude", "a b")
+    assert result.code == 130
+    (typed,) = re.findall(
+        r"^batchbg: interrupted; nothing is lost: `(batchbg .*)` continues$", result.err, re.MULTILINE
+    )
+    assert shlex.split(typed) == ["batchbg", *shop.arguments(command, "--exclude", "a b")]
+    assert shop.creates() == []
+
+
+def test_a_plan_ends_with_the_command_that_does_just_that(shop: Shop):
+    """With what was picked, its backgrounds, and a cap of what it costs where there is none."""
+    shop.some_photos(2)
+    shop.background("wall.png")
+    planned = shop.do("plan", "--exclude", "*-001.png", "-v")
+    (typed,) = re.findall(r"^next: `batchbg (.*)`$", planned.out, re.MULTILINE)
+    assert "-v" not in typed
+    result = shop.batchbg(*shlex.split(typed), "--base-url", shop.base_url)
+    assert (result.code, len(shop.creates())) == (0, 1), result
+    assert shlex.split(typed)[-2:] != ["--max-credits", "10"]
+
+
+def test_a_saved_plan_ends_with_the_command_that_does_it(shop: Shop):
+    """It names backgrounds, which have to be given again."""
+    shop.some_photos(2)
+    shop.background("wall.png")
+    planned = shop.do("plan", "--save", str(shop.folder / "my plan.jsonl"), "--exclude", "*-001.png")
+    (typed,) = re.findall(r"^next: `batchbg (.*)`$", planned.out, re.MULTILINE)
+    result = shop.batchbg(*shlex.split(typed), "--base-url", shop.base_url)
+    assert (result.code, len(shop.creates())) == (0, 1), result
+    assert shop.do("plan", "--exclude", "*-001.png").out.count("next:") == 0

@@ -133,7 +133,7 @@ def test_the_service_is_asked_and_its_clock_compared(shop: Shop, monkeypatch: py
 
 def test_parts_of_the_sandbox_that_are_missing(shop: Shop, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setitem(sys.modules, "cv2", None)
-    assert doctor(shop, "--sandbox", code=0)["sandbox"]["mend"] == "pip install 'batchbg[sandbox]'"
+    assert doctor(shop, "--sandbox", code=0)["sandbox"]["mend"] == "pip install opencv-python-headless"
 
 
 def test_lines_for_people(shop: Shop, terminal: Terminal):

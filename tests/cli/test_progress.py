@@ -1,6 +1,7 @@
 """The bar, and the status line that SIGUSR1 asks for."""
 
 import os
+import re
 import signal
 import threading
 
@@ -46,6 +47,18 @@ def test_sigusr1_tells_how_the_run_stands_and_disturbs_nothing(shop: Shop):
     assert " of 3 jobs, " in line
     assert " in flight, " in line
     assert " of 50 under the cap" in line
+
+
+def test_a_rescue_counts_the_results_that_it_fetches(shop: Shop):
+    """It said "2 of 0 jobs"."""
+    shop.some_photos(2)
+    assert shop.run().code == 0
+    for path in shop.output.glob("*.png"):
+        path.unlink()
+    shop.meanwhile("download", lambda: os.kill(os.getpid(), signal.SIGUSR1))
+    rescued = shop.do("rescue")
+    assert rescued.code == 0
+    assert re.search(r"^batchbg: [01] of 2 jobs, 0 in flight, 0 credits spent", rescued.err, re.MULTILINE)
 
 
 @pytest.mark.slow

@@ -7,21 +7,28 @@ async def test_something(bench):
 
 import asyncio
 import datetime
+import io
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, TypeVar
+
+from PIL import Image
 
 from batchbg.api.exchange import Exchange
 from batchbg.api.limiter import RateLimiter
 from batchbg.api.wire import Account, Project, ProjectStatus, UploadTarget
 from batchbg.core.budget import Caps
 from batchbg.core.lifecycle import JobState
-from batchbg.core.model import Job
+from batchbg.core.model import Job, Treatment, new_id
 from batchbg.core.outcome import Ambiguous, Answer, Created, Outcome, Silence
 from batchbg.core.price import Price
-from batchbg.ledger import balances, credits, transitions
+from batchbg.disk.probe import probe
+from batchbg.disk.scan import stamp_of
+from batchbg.ledger import balances, credits, folders, outputs, photos, transitions
 from batchbg.ledger.budgets import Budget
 from batchbg.ledger.store import Ledger
+from batchbg.ledger.transaction import Tx
+from batchbg.ledger.transitions import NewJob
 from batchbg.ledger.writer import Writer
 from batchbg.pool.admission import Admission
 from batchbg.pool.observer import Observer
@@ -59,7 +66,8 @@ class StandIn:
         self.projects: list[Any] = [record()]
         self.targets: list[Any] = [UploadTarget("https://storage.example/up", "files/up")]
         self.puts: list[Any] = [None]
-        self.downloads: list[Any] = [b""]
+        self.downloads: list[Any] = [png()]
+        self.storage = self
         self.asked: list[str] = []
         self.sent: list[tuple[str, str | None]] = []
         self.judged: list[Any] = [Ambiguous("left while the create was in the air")]
@@ -131,6 +139,9 @@ class Bench:
     def __init__(self, ledger: Ledger, writer: Writer) -> None:
         self.ledger = ledger
         self.writer = writer
+        self.photos = ledger.absolute("photos")
+        self.output = ledger.absolute("output")
+        self._colours = iter(range(1, 1 << 24, 65537))
         self.api = StandIn()
         self.stop = Stop()
         self.seen = Seen()
@@ -165,7 +176,31 @@ class Bench:
         return admission
 
     def planned(self, *names: str) -> list[Job]:
+        """Plan jobs for photos of which there is no file."""
         return planned(self.ledger, *names)
+
+    def photo_job(self, name: str = "a.png", output: str = "", *, replace: bool = False) -> Job:
+        """Plan a job for a new photo."""
+        path = self.photos / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (64, 48), next(self._colours)).save(path)
+        stamp = stamp_of(path.stat())
+        assert stamp is not None
+        info = probe(path, stamp)
+        with self.ledger.transaction(RUN) as tx:
+            root = folders.id_of(tx, "photos")
+            kept = photos.remember(tx, root, {name: info})[name]
+            output_id = self.output_of(tx, name, output or f"{name.rpartition('.')[0]}.png")
+            new = NewJob(kept.contents[0], "", output_id, None, "", Treatment.NONE, 64, 48, replace=replace)
+            job_id = new_id()
+            transitions.plan_jobs(tx, [(job_id, new)])
+            return job_of(tx.connection, job_id)
+
+    @staticmethod
+    def output_of(tx: Tx, photo: str, path: str, folder: str = "output") -> int:
+        """Give a photo's result its path."""
+        ids = outputs.assign(tx, folders.id_of(tx, folder), folders.id_of(tx, "photos"), [(path, photo)])
+        return ids[0]
 
     def job(self, job: Job) -> Job:
         """Return a job as it is now."""
@@ -206,6 +241,15 @@ class Bench:
         """Return whether a task goes no further by itself."""
         await self.settle()
         return not task.done()
+
+
+def png(size: tuple[int, int] = (64, 48), colour: int = 0x3366CC) -> bytes:
+    """A result as the service sends it."""
+    stream = io.BytesIO()
+    picture = Image.new("RGBA", size, colour | 0xFF000000)
+    picture.putpixel((0, 0), (0, 0, 0, 0))
+    picture.save(stream, "PNG")
+    return stream.getvalue()
 
 
 async def soon(awaitable: Awaitable[T], seconds: float = 60.0) -> T:

@@ -9,21 +9,19 @@ from tests.ledger.support import memory_disk, open_at
 from tests.pool.bench import RUN, Bench
 
 
-@pytest.fixture(scope="session")
-def empty_ledger(tmp_path_factory: pytest.TempPathFactory) -> bytes:
-    """The bytes of a new ledger: copying them is faster than migrating."""
-    path = tmp_path_factory.mktemp("ledger") / "new.db"
-    open_at(path).close()
-    return path.read_bytes()
-
-
 @pytest.fixture
-async def bench(empty_ledger: bytes) -> AsyncIterator[Bench]:
+async def bench() -> AsyncIterator[Bench]:
     """A bench with a new ledger, in memory where the system has such a disk: every commit is flushed."""
     with tempfile.TemporaryDirectory(prefix="batchbg-tests-", dir=memory_disk()) as folder:
-        path = Path(folder) / "batchbg.db"
-        path.write_bytes(empty_ledger)
-        ledger = open_at(path)
+        ledger = open_at(Path(folder) / "batchbg.db")
         with Writer(ledger, RUN) as writer:
             yield Bench(ledger, writer)
         ledger.close()
+
+
+@pytest.fixture(autouse=True)
+def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ask and try again at once: nothing here is about how long that takes."""
+    for name in ("BLIND_FIRST_S", "BLIND_GAP_S", "SHORTEST_GAP_S"):
+        monkeypatch.setattr(f"batchbg.core.poll_schedule.{name}", 0.001)
+    monkeypatch.setattr("batchbg.core.backoff.FIRST_S", 0.001)

@@ -125,6 +125,32 @@ async def test_a_reading_that_was_broken_off_is_taken_again_by_who_still_waits(g
     assert guarded.readings == 2
 
 
+async def test_nothing_is_found_for_one_that_waits_no_longer(guarded: Guarded):
+    """A later attempt at the same job would be judged by it."""
+    guarded.bench.read_balance()
+    first, second = await guarded.sent(), await guarded.sent("b.jpg")
+    answered = asyncio.Event()
+    balance = guarded.bench.api.accounts[0]
+
+    async def answer() -> Account:
+        await answered.wait()
+        return Account(ACCOUNT, 95, "pro")
+
+    guarded.bench.api.accounts = [answer, balance]
+    leaving = asyncio.create_task(guarded.asked(first))
+    reading = asyncio.create_task(guarded.asked(second))  # the last to come to rest, which reads for both
+    await guarded.bench.settle()
+    leaving.cancel()
+    await asyncio.wait({leaving})
+    answered.set()
+    assert "fallen by 5 " in await soon(reading)
+    again = await guarded.bench.made_nothing(guarded.admission, first)
+    guarded.bench.read_balance()
+    again = await soon(guarded.admission.admit(again))
+    assert await guarded.asked(again) == ""
+    assert guarded.readings == 2
+
+
 async def test_one_that_comes_later_is_not_judged_by_an_earlier_reading(guarded: Guarded):
     """What it was charged could not be in there."""
     guarded.bench.read_balance()

@@ -92,6 +92,7 @@ def test_a_done_job_is_shown_before_and_after_with_its_pairing(shop: Shop):
     (row,) = page.rows
     assert (row["state"], row["folder"], row["file"], row["id"]) == ("done", "a", "mug.png", job.id)
     assert (row["background"], row["treatment"]) == ("wall.png", "cropped to fit")
+    assert row["fit"] == "cropped 1 %, enlarged 1.1 times"
     assert (row["distortion"], row["blur"], row["excess"]) == (12, 118, 3)
     assert (row["photo"], row["result"]) == ("../photos/a/mug.png", "./a/mug.png")
     assert {row["photoKey"], row["resultKey"], row["backgroundKey"]} == page.thumbs.keys()

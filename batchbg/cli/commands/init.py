@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from batchbg.cli import output
+from batchbg.cli.suggest import quoted
 from batchbg.core.text import shown
 from batchbg.errors import BatchbgError, ConfigError
 
@@ -28,9 +29,7 @@ def command(folder: Path, systemd: bool, cron: bool) -> None:
     if systemd or cron:
         home = str(folder.resolve())
         if shown(home) != home:
-            raise ConfigError(
-                f"{shown(home)}: no file for cron or systemd can hold this name; call the folder otherwise"
-            )
+            raise ConfigError(f"{shown(home)}: no file for cron or systemd can hold this name; rename the folder")
         from batchbg.cli import schedules
 
         for wanted, text in ((systemd, schedules.systemd), (cron, schedules.cron)):
@@ -49,7 +48,7 @@ def command(folder: Path, systemd: bool, cron: bool) -> None:
         with os.fdopen(number, "w", encoding="utf-8", newline="\n") as file:
             file.write(content)
     except FileExistsError as error:
-        raise ConfigError(f"{path} exists; it is left as it is") from error
+        raise ConfigError(f"{path} exists already; it was not changed") from error
     except OSError as error:
         raise ConfigError(f"{path}: {error.strerror or error}") from error
     output.tell(f"wrote {path}")
@@ -57,3 +56,5 @@ def command(folder: Path, systemd: bool, cron: bool) -> None:
         trust(path, content.encode(), os.environ, made=True)
     except BatchbgError as error:  # no home: what it says counts with --config
         output.tell(f"batchbg: not marked as trusted: {error}", err=True)
+    where = "" if folder.resolve() == Path.cwd() else f" --config {quoted(str(path))}"
+    output.tell(f"next: name photos, backgrounds and a cap in it, then `batchbg plan{where}`, which sends nothing")

@@ -20,10 +20,12 @@ class _Duration(click.ParamType[float]):
 
 
 @click.command()
-@click.option("--port", default=8787, show_default=True, metavar="N", help="0 takes a free one.")
+@click.option("--port", default=8787, show_default=True, metavar="N", help="0 picks a free one.")
 @click.option("--listen", default="127.0.0.1", show_default=True, metavar="HOST", help="Address to listen on.")
 @click.option("--credits", "balance", default=10_000, show_default=True, metavar="N", help="Starting balance.")
-@click.option("--render-time", type=_Duration(), default="2s", show_default=True, metavar="2s", help="Of one image.")
+@click.option(
+    "--render-time", type=_Duration(), default="2s", show_default=True, metavar="2s", help="Time to render one image."
+)
 @click.option("--slots", type=int, metavar="N", help="Images rendered at once; the others are queued.")
 @click.option("--rate-limit", type=float, metavar="R", help="Requests a second; more are refused with 429.")
 @click.option("--latency", type=_Duration(), default="0s", metavar="50ms", help="Before every answer.")
@@ -33,7 +35,7 @@ class _Duration(click.ParamType[float]):
     metavar="OPERATION:KIND[:...]",
     help='Misbehave: "create:hang_up:nth=3", "status:status:status=500,probability=0.1"; repeatable.',
 )
-@click.option("--seed", type=int, metavar="N", help="Of everything that is left to chance.")
+@click.option("--seed", type=int, metavar="N", help="Seed for everything random.")
 @click.option(
     "--set",
     "others",
@@ -64,6 +66,8 @@ def command(
     MAGIC_HOUR_API_KEY=any batchbg run photos --base-url http://127.0.0.1:8787 --ledger sqlite:///rehearsal.db -o rehearsal
     """
     from batchbg.sandbox import Fault, SandboxConfig, SandboxServer, serve
+    from batchbg.sandbox.rendering import is_rough
+    from batchbg.sandbox.rough import TOLD
 
     config = SandboxConfig(
         host=listen,
@@ -79,6 +83,9 @@ def command(
     faults = [Fault.parse(text) for text in fault]
     if not is_loopback(listen):
         output.tell(f"batchbg: anybody who reaches {listen} can use this sandbox", err=True)
+
+    if config.background_cutout == "cut" and is_rough():
+        output.note(TOLD, settings)
 
     def ready(server: SandboxServer) -> None:
         for one in faults:

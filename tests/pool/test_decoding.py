@@ -13,8 +13,8 @@ LARGE = Size(100, 100)
 class Work:
     """Holds pictures open until told to close them."""
 
-    def __init__(self, pictures: DecodeLimit) -> None:
-        self.pictures = pictures
+    def __init__(self, limit: DecodeLimit) -> None:
+        self.limit = limit
         self.open: list[str] = []
         self.tasks: dict[str, asyncio.Task[None]] = {}
 
@@ -23,7 +23,7 @@ class Work:
         await asyncio.sleep(0)
 
     async def _hold(self, name: str, size: Size) -> None:
-        async with self.pictures.open(size):
+        async with self.limit.open(size):
             self.open.append(name)
             try:
                 await asyncio.Event().wait()
