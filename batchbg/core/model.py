@@ -37,7 +37,7 @@ class Treatment(enum.StrEnum):
 
 
 class Stamp(NamedTuple):
-    """What tells that a file is still the one that was looked at, without reading it.
+    """What tells that a file is still the one that was probed, without reading it.
 
     Attributes:
         size: bytes.
@@ -61,7 +61,7 @@ class Stamp(NamedTuple):
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class PhotoInfo:
-    """What one look into a file found.
+    """What probing a file found.
 
     Attributes:
         stamp: the file as it was when it was read.
