@@ -57,13 +57,14 @@ class StandIn:
     """Stands in for the API: gives the answers that were laid ready, and counts what it was asked.
 
     Each list is used up from its start, and its last answer is given for ever. An exception is raised, what can be
-    called is awaited for the answer.
+    called is awaited for the answer. ``of_project`` holds the answers that are for one project alone.
     """
 
     def __init__(self) -> None:
         self.accounts: list[Any] = [Account(ACCOUNT, 100, "pro")]
         self.creates: list[Any] = [Created("project", Price(5))]
         self.projects: list[Any] = [record()]
+        self.of_project: dict[str, list[Any]] = {}
         self.targets: list[Any] = [UploadTarget("https://storage.example/up", "files/up")]
         self.puts: list[Any] = [None]
         self.downloads: list[Any] = [png()]
@@ -88,8 +89,8 @@ class StandIn:
         outcome: Outcome = self.judged[0]
         return outcome
 
-    async def project(self, _project_id: str) -> Project:
-        found: Project = await self._answer("project", self.projects)
+    async def project(self, project_id: str) -> Project:
+        found: Project = await self._answer("project", self.of_project.get(project_id, self.projects))
         return found
 
     async def upload_targets(self, extensions: list[str]) -> list[UploadTarget]:
