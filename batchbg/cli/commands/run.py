@@ -22,8 +22,10 @@ def command(ctx: click.Context, settings: Settings) -> None:
     batchbg run photos --sandbox          a rehearsal: no key, nothing charged
     batchbg run photos -n                 what would be done
     """
-    from batchbg.cli import planned, processing
-
     if settings.dry_run:
-        ctx.exit(planned.show_plan(settings))
-    processing.process_and_exit(ctx, settings, "run")
+        from batchbg.cli.planned import show_plan
+
+        ctx.exit(show_plan(settings))
+    from batchbg.cli.processing import process_and_exit
+
+    process_and_exit(ctx, settings, "run")
