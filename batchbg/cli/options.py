@@ -9,6 +9,7 @@ from typing import Any, Final, TypeVar
 
 import click
 
+from batchbg.cli.completion import PATHS
 from batchbg.cli.logs import log_to_stderr, set_up_logging
 from batchbg.cli.suggest import located, remember
 from batchbg.core.suggestion import anyway, meant
@@ -172,7 +173,13 @@ def _option(setting: Setting) -> Callable[[Any], Any]:
         choice = click.Choice(kind.choices)
         return click.option(*setting.flags, setting.field, type=choice, default=None, help=text)
     return click.option(
-        *setting.flags, setting.field, metavar=setting.metavar, multiple=kind.many, default=None, help=text
+        *setting.flags,
+        setting.field,
+        metavar=setting.metavar,
+        multiple=kind.many,
+        default=None,
+        help=text,
+        shell_complete=PATHS.get(setting.metavar or ""),
     )
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from batchbg.cli import output
+from batchbg.cli.completion import folders
 from batchbg.cli.options import COMMON, with_settings
 from batchbg.errors import ConfigError, ExitCode
 from batchbg.settings import Settings, config_file
@@ -29,7 +30,7 @@ def _without_settings(error: ConfigError, flags: dict[str, Any]) -> None:
 
 @click.command()
 @with_settings("backgrounds", "output", "base_url", "sandbox", "json", *COMMON, refused=_without_settings, reading=True)
-@click.argument("photos", required=False, type=click.Path(path_type=Path))
+@click.argument("photos", required=False, type=click.Path(path_type=Path), shell_complete=folders)
 @click.pass_context
 def command(ctx: click.Context, settings: Settings) -> None:
     """Check everything a run depends on, and say how to mend each. 0 where all is well, else 2.
