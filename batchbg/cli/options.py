@@ -65,7 +65,7 @@ DEMO: Final = Path("batchbg-demo")
 REHEARSED: Final = {DEMO / "batchbg-sandbox.db": "the demo", Path("batchbg-sandbox.db"): "the rehearsals"}
 """Ledgers that are there and yet not found, since they are not of real runs."""
 
-REHEARSALS: Final = "Those of rehearsals: ledger batchbg-sandbox.db, output folder output-sandbox, no key."
+REHEARSALS: Final = "Use the rehearsals': ledger batchbg-sandbox.db, output folder <output>-sandbox, no key."
 """Of --sandbox, where a command starts none."""
 
 
@@ -151,7 +151,7 @@ def with_settings(
                 setting = dataclasses.replace(setting, help=REHEARSALS)
             wrapped = _option(setting)(wrapped)
         where = click.Path(path_type=Path)
-        text = "Settings, which count as yours [default: ./config.toml]."
+        text = "Settings; a file named here is trusted [default: ./config.toml]."
         return click.option("--config", type=where, metavar="FILE", help=text)(wrapped)  # type: ignore[no-any-return]
 
     return decorate

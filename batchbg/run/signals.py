@@ -144,7 +144,7 @@ def ended_by_signals(stop: "Stop") -> Iterator[None]:
         if stop.leaving:
             task.cancel()
             return
-        stop.leave(code, "interrupted; run again to go on: nothing that is paid for is lost")
+        stop.leave(code, "interrupted; run again to continue: nothing that is paid for is lost")
         log.warning("stopping: waiting up to 10 s for creates in the air and downloads; again to stop at once")
 
     def heed(code: ExitCode) -> None:
