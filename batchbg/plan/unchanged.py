@@ -74,9 +74,10 @@ class Unchanged:
             if stamp is None:
                 if name not in listing.unreadable:
                     found.unlisted.append(row[0])
+            # Nearly all are exactly as they were, which is seen in half the time that the method takes.
             elif (
                 output is not None
-                and (stamp == row[1:5] or stamp.is_still(row[1:5]))  # nearly always the same: then no call
+                and (stamp == row[1:5] or stamp.is_still(row[1:5]))
                 and not force
                 and output not in awaited
             ):
