@@ -7,9 +7,9 @@ import sys
 from collections.abc import Sequence
 
 import pytest
-from tests.support.tiers import rest_slow
 
 from tests.support.shop import Shop
+from tests.support.tiers import rest_slow
 
 INS = ("", "<&-")
 OUTS = ("", ">&-", ">/dev/full", "| true")
@@ -50,10 +50,7 @@ def assert_nothing_internal(*texts: bytes) -> None:
 
 @pytest.mark.parametrize(
     "streams",
-    [
-        pytest.param(one, marks=() if one == ("", ">&-", "2>&-") else pytest.mark.slow)
-        for one in COMBINATIONS
-    ],
+    [pytest.param(one, marks=() if one == ("", ">&-", "2>&-") else pytest.mark.slow) for one in COMBINATIONS],
     ids=" ".join,
 )
 def test_a_plan_ends_as_it_would_with_somebody_listening(shop: Shop, streams: tuple[str, str, str]):
