@@ -21,7 +21,7 @@ from batchbg.sandbox.records import Operation
 from tests.support import odd
 from tests.support.pictures import chunk, encoded, noise, png, probed, quarters
 from tests.support.shop import Shop
-from tests.support.tiers import rest_slow
+from tests.support.tiers import EXHAUSTIVE, rest_slow
 from tests.test_layers import MODULES
 
 KINDS = ["PNG", "JPEG", "WEBP", "AVIF", "HEIF", "JPEG2000", "TIFF", "BMP", "GIF"]
@@ -72,7 +72,7 @@ def test_a_spoilt_result_costs_one_job(tmp_path: Path, kind: str):
     part = tmp_path / "a.part"
     draw = random.Random(kind)
     for seed in seeds(kind):
-        for _ in range(150):
+        for _ in range(150 if EXHAUSTIVE else 50):
             part.write_bytes(mutated(seed, draw))
             with contextlib.suppress(ResultUnusable):
                 assert check(part, Size(40, 30)).pixels
@@ -83,7 +83,7 @@ def test_a_spoilt_photo_costs_one_photo(tmp_path: Path, kind: str):
     """It has a size or a reason."""
     draw = random.Random(kind)
     for seed in seeds(kind):
-        for _ in range(100):
+        for _ in range(100 if EXHAUSTIVE else 40):
             found = probed(tmp_path / "a.jpg", mutated(seed, draw))
             assert (found.pixels is None) is bool(found.rejected)
 
