@@ -55,7 +55,9 @@ def settle() -> None:
         sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115 - as long as the process
     for name, number in (("stdout", 1), ("stderr", 2)):
         stream = getattr(sys, name)
-        if stream is getattr(sys, f"__{name}__") and not isinstance(stream, _Text):
+        if os.name == "nt" and isinstance(stream, io.TextIOWrapper):  # a console takes text by a way of its own
+            stream.reconfigure(errors="backslashreplace")
+        elif stream is getattr(sys, f"__{name}__") and not isinstance(stream, _Text):
             if stream is not None:
                 with contextlib.suppress(OSError):
                     stream.flush()
