@@ -39,7 +39,8 @@ class _Text(io.TextIOWrapper):
 
     def __init__(self, sink: _Sink, like: IO[str] | None) -> None:
         self._encodes = getattr(like, "encoding", None) or "utf-8"
-        lines = getattr(like, "line_buffering", False)
+        # What PYTHONUNBUFFERED leaves unbuffered is written line by line.
+        lines = getattr(like, "line_buffering", False) or getattr(like, "write_through", False)
         super().__init__(io.BufferedWriter(sink), self._encodes, "backslashreplace", line_buffering=lines)
 
     @property
