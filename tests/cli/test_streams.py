@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import pytest
 
 from tests.support.shop import Shop
+from tests.support.tiers import rest_slow
 
 INS = ("", "<&-")
 OUTS = ("", ">&-", ">/dev/full", "| true")
@@ -106,6 +107,21 @@ def test_what_could_not_be_printed_is_said_where_somebody_hears_it(shop: Shop):
 def test_a_reader_that_has_seen_enough_hears_nothing(shop: Shop):
     shop.photo("a.png")
     assert start(shop, shop.arguments("plan"), ("", "| true", "")) == (0, b"", b"")
+
+
+@pytest.mark.parametrize("unbuffered", rest_slow(["", "1"]))
+def test_both_streams_keep_their_order_on_one_terminal(shop: Shop, unbuffered: str):
+    """Lines of one do not wait for the end of the other, whether Python was told to buffer or not."""
+    program = (
+        "import sys; from batchbg.cli import streams; streams.settle();"
+        "[print(at, file=sys.stderr if at % 2 else sys.stdout) for at in range(4)]"
+    )
+    ours, theirs = os.openpty()
+    environ = shop.environ() | {"PYTHONUNBUFFERED": unbuffered}
+    subprocess.run([sys.executable, "-c", program], stdout=theirs, stderr=theirs, env=environ, check=True)
+    assert os.read(ours, 100).split() == [b"0", b"1", b"2", b"3"]
+    os.close(ours)
+    os.close(theirs)
 
 
 @pytest.mark.slow
