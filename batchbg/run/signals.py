@@ -66,13 +66,14 @@ class _SignalWatcher:
         for number in ENDINGS:
             if signal.getsignal(number) is not signal.SIG_IGN:
                 signal.signal(number, self._handle)
+        if os.name != "posix":  # nothing wakes a thread there; the first signal ends a run in order all the same
+            return
         if self._owner != os.getpid():  # a fork has no thread but the one that forked
             self._owner = os.getpid()
             self._wakes = os.pipe()
             os.set_blocking(self._wakes[1], False)
             threading.Thread(target=self._watch_signals, args=(self._wakes[0],), daemon=True, name="signals").start()
-        if os.name == "posix":
-            signal.set_wakeup_fd(self._wakes[1], warn_on_full_buffer=False)
+        signal.set_wakeup_fd(self._wakes[1], warn_on_full_buffer=False)
 
     def _handle(self, number: int, _frame: FrameType | None) -> None:
         """Take a signal in the main thread."""
