@@ -145,7 +145,7 @@ class Walk:
 
     def spawned(self) -> "subprocess.Popen[str]":
         before = self.shop.requests("create") + self.shop.requests("status")
-        quick = "from batchbg.core import outcome; outcome.BAD_GATEWAY_PAUSE_S = 0.2;"
+        quick = "from batchbg.core import create_outcome; create_outcome.BAD_GATEWAY_PAUSE_S = 0.2;"
         process = self.shop.spawn("run", *self.cap(), *self.width(), grace_s=1.0, first=quick)
         deadline = time.monotonic() + 5
         while time.monotonic() < deadline and process.poll() is None:
