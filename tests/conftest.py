@@ -8,6 +8,7 @@ search for new ones: ``pytest --hypothesis-profile=search``; what it finds becom
 
 import contextlib
 import itertools
+import signal
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -35,6 +36,14 @@ _homes = itertools.count()
 @pytest.fixture(scope="session")
 def _all_homes(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("homes")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _signals_as_at_a_terminal() -> None:
+    """Heed what a shell ignores for what it starts in the background, and ``nohup`` for all: so would what tests start."""
+    for number, handler in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, handler)
 
 
 @pytest.fixture(autouse=True)

@@ -8,6 +8,7 @@ from typing import IO, Any
 from batchbg import log_context
 from batchbg.api.quiet import silence_libraries
 from batchbg.cli.suggest import located
+from batchbg.core.model import new_id
 from batchbg.core.text import as_json, shown
 from batchbg.settings import Settings
 
@@ -29,11 +30,15 @@ class _TextFormatter(logging.Formatter):
         return shown_lines(super().formatException(ei)) if logging.getLogger().level <= logging.DEBUG else ""
 
 
+def when(at: float) -> str:
+    """Return a time as the log has it: in UTC, to the millisecond."""
+    return datetime.datetime.fromtimestamp(at, datetime.UTC).isoformat(timespec="milliseconds")
+
+
 class _JsonFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
-        at = datetime.datetime.fromtimestamp(record.created, datetime.UTC)
         line = {
-            "time": at.isoformat(timespec="milliseconds"),
+            "time": when(record.created),
             "level": record.levelname.lower(),
             "logger": record.name,
             **log_context.current(),
@@ -44,16 +49,21 @@ class _JsonFormatter(logging.Formatter):
         return as_json(line)
 
 
-def set_up_logging(settings: Settings) -> None:
-    """Send the log to stderr as the settings say."""
+def log_to_stderr(log_format: str) -> None:
+    """Send the log to stderr, "json" or "text"; every line bears the id of the run that this process may become."""
+    log_context.announce(new_id())
     root = logging.getLogger()
     for handler in list(root.handlers):
         root.removeHandler(handler)
     handler = _TqdmHandler()
-    handler.setFormatter(
-        _JsonFormatter() if settings.log_format == "json" else _TextFormatter("%(levelname)s: %(message)s")
-    )
+    handler.setFormatter(_JsonFormatter() if log_format == "json" else _TextFormatter("%(levelname)s: %(message)s"))
     root.addHandler(handler)
+
+
+def set_up_logging(settings: Settings) -> None:
+    """Send the log to stderr as the settings say."""
+    log_to_stderr(settings.log_format)
+    root = logging.getLogger()
     if settings.quiet:
         root.setLevel(logging.ERROR)
     else:

@@ -9,7 +9,7 @@ from typing import Any, Final, TypeVar
 
 import click
 
-from batchbg.cli.logs import set_up_logging
+from batchbg.cli.logs import log_to_stderr, set_up_logging
 from batchbg.cli.suggest import located, remember
 from batchbg.core.suggestion import anyway, meant
 from batchbg.errors import BatchbgError, ConfigError, NoLedger
@@ -134,6 +134,8 @@ def with_settings(
             try:
                 settings = load(flags, os.environ, config, changed)
             except ConfigError as error:
+                if flags.get("log_format"):
+                    log_to_stderr(flags["log_format"])
                 if refused is None:
                     raise
                 return refused(error, flags)

@@ -1,5 +1,6 @@
 """Ready files for those who start batchbg every night: cron, systemd, logrotate."""
 
+import contextlib
 import os
 import shlex
 import shutil
@@ -17,6 +18,36 @@ SHOWN_CAP: Final = 250
 """Credits, where config.toml has no cap: without one a large batch would ask, and nobody is there."""
 
 
+HARDENING: Final = """\
+# A run reads photos, writes to its own folders and talks to the API; it needs nothing of what is denied here.
+NoNewPrivileges=yes
+CapabilityBoundingSet=
+ProtectSystem=full
+PrivateDevices=yes
+ProtectClock=yes
+ProtectControlGroups=yes
+ProtectHostname=yes
+ProtectKernelLogs=yes
+ProtectKernelModules=yes
+ProtectKernelTunables=yes
+ProtectProc=invisible
+LockPersonality=yes
+RemoveIPC=yes
+RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6 AF_NETLINK
+RestrictNamespaces=yes
+RestrictRealtime=yes
+RestrictSUIDSGID=yes
+SystemCallArchitectures=native
+SystemCallFilter=@system-service
+SystemCallFilter=~@privileged
+SystemCallErrorNumber=EPERM
+"""
+"""What a service is kept from, as `systemd-analyze security` counts it; folders may lie anywhere but in /usr and /etc."""
+
+OWN_USER: Final = "batchbg"
+"""Who runs the service where root prints it and owns everything."""
+
+
 def systemd(folder: Path) -> str:
     """Return a service, a timer and a logrotate snippet, each under the path where it belongs."""
     home, log = folder.resolve(), _log(folder)
@@ -29,7 +60,8 @@ After=network-online.target
 
 [Service]
 Type=oneshot
-{_user()}WorkingDirectory={_unspecified(str(home))}
+User={_user(home)}
+WorkingDirectory={_unspecified(str(home))}
 ExecStart={command}
 # A cap or the time is reached, another run holds the ledger, or the service was stopped: no alarm.
 SuccessExitStatus={" ".join(map(str, NO_ALARM))} 143
@@ -38,7 +70,7 @@ StandardError=append:{_unspecified(str(log))}
 # The first SIGTERM ends a run in order, within 10 seconds.
 TimeoutStopSec=30
 Nice=10
-"""
+{HARDENING}"""
     timer = """\
 [Unit]
 Description=batchbg every night
@@ -54,6 +86,7 @@ WantedBy=timers.target
     return "\n".join(
         (
             *_remarks(folder),
+            *_to_do_for(_user(home), home),
             "# systemctl daemon-reload && systemctl enable --now batchbg.timer",
             "",
             "# --- /etc/systemd/system/batchbg.service",
@@ -78,7 +111,7 @@ def cron(folder: Path) -> str:
     return "\n".join(
         (
             *_remarks(folder),
-            "# A line for `crontab -e`: every night at 2:30, a mail only where something needs you.",
+            "# A line for `crontab -e`: every night at 2:30, a mail only when something needs you.",
             "30 2 * * * " + line.replace("%", r"\%"),
             "",
             "# --- /etc/logrotate.d/batchbg",
@@ -130,13 +163,23 @@ def _remarks(folder: Path) -> list[str]:
     return remarks
 
 
-def _user() -> str:
-    """Return the line that names who runs it; root is what a service runs as without one."""
-    if os.name != "posix" or os.getuid() == 0:
-        return ""
-    import pwd
+def _user(home: Path) -> str:
+    """Return who is to run it: who asks; where root asks, whose folder it is, or a user that is to be made for it."""
+    import pwd  # which Windows has not, where there is no systemd either
 
-    return f"User={pwd.getpwuid(os.getuid()).pw_name}\n"
+    for number in (os.getuid(), home.stat().st_uid if home.exists() else 0):
+        with contextlib.suppress(KeyError):
+            if number:
+                return pwd.getpwuid(number).pw_name
+    return OWN_USER
+
+
+def _to_do_for(user: str, home: Path) -> list[str]:
+    """Return what is to be done before a service can run as this user."""
+    if user != OWN_USER:
+        return []
+    shell = f"useradd --system --home-dir {shlex.quote(str(home))} --shell /usr/sbin/nologin {OWN_USER}"
+    return [f"# To do, or name another User=: {shell}", f"#        chown -R {OWN_USER}: {shlex.quote(str(home))}"]
 
 
 def _logrotate(log: Path) -> str:

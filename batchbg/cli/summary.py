@@ -2,11 +2,14 @@
 
 import re
 import sys
-from typing import Final
+import time
+from typing import Any, Final
 
 import click
 
+from batchbg import log_context
 from batchbg.cli import output
+from batchbg.cli.logs import when
 from batchbg.cli.output import money, print_json
 from batchbg.cli.suggest import command_line, located
 from batchbg.core.lifecycle import FINAL, JobState
@@ -31,7 +34,7 @@ def print_summary(summary: Summary, settings: Settings, then: str | None = None)
         then: the command to type next, where the command knows better than the summary.
     """
     if settings.json:
-        print_json(summary.as_json())
+        print_json(_as_json(summary))
         return
     if settings.quiet and summary.exit_code is ExitCode.OK:
         return
@@ -45,7 +48,7 @@ def print_summary(summary: Summary, settings: Settings, then: str | None = None)
 def print_outcome(told: list[str], summary: Summary, settings: Settings) -> None:
     """Print what a command has done where that is not what a run does; why it ended otherwise than well; what is next."""
     if settings.json:
-        print_json(summary.as_json())
+        print_json(_as_json(summary))
         return
     if settings.quiet and summary.exit_code is ExitCode.OK:
         return
@@ -53,6 +56,11 @@ def print_outcome(told: list[str], summary: Summary, settings: Settings) -> None
         output.tell(line)
     if sys.stdout.isatty() and summary.exit_code is not ExitCode.OK:
         click.echo(_line("next") + output.styled(next_command(summary, settings), bold=True))
+
+
+def _as_json(summary: Summary) -> dict[str, Any]:
+    """Return the documented object; it may stand in a log beside others."""
+    return {"time": when(time.time()), "run": log_context.current().get("run"), **summary.as_json()}
 
 
 def summary_lines(summary: Summary, settings: Settings) -> list[str]:

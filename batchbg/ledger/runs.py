@@ -30,11 +30,13 @@ class Run:
     continued: bool
 
 
-def begin(tx: Tx, command: str, base_url: str, cap_credits: int | None, *, spends: bool = True) -> Run:
+def begin(
+    tx: Tx, command: str, base_url: str, cap_credits: int | None, *, spends: bool = True, run_id: str = ""
+) -> Run:
     """Enter a run. A run that was killed is not over: this one continues it, under its cap unless it has another.
 
     One that does not spend leaves a killed run to the next that does, and hands its cap on should it be killed
-    itself. The caller holds the ledger's lock, so that a run without an end can only be a dead one.
+    itself. Its id is new unless one is given. The caller holds the ledger's lock, so that a run without an end can only be a dead one.
     """
     killed = tx.connection.execute(
         sa.select(runs.c.budget_id, runs.c.cap_credits)
@@ -44,7 +46,7 @@ def begin(tx: Tx, command: str, base_url: str, cap_credits: int | None, *, spend
     ).first()
     if spends:
         tx.connection.execute(sa.update(runs).where(runs.c.ended_at.is_(None)).values(ended_at=tx.at))
-    run_id = new_id()
+    run_id = run_id or new_id()
     # The order of runs is that of their starts, also where the clock stands still.
     before = tx.connection.scalar(sa.select(sa.func.max(runs.c.started_at))) or 0.0
     cap = cap_credits if cap_credits is not None or killed is None else killed.cap_credits

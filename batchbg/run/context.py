@@ -113,7 +113,14 @@ def beginning(
 ) -> Iterator[RunContext]:
     """Enter a run in the ledger; its end is there too, whatever happens, short of a kill."""
     with ledger.transaction() as tx:
-        entry = runs.begin(tx, task.command, settings.base_url, settings.max_credits, spends=task.creates)
+        entry = runs.begin(
+            tx,
+            task.command,
+            settings.base_url,
+            settings.max_credits,
+            spends=task.creates,
+            run_id=log_context.announced(),
+        )
     if entry.continued:
         log.info("continuing the run that was killed, under its cap")
     caps = dataclasses.replace(settings.caps, run=entry.cap_credits)

@@ -1,5 +1,6 @@
 """Watching a run: what the pool tells and the ledger holds, as the figures a person wants to see."""
 
+import logging
 import time
 
 from batchbg.core.budget import CAP_NAMES, Scope, next_price, period_of, tightest
@@ -13,6 +14,8 @@ from batchbg.pool.feed import PlanFeed
 from batchbg.pool.observer import Observer
 from batchbg.pool.pool import Pool
 from batchbg.run.context import RunContext
+
+log = logging.getLogger(__name__)
 
 
 class Counter(Observer):
@@ -40,6 +43,7 @@ class Counter(Observer):
         """Count a job as ended."""
         self.completed += 1
         self.at_work.discard(job.id)
+        log.info("%s: %s -> %s", job.state, job.photo_path, job.output_path)
         if job.state is JobState.DONE:
             self.rate.count(time.monotonic())
 

@@ -82,9 +82,12 @@ class Wire:
                 await asyncio.sleep(interval_s)
             if self._transport.is_closing():
                 return
-            if closing and number == len(pieces) and hasattr(socket, "TCP_CORK"):
+            last = closing and number == len(pieces)
+            if last and hasattr(socket, "TCP_CORK"):  # holds bytes back for 200 ms at most
                 self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 1)
             self._transport.write(piece)
+            if last:
+                self._transport.write_eof()
         # A reset would drop what has not left yet, and asyncio tells nobody but the protocol when it has.
         while self._transport.get_write_buffer_size() and not self._transport.is_closing():  # noqa: ASYNC110
             await asyncio.sleep(0.001)

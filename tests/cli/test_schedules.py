@@ -1,6 +1,10 @@
 """Ready files for cron and systemd: absolute, quoted, and understood by those who read them."""
 
 import configparser
+import datetime
+import json
+import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -10,6 +14,7 @@ from click.testing import CliRunner
 
 from batchbg.cli import group
 from batchbg.errors import ConfigError
+from tests.support.shop import Shop
 
 
 @pytest.fixture
@@ -105,3 +110,51 @@ def test_what_is_missing_for_a_run_without_a_person_is_said(tmp_path: Path):
     assert "name the folder of photos" in text
     assert "api_key_file = ..." in text
     assert text.count("--json --max-credits 250") == 2
+
+
+def test_every_line_that_is_logged_at_night_has_time_and_run(shop: Shop):
+    """The ledger that was made, the plan, each job at its end, and the summary: all of them of one run."""
+    shop.photo("a.png")
+    (shop.photos / "bad.jpg").write_text("no picture")
+    result = shop.run("-v", "--log-format", "json", "--json", "--max-credits", "250")
+    lines = [json.loads(line) for line in (result.err + result.out).splitlines()]
+    (run_id,) = {line["run"] for line in lines}
+    exported = shop.do("ledger export", "--table", "runs").out.splitlines()
+    assert [json.loads(line)["id"] for line in exported] == [run_id]
+    assert all(datetime.datetime.fromisoformat(line["time"]).tzinfo for line in lines)
+    (done,) = [line for line in lines if line.get("message") == "done: a.png -> a.png"]
+    assert done["job"] == shop.jobs()[0]["id"]
+    assert lines[-1]["exit_code"] == 3
+
+
+def test_what_keeps_a_run_from_beginning_is_logged_like_all_else(shop: Shop):
+    """A config.toml that is gone or wrong; the log stays JSON."""
+    for arguments in (["--config", "gone.toml"], ["--config", "config.toml"]):
+        (shop.folder / "config.toml").write_text("max_credit = 5\n")
+        failed = shop.batchbg("run", *arguments, "-v", "--log-format", "json", "--json")
+        assert failed.code == 2
+        (line,) = [json.loads(one) for one in failed.err.splitlines()]
+        assert line["time"]
+        assert line["run"]
+        assert line["message"].startswith("batchbg: ")
+
+
+@pytest.mark.parametrize("asking", [0, os.getuid() or 65534])
+def test_a_service_never_runs_as_root(folder: Path, monkeypatch: pytest.MonkeyPatch, asking: int):
+    """Where root asks it is run by the folder's owner, or by a user that is to be made for it."""
+    monkeypatch.setattr(os, "getuid", lambda: asking)
+    text = printed(str(folder), "--systemd")
+    (user,) = re.findall(r"^User=(.+)$", text, re.MULTILINE)
+    assert user != "root"
+    assert ("useradd --system" in text) is (user == "batchbg")
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd is not installed")
+def test_systemd_finds_the_service_well_kept(folder: Path, tmp_path: Path):
+    service = tmp_path / "batchbg.service"
+    service.write_text(files_of(printed(str(folder), "--systemd"))["/etc/systemd/system/batchbg.service"])
+    rated = subprocess.run(
+        ["systemd-analyze", "security", "--offline=true", str(service)], capture_output=True, text=True
+    )
+    assert re.search(r"Overall exposure level for \S+: [0-4]\.\d OK", rated.stdout)

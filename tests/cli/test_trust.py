@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from batchbg.cli import COMMANDS
+from batchbg.sandbox.rendering import Renderer
 from tests.cli.test_commands import completed
 from tests.support.shop import KEY, Result, Shop
 
@@ -267,8 +268,9 @@ def test_a_rehearsal_s_pictures_do_not_pass_for_results_of_the_real_run(foreign:
     assert (foreign.folder / "results" / "photo-000.png").exists()
 
 
-@pytest.mark.slow
-def test_demo_has_its_own_folder_whatever_is_set(foreign: Shop):
+def test_demo_has_its_own_folder_whatever_is_set(foreign: Shop, monkeypatch: pytest.MonkeyPatch):
+    cut = Renderer.picture
+    monkeypatch.setattr(Renderer, "picture", lambda self, photo, background, _: cut(self, photo, background, "fast"))
     write(
         foreign, 'photos = "photos"\noutput = "results"\nledger = "own.db"\nmax_credits = 0\nbase_url = "https://x.y"\n'
     )

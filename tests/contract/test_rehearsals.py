@@ -55,7 +55,9 @@ MAGIC_HOUR_API_KEY=any batchbg run sample_inputs/photos -b sample_inputs/backgro
 
 @dataclasses.dataclass
 class Terminal:
-    """A folder with the sample inputs, and a shell in it; the port alone is another, 8787 may be in use.
+    """A folder with the sample inputs, and a shell in it.
+
+    Two things are not as they stand there: the port, for 8787 may be in use, and the cut-outs, which take seconds.
 
     Attributes:
         port: what the sandbox listens on, once it does; it takes a free one.
@@ -72,7 +74,9 @@ class Terminal:
     @contextlib.contextmanager
     def serving(self, text: str) -> Iterator[None]:
         """The sandbox, from its first line of output on."""
-        told_port = text.replace("batchbg sandbox", f"exec batchbg sandbox --port {self.port}")
+        told_port = text.replace(
+            "batchbg sandbox", f"exec batchbg sandbox --port {self.port} --set background_cutout=fast"
+        )
         with subprocess.Popen(**self.command(told_port), stdout=subprocess.PIPE, text=True) as process:
             try:
                 assert process.stdout is not None

@@ -137,11 +137,9 @@ def test_a_signal_during_the_scan_ends_both(shop: Shop):
 
 
 def left(planner: Planner) -> bool:
-    """Wait until nobody waits for the plan any more; not for ever, as the test has to end where that never comes."""
-    deadline = time.monotonic() + 10
-    while not planner._listener.is_left() and time.monotonic() < deadline:
-        time.sleep(0.005)
-    return planner._listener.is_left()
+    """Wait until nobody waits for the plan any more; True, or what was waited for did not come."""
+    Shop.wait_for(planner._listener.is_left)
+    return True
 
 
 def test_a_signal_is_heeded_while_the_scan_goes_on_alone(shop: Shop, planning):

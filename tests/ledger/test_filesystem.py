@@ -8,6 +8,9 @@ import pytest
 from batchbg.errors import ConfigError
 from batchbg.ledger import filesystem
 from batchbg.ledger.engine import open_ledger
+from batchbg.ledger.filesystem import sqlite_path
+
+from .support import url_of
 
 MOUNTS = """\
 /dev/vda / ext4 rw 0 0
@@ -88,3 +91,33 @@ def test_another_programs_database_is_left_as_it_is(tmp_path):
     with sqlite3.connect(path) as connection:
         assert connection.execute("SELECT name FROM sqlite_master").fetchall() == [("bookmarks",)]
     connection.close()
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("no url at all", "not a URL"),
+        ("mysql://host/db", "mysql"),
+        ("sqlite://", "must be a file"),
+        ("sqlite:///:memory:", "must be a file"),
+    ],
+)
+def test_a_url_that_names_no_ledger_is_refused(url, said):
+    """Exit code 2, and what would do."""
+    with pytest.raises(ConfigError, match=said):
+        sqlite_path(url)
+
+
+@pytest.mark.parametrize("folder", ["50% off?", "a%20b", "what?", "q?x=1&y", "über?"])
+def test_a_folder_may_be_called_anything(tmp_path, folder):
+    """Nothing in a path is an option or an escape."""
+    (tmp_path / folder).mkdir()
+    url = url_of(tmp_path / folder / "batchbg.db")
+    assert sqlite_path(url) == tmp_path / folder / "batchbg.db"
+    open_ledger(url).close()
+    assert (tmp_path / folder / "batchbg.db").exists()
+
+
+def test_options_in_a_url_are_refused_rather_than_made_part_of_a_name(tmp_path):
+    with pytest.raises(ConfigError, match="no options"):
+        open_ledger(url_of(tmp_path / "batchbg.db?mode=ro"))
