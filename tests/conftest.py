@@ -8,6 +8,7 @@ search for new ones: ``pytest --hypothesis-profile=search``; what it finds becom
 
 import contextlib
 import itertools
+import logging
 import signal
 import tempfile
 from collections.abc import Iterator
@@ -59,6 +60,16 @@ def own_settings(_all_homes: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def _quick_ledgers(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(migrate, "run_migrations", quick_ledgers.copy_or_migrate)
     monkeypatch.setattr(engine, "_engine", quick_ledgers.open_engine)
+
+
+@pytest.fixture(autouse=True)
+def own_log() -> Iterator[None]:
+    """Leave the log as it was, whatever a command that ran in this process has made of it."""
+    root = logging.getLogger()
+    level, handlers = root.level, list(root.handlers)
+    yield
+    root.setLevel(level)
+    root.handlers[:] = handlers
 
 
 @pytest.fixture

@@ -37,7 +37,7 @@ class ConsoleReporter(Reporter):
         self.never_asks = settings.is_capped and not _somebody_there()
         self._settings = settings
         self._bar: tqdm[Any] | None = None
-        self._looking: tqdm[Any] | None = None
+        self._probing: tqdm[Any] | None = None
         self._opened = 0
         self._planned = 0
         self._asking = False
@@ -55,20 +55,20 @@ class ConsoleReporter(Reporter):
         """Say that a ledger was made, and where, with -q too: one made by mistake knows of nothing that is paid."""
         say(f"new ledger: {path}")
 
-    def looked(self, number: int) -> None:
+    def opened(self, number: int) -> None:
         """Show how the scan goes, on a terminal."""
         self._opened += number
         if self._bar is not None:
             return  # the work has begun, and has the one line there is
-        probing = self._looking  # the work may begin, in another thread, at any moment
+        probing = self._probing  # the work may begin, in another thread, at any moment
         if probing is None:
             probing = tqdm(desc="looking", unit=" files", disable=not self.live, file=sys.stderr, leave=False)
-            self._looking = probing
+            self._probing = probing
         probing.update(number)
 
     def settled(self, total: int) -> None:
         """Show the bar, on a terminal."""
-        self._close_looking()
+        self._close_probing()
         self._bar = tqdm(
             total=total,
             disable=not self.live or not total,
@@ -125,7 +125,7 @@ class ConsoleReporter(Reporter):
         """
         settings = self._settings
         if _somebody_there():
-            self._close_looking()
+            self._close_probing()
             text = prospect(found, settings, _balance(settings, found.balance), settings.max_files)
             return click.confirm(f"{text}. Go on?", err=True)
         if settings.is_capped:
@@ -135,14 +135,14 @@ class ConsoleReporter(Reporter):
             f"{cost}, and no terminal to ask on: give --yes, or a cap such as --max-credits {found.credits}"
         )
 
-    def _close_looking(self) -> None:
-        if self._looking is not None:
-            self._looking.close()
-            self._looking = None
+    def _close_probing(self) -> None:
+        if self._probing is not None:
+            self._probing.close()
+            self._probing = None
 
     def close(self) -> None:
         """Take the bars away."""
-        self._close_looking()
+        self._close_probing()
         if self._bar is not None:
             self._bar.close()
 

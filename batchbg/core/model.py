@@ -37,7 +37,7 @@ class Treatment(enum.StrEnum):
 
 
 class Stamp(NamedTuple):
-    """What tells that a file is still the one that was looked at, without reading it.
+    """What tells that a file is still the one that was probed, without reading it.
 
     Attributes:
         size: bytes.
@@ -54,14 +54,12 @@ class Stamp(NamedTuple):
 
     def is_still(self, known: Sequence[int]) -> bool:
         """Return whether a file is as it was when it had the stamp ``known``. A ctime that is 0 is not compared."""
-        if self == known:
-            return True
-        return self[:3] == tuple(known[:3]) and not (self[3] and known[3])
+        return self[:3] == known[:3] and (self[3] == known[3] or not (self[3] and known[3]))
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class PhotoInfo:
-    """What one look into a file found.
+    """What probing a file found.
 
     Attributes:
         stamp: the file as it was when it was read.

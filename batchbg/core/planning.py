@@ -56,8 +56,8 @@ class Facts:
     Attributes:
         contents: of the photo (sha256), its own and that of the first file with the same picture.
         background_sha256: of the background that pairing chooses today, or NO_BACKGROUND.
-        output: the output path this photo owns, also from before its folder was moved; None where it has none yet.
-        here: outputs of this output folder that hold a result of this content.
+        output: the one this photo owns, also from before its folder was moved; None where it has none yet.
+        here: outputs of this folder that hold a result of this content.
         jobs: all jobs for this content, newest generation first.
         planned_for_output: id of a planned job for the photo's output, or "".
         taken: a file that the ledger does not know has the result's name.

@@ -1,4 +1,4 @@
-"""Looking into one file: is it a picture that can be sent, and what will pairing need of it?"""
+"""Probing one file: is it a picture that can be sent, and what will pairing need of it?"""
 
 import dataclasses
 import hashlib

@@ -155,7 +155,7 @@ def rejected(connection: sa.Connection) -> Iterator[tuple[str, str, str]]:
 def known_photos(
     connection: sa.Connection, photo_root_id: int, output_root_id: int, folder: str, *, deep: bool, paired: bool
 ) -> Iterator[Sequence[Sequence[Any]]]:
-    """Yield (path, size, mtime_ns, inode, ctime_ns, output) of every photo of one folder that was ever probed, some at a time.
+    """Yield (path, size, mtime_ns, inode, ctime_ns, output) of every photo of a folder that was ever probed, in portions.
 
     ``output`` is the path of its result where its content, when last probed, had its own; else None. There may be
     100,000 rows, night after night: no more is read of each than the question needs.

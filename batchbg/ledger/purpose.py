@@ -26,7 +26,7 @@ NAMES: Final = {
 
 
 def of(connection: sa.Connection) -> str | None:
-    """Return "api" or "sandbox", whichever the ledger was used with; None where it was used with neither."""
+    """Return what a ledger is for, one of ``NAMES``; None where it was not used yet."""
     return value(connection, KIND)
 
 

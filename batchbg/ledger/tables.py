@@ -51,7 +51,7 @@ def _column(name: str, kind: Any, *constraints: Any, **options: Any) -> sa.Colum
 
 
 meta = sa.Table("meta", metadata, _column("key", sa.Text, primary_key=True), _column("value", sa.Text))
-"""What holds for the whole ledger: ``kind`` is "api" or "sandbox" from the first use on."""
+"""What holds for the whole ledger, by the names in ``ledger/meta.py``: what it is for, its id, its zone."""
 
 folders = sa.Table(
     "folders",

@@ -22,7 +22,7 @@ class Reporter:
     def ledger_made(self, path: str) -> None:
         """A new ledger was made."""
 
-    def looked(self, number: int) -> None:
+    def opened(self, number: int) -> None:
         """So many more files were opened."""
 
     def ask(self, found: Estimate) -> bool:

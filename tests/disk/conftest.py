@@ -26,3 +26,19 @@ def put(tmp_path: Path) -> Callable[[str, bytes], Path]:
         return path
 
     return put_at
+
+
+@pytest.fixture
+def victim(tmp_path: Path) -> Path:
+    """Somebody's file, to which planted links lead."""
+    file = tmp_path / "elsewhere" / "victim"
+    file.parent.mkdir()
+    file.write_bytes(b"somebody's")
+    return file
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    folder = tmp_path / "output"
+    folder.mkdir()
+    return folder

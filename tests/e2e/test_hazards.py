@@ -80,7 +80,7 @@ def test_a_deleted_result_is_offered_to_rescue_not_paid_again(shop: Shop):
     (shop.output / "photo-000.png").unlink()
     planned = shop.do("plan")
     assert "0 new jobs, 0 credits" in planned.out
-    assert "1 results are no longer on disk: `batchbg rescue --ledger" in planned.out
+    assert "1 result is no longer on disk: `batchbg rescue --ledger" in planned.out
     assert shop.do("rescue").code == 0
     assert len(shop.outputs()) == 2
     assert len(shop.creates()) == 2

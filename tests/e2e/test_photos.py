@@ -168,8 +168,8 @@ def test_a_changed_photo_is_new_work_and_replaces_its_result(shop: Shop):
     first = (shop.output / "a.png").read_bytes()
     shop.photo("a.png")
     planned = shop.do("plan")
-    assert "1 new jobs, 5 credits" in planned.out
-    assert "1 of them for photos that have changed" in planned.out
+    assert "1 new job, 5 credits" in planned.out
+    assert "1 of them for photos that were done before and have changed" in planned.out
     assert shop.run().code == 0
     assert (shop.output / "a.png").read_bytes() != first
     assert len(shop.creates()) == 2
@@ -183,7 +183,7 @@ def test_new_backgrounds_make_no_new_work(shop: Shop):
     shop.background("near.png", size=(60, 40))
     result = shop.do("plan")
     assert "0 new jobs" in result.out
-    assert "1 of these are done with another background" in result.out
+    assert "1 of these done with another background" in result.out
     assert shop.run().code == 0
     assert len(shop.creates()) == 1
 

@@ -162,7 +162,7 @@ def test_odd_things_in_the_place_of_results_hang_nothing(shop: Shop, plant: Call
     assert shop.run().code == 0
     rescued = shop.do("rescue")
     assert rescued.code == 0
-    assert "photo-000.png: is not the file that was saved" in rescued.err
+    assert "photo-000.png: not the file that was saved" in rescued.err
     assert shop.do("report").code == 0
     assert shop.run("--force").code == 0  # a person's word; a link, a fifo are files' names like others
     assert len(shop.creates()) == 6

@@ -3,10 +3,11 @@
 import pytest
 
 from batchbg.core.lifecycle import JobState
+from batchbg.core.model import Size
 from batchbg.core.price import Price
 from batchbg.ledger import jobs, transitions
 
-from .support import move, planned, rendering, submitting
+from .support import budget, move, planned, rendering, submitting
 
 S = JobState
 
@@ -69,3 +70,36 @@ def test_only_what_ended_badly_is_asked_after(ledger):
     canceled = move(ledger, transitions.ended, rendering(ledger, "c.jpg"), JobState.CANCELED, "x", Price(5))
     with ledger.reading() as connection:
         assert [job.id for job in jobs.charged_in_vain(connection, 0.0)] == [canceled.id]
+
+
+def test_what_a_run_has_planned_is_told_with_its_size_and_its_folder(ledger):
+    """What another run planned, and what is begun, is not."""
+    first, second = planned(ledger, "a.jpg", "b.jpg")
+    planned(ledger, "c.jpg", run_id="another")
+    move(ledger, transitions.reserve, second, budget())
+    with ledger.reading() as connection:
+        assert jobs.planned_by(connection, "run") == [(first.id, "a.jpg", Size(64, 48))]
+        assert jobs.planned_outputs(connection, "run") == ["output"]
+        assert jobs.planned_outputs(connection, "a third") == []
+        assert jobs.pairs_made(connection) == [(Size(64, 48), "")]
+        assert jobs.pixels_to_come(connection, frozenset({JobState.PLANNED})) == 2 * 64 * 48
+        assert jobs.pixels_to_come(connection, frozenset({JobState.DONE})) == 0
+
+
+def test_a_project_leads_to_its_job(ledger):
+    """And one that nobody knows to none."""
+    job = rendering(ledger, "a.jpg")
+    with ledger.reading() as connection:
+        assert jobs.by_project(connection, "project-a.jpg") == job.id
+        assert jobs.by_project(connection, "project-b.jpg") is None
+
+
+def test_a_job_that_is_taken_up_for_an_order_is_of_that_order(ledger):
+    """Without one it keeps the order that it was last done for."""
+    (job,) = planned(ledger, "a.jpg")
+    with ledger.transaction("later") as tx:
+        jobs.take_up(tx, job.id, order_id="order")
+        jobs.take_up(tx, job.id)
+        jobs.take_up(tx)
+        (known,) = jobs.by_content(tx.connection, [job.photo_sha256])[job.photo_sha256]
+    assert (known.order_id, known.run_id) == ("order", "later")

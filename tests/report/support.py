@@ -81,11 +81,11 @@ class Shop:
         sha256 = self.photo(path, content if content is not None else picture("red") + path.encode("utf-8", "replace"))
         background_sha256 = self.photo(background, picture("blue"), background=True) if background else ""
         with self.ledger.transaction(self.run.id) as tx:
-            slot = self._slot(tx, path)
+            output = self._output(tx, path)
             new = NewJob(
                 photo_sha256=sha256,
                 background_sha256=background_sha256,
-                output_id=slot.id,
+                output_id=output.id,
                 background_folder_id=self._roots[1] if background else None,
                 background_path=background,
                 treatment=Treatment.FIT if background else Treatment.NONE,
@@ -97,7 +97,7 @@ class Shop:
         assert job is not None
         return job
 
-    def _slot(self, tx: Tx, path: str) -> Output:
+    def _output(self, tx: Tx, path: str) -> Output:
         output = path.rpartition(".")[0] + ".png"
         (slot_id,) = outputs.assign(tx, self._roots[2], self._roots[0], [(output, path)])
         return outputs.get(tx.connection, slot_id)
@@ -107,9 +107,9 @@ class Shop:
         content = (self.photos / job.photo_path).read_bytes()
         self.photo(path, content)
         with self.ledger.transaction(self.run.id) as tx:
-            slot = self._slot(tx, path)
-            outputs.want(tx, [(slot.id, job.id)])
-        self._save(job, slot.id, slot.path)
+            output = self._output(tx, path)
+            outputs.want(tx, [(output.id, job.id)])
+        self._save(job, output.id, output.path)
 
     def _save(self, job: Job, slot_id: int, path: str, content: bytes | None = None) -> None:
         content = picture("green", mode="RGBA") if content is None else content
