@@ -9,8 +9,9 @@ from collections.abc import Iterator
 from batchbg.core.model import PhotoInfo, Stamp
 from batchbg.core.planning import DONE_BEFORE
 from batchbg.disk.file_identity import Identity, identity_of
+from batchbg.disk.patterns import Rules
 from batchbg.disk.rehearsal import Rehearsal
-from batchbg.disk.scan import UNREADABLE, Listing, Rules, listed, walk
+from batchbg.disk.scan import UNREADABLE, Listing, listed, walk
 from batchbg.errors import DiskError
 from batchbg.ledger import photos
 from batchbg.ledger.store import Ledger

@@ -15,7 +15,7 @@ from batchbg.errors import BatchbgError, ExitCode, LedgerError, NoLedger
 from batchbg.ledger import clock, identity, jobs, runs
 from batchbg.ledger.budgets import Budget
 from batchbg.ledger.engine import open_ledger
-from batchbg.ledger.filesystem import exists, sqlite_path
+from batchbg.ledger.location import exists, sqlite_path
 from batchbg.ledger.lock import held
 from batchbg.ledger.store import Ledger
 from batchbg.pool.stop import Stop
