@@ -300,6 +300,18 @@ async def test_trouble_ends_with_its_job(
     assert bench.seen.told == [("ended", "a.jpg")]
 
 
+async def test_whatever_becomes_of_a_job_its_place_is_given_back(bench: Bench, working: Working, job: Job):
+    """A place that nobody gives back would be lost for the rest of the run."""
+
+    async def submit(job: Job) -> Job:
+        working.admission.concurrency.occupy(job.id)
+        raise ValueError("a bug")
+
+    working.stages.submit = submit  # type: ignore[method-assign]
+    await working.process(job)
+    assert working.admission.concurrency.held == 0
+
+
 async def test_trouble_with_a_copy_is_its_own(bench: Bench, working: Working, job: Job):
     """The job is done; what could not be written is told."""
     done = await working.process(job, record())
