@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
+from batchbg.core.create_outcome import Created
 from batchbg.core.lifecycle import JobState
 from batchbg.core.model import Job, new_id
-from batchbg.core.outcome import Created
 from batchbg.core.price import Price
 from batchbg.errors import ExitCode
 from batchbg.ledger import outputs, transitions

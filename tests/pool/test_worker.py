@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from batchbg.core.endings import LOST_UPLOAD, NO_CREDITS
+from batchbg.core.failure_codes import LOST_UPLOAD, NO_CREDITS
 from batchbg.core.lifecycle import JobState
 from batchbg.core.model import Job
 from batchbg.core.price import Price
