@@ -6,7 +6,7 @@ import dataclasses
 
 from batchbg.api.client import MagicHour
 from batchbg.api.limiter import RateLimiter
-from batchbg.errors import ApiError, LedgerError
+from batchbg.errors import ApiError, DiskError, LedgerError
 from batchbg.ledger.budgets import Budget
 from batchbg.ledger.writer import Writer
 from batchbg.pool.account import read_account
@@ -65,7 +65,8 @@ async def plan_and_process(run: RunContext, plan: Plan) -> Work:
             except BaseException:
                 plan.given_up = True
                 raise
-        await planning
+        with contextlib.suppress(DiskError):  # which has stopped creates
+            await planning
     return work
 
 
