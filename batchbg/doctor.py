@@ -1,4 +1,4 @@
-"""Checking everything a run depends on; each finding says what mends it."""
+"""Checking everything a run depends on; each finding says what fixes it."""
 
 import asyncio
 import dataclasses
@@ -59,7 +59,7 @@ class Finding:
 
 
 def examine(settings: Settings, config: Path | None) -> Iterator[Finding]:
-    """Yield what is found, in the order in which a person would mend it; ``config`` is the file in use."""
+    """Yield what is found, in the order in which a person would fix it; ``config`` is the file in use."""
     yield from programs()
     yield from _settings(config)
     yield from _sources(settings)
@@ -131,7 +131,7 @@ def _beside(settings: Settings, existing: Path) -> str:
     disk = existing.stat().st_dev
     others = [("the photos", settings.photos), ("the ledger", sqlite_path(settings.ledger).parent)]
     same = [name for name, folder in others if folder and folder.is_dir() and folder.stat().st_dev == disk]
-    return f", on the disk of {' and '.join(same)}" if same else ", on a disk of its own"
+    return f", on the disk of {' and '.join(same)}" if same else ", on a separate disk"
 
 
 def _needed(settings: Settings) -> int:
@@ -237,13 +237,17 @@ def _service(settings: Settings) -> Iterator[Finding]:
 
 def _account(settings: Settings, account: Account | None) -> Iterator[Finding]:
     if account is None:
-        yield Finding("API", "warn", f"{settings.base_url} answers, but has no account operation: no balance is known")
+        yield Finding(
+            "API", "warn", f"{settings.base_url} answers, but has no account operation, so the balance is not known"
+        )
         return
     yield Finding("API", "ok", f"{settings.base_url} takes the key: account {account.id}, {account.credits} credits")
     if account.credits is not None and account.credits < PRICE_CREDITS:
-        yield Finding("credits", "warn", "not enough for one image", "buy some at the service")
+        yield Finding("credits", "warn", "not enough for one image", "buy more at the service")
     if account.tier == "free":
-        yield Finding("plan", "warn", "a free account: results may carry a watermark", "take a plan at the service")
+        yield Finding(
+            "plan", "warn", "a free account: results may carry a watermark", "choose a paid plan at the service"
+        )
 
 
 async def _ask(settings: Settings, key: str) -> tuple[Account | None, float | None]:

@@ -98,7 +98,7 @@ class Retry(Task[Retried]):
         planned, asked, left = [], [], []
         for job in pick(tx.connection, self.ids, ENDED_BADLY):
             if self.pay_again and job.credits != job.charged:
-                raise ConfigError(f"job {job.id} has told an odd price; say first what it is: {prices.HOW_TO_JUDGE}")
+                raise ConfigError(f"job {job.id} was given an odd price; decide about it first: {prices.HOW_TO_JUDGE}")
             if self.pay_again or not may_be_had(job):
                 transitions.reopen(
                     tx, job, JobState.PLANNED, EventKind.RETRY_PAID_AGAIN if job.credits else EventKind.RETRY
@@ -271,7 +271,7 @@ async def _look_up(settings: Settings, key: str, project_id: str) -> Project:
         try:
             return await ask_again(lambda: api.project(project_id))
         except RequestRefused as error:
-            raise ConfigError(f"project {project_id} is not to be found: {error}") from error
+            raise ConfigError(f"project {project_id} was not found: {error}") from error
 
 
 def _check_project(ledger: Ledger, job: Job, project_id: str, project: Project, *, unnamed: bool) -> None:
@@ -282,7 +282,7 @@ def _check_project(ledger: Ledger, job: Job, project_id: str, project: Project, 
     """
     if not project.name and not unnamed:
         raise ConfigError(
-            f"the service tells no name of project {project_id}, so that nothing shows that it is job {job.id}'s; look"
+            f"the service reports no name for project {project_id}, so nothing shows that it belongs to job {job.id}; look"
             " at it in the web library, then say --yes-it-is"
         )
     if project.name and not job.owns(project.name):

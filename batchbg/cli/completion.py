@@ -17,6 +17,20 @@ MOST: Final = 200
 Complete = Callable[[click.Context, click.Parameter, str], list[CompletionItem]]
 
 
+def _paths(kind: str) -> Complete:
+    def complete(_ctx: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        return [CompletionItem(incomplete, type=kind)]  # the shell knows better what is there
+
+    return complete
+
+
+folders: Final = _paths("dir")
+"""Completes folders: `batchbg run PHOTOS`."""
+
+PATHS: Final = {"DIR": folders, "FILE": _paths("file")}
+"""What completes an option's value, by what stands for it in --help."""
+
+
 def job_ids(*states: JobState) -> Complete:
     """Return what completes the ids of jobs in these states, each with its photo."""
 

@@ -5,10 +5,9 @@ import contextlib
 import functools
 import os
 import sys
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
-from tqdm import tqdm
 
 from batchbg.cli.logs import say
 from batchbg.cli.output import duration, expected_s, is_animated, money, note
@@ -20,6 +19,9 @@ from batchbg.ledger.estimate import Estimate
 from batchbg.plan.lines import Line
 from batchbg.run.reporter import Reporter
 from batchbg.settings import Settings, api_key
+
+if TYPE_CHECKING:
+    from tqdm import tqdm
 
 BAR = "{percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt}{postfix}"
 """The figures that tqdm would add are those of its own clock; ours know of places and of caps."""
@@ -41,6 +43,7 @@ class ConsoleReporter(Reporter):
         self._opened = 0
         self._planned = 0
         self._asking = False
+        self._at_work = False
 
     def line(self, line: Line) -> None:
         """Print one photo of the plan with -v; rejects always."""
@@ -58,20 +61,27 @@ class ConsoleReporter(Reporter):
     def opened(self, number: int) -> None:
         """Show how the scan goes, on a terminal."""
         self._opened += number
-        if self._bar is not None:
+        if self._at_work or not self.live:
             return  # the work has begun, and has the one line there is
         probing = self._probing  # the work may begin, in another thread, at any moment
         if probing is None:
-            probing = tqdm(desc="looking", unit=" files", disable=not self.live, file=sys.stderr, leave=False)
+            from tqdm import tqdm
+
+            probing = tqdm(desc="looking", unit=" files", file=sys.stderr, leave=False)
             self._probing = probing
         probing.update(number)
 
     def settled(self, total: int) -> None:
         """Show the bar, on a terminal."""
         self._close_probing()
+        self._at_work = True
+        if not self.live:
+            return
+        from tqdm import tqdm
+
         self._bar = tqdm(
             total=total,
-            disable=not self.live or not total,
+            disable=not total,
             file=sys.stderr,
             dynamic_ncols=True,
             bar_format=BAR,
@@ -93,7 +103,7 @@ class ConsoleReporter(Reporter):
             say(text)
 
     def _before_the_pool(self) -> str:
-        if self._bar is not None:
+        if self._at_work:
             return "batchbg: finishing"
         return f"batchbg: planning: {counted(self._planned, 'photo')} so far, {counted(self._opened, 'file')} opened"
 

@@ -9,6 +9,7 @@ from typing import Any, Final, TypeVar
 
 import click
 
+from batchbg.cli.completion import PATHS
 from batchbg.cli.logs import log_to_stderr, set_up_logging
 from batchbg.cli.suggest import located, remember
 from batchbg.core.suggestion import anyway, meant
@@ -64,7 +65,7 @@ DEMO: Final = Path("batchbg-demo")
 REHEARSED: Final = {DEMO / "batchbg-sandbox.db": "the demo", Path("batchbg-sandbox.db"): "the rehearsals"}
 """Ledgers that are there and yet not found, since they are not of real runs."""
 
-REHEARSALS: Final = "Those of rehearsals: ledger batchbg-sandbox.db, output folder output-sandbox, no key."
+REHEARSALS: Final = "Use the rehearsals': ledger batchbg-sandbox.db, output folder <output>-sandbox, no key."
 """Of --sandbox, where a command starts none."""
 
 
@@ -150,7 +151,7 @@ def with_settings(
                 setting = dataclasses.replace(setting, help=REHEARSALS)
             wrapped = _option(setting)(wrapped)
         where = click.Path(path_type=Path)
-        text = "Settings, which count as yours [default: ./config.toml]."
+        text = "Settings; a file named here is trusted [default: ./config.toml]."
         return click.option("--config", type=where, metavar="FILE", help=text)(wrapped)  # type: ignore[no-any-return]
 
     return decorate
@@ -172,7 +173,13 @@ def _option(setting: Setting) -> Callable[[Any], Any]:
         choice = click.Choice(kind.choices)
         return click.option(*setting.flags, setting.field, type=choice, default=None, help=text)
     return click.option(
-        *setting.flags, setting.field, metavar=setting.metavar, multiple=kind.many, default=None, help=text
+        *setting.flags,
+        setting.field,
+        metavar=setting.metavar,
+        multiple=kind.many,
+        default=None,
+        help=text,
+        shell_complete=PATHS.get(setting.metavar or ""),
     )
 
 

@@ -68,5 +68,5 @@ def expected_s(jobs: int, settings: Settings) -> float:
 
 
 def is_animated() -> bool:
-    """Tell whether stderr is a terminal on which a line can be drawn anew."""
+    """Return whether stderr is a terminal on which a line can be drawn anew."""
     return sys.stderr.isatty() and os.environ.get("TERM") != "dumb"

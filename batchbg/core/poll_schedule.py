@@ -20,6 +20,9 @@ BLIND_GAP_S: Final = 0.5
 BLIND_GROWTH: Final = 1.25
 """The same before the first render is known; their times may be of any order."""
 
+ASKED_FOR_S: Final = 30 * 86400.0
+"""Seconds after the end of a job that is still charged for which later runs ask after its refund, once each."""
+
 REMEMBERED: Final = 100
 
 

@@ -100,7 +100,7 @@ def sqlite_path(url: str) -> Path:
         if name == ":memory:":
             raise ConfigError("ledger: it must be a file, for it has to outlive the process")
         if "?" in name.rpartition("/")[2]:
-            raise ConfigError(f"ledger: {url!r}: the file's name may not have a ?, and no options are taken")
+            raise ConfigError(f"ledger: {url!r}: the file's name may not contain '?', and the URL takes no options")
         return Path(os.path.realpath(name))
     try:
         kind = sa.make_url(url).get_backend_name()

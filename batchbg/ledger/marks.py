@@ -64,7 +64,7 @@ def read(folder: Path) -> Mark | None:
         raise _disk_error(folder / NAME, error) from error
     try:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise DiskError(f"{folder / NAME} is no file of batchbg's; move it away, then run again")
+            raise DiskError(f"{folder / NAME} was not written by batchbg; move it away, then run again")
         return _parse(os.read(descriptor, _MOST_BYTES))
     except OSError as error:
         raise _disk_error(folder / NAME, error) from error

@@ -211,7 +211,7 @@ def explained(path: Path) -> Iterator[None]:
             "attempt to write a readonly database": "make the file and its folder writable and run again",
             "unable to open database file": "its folder must be there and writable",
             "database is locked": "another program keeps it locked; run again when it has finished",
-            "file is not a database": "it is no ledger; --ledger names another",
+            "file is not a database": "it is not a ledger; name another with --ledger",
             "disk I/O error": "the disk reports an error; is it full, or on a network?",
         }.get(reason, "run again when that is fixed")
         kind = LedgerDamaged if reason in DAMAGED else LedgerError

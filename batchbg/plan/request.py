@@ -85,7 +85,7 @@ def _check_folders(photos: Path, output: Path, backgrounds: Path | None) -> None
     if lies_in(photos, output) and lies_in(output, photos):
         raise ConfigError(f"output: {output} is the photo folder{_too(output, photos)}; results need one of their own")
     if lies_in(photos, output):
-        raise ConfigError(f"output: the photos lie inside {output}, so that they would pass for results")
+        raise ConfigError(f"output: the photos lie inside {output}, and would be taken for results")
     if output.exists() and not output.is_dir():
         raise ConfigError(f"output: {output} is a file")
     if backgrounds is not None:

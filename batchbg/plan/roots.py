@@ -46,6 +46,6 @@ def enter(ledger: Ledger, run_id: str, request: Request) -> Roots:
         awaited = outputs.awaiting(tx.connection, output_root)
         order_id = orders.take(tx, order_text(settings), anew=settings.again) if settings.force else None
         if order_id and orders.was_begun(tx.connection, order_id):
-            log.warning("going on with an earlier --force that is not done yet; --again begins anew")
+            log.warning("continuing an earlier --force that is not finished; --again starts over")
         former = [ledger.absolute(path) for path in folders.output_roots(tx.connection)]
     return Roots(request.photos, photo_root, request.output, output_root, background_root, awaited, order_id, former)

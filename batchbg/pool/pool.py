@@ -9,7 +9,7 @@ from typing import Any, Final
 from batchbg.api.deadline import sleep_running
 from batchbg.core.lifecycle import PAID, JobState
 from batchbg.core.model import Job
-from batchbg.core.poll_schedule import PollSchedule
+from batchbg.core.poll_schedule import ASKED_FOR_S, PollSchedule
 from batchbg.ledger import jobs, outputs
 from batchbg.pool import deliver
 from batchbg.pool.admission import Admission
@@ -18,7 +18,7 @@ from batchbg.pool.decoding import DecodeLimit
 from batchbg.pool.deliver import Deliverer, SaveOptions
 from batchbg.pool.feed import PlanFeed
 from batchbg.pool.outage import Outage
-from batchbg.pool.refunds import ASKED_FOR_S, Refunds
+from batchbg.pool.refunds import Refunds
 from batchbg.pool.session import PoolSession
 from batchbg.pool.submit import Submitter
 from batchbg.pool.track import Tracker

@@ -16,9 +16,6 @@ log = logging.getLogger(__name__)
 ASKED_AFTER_S: Final = (10.0, 60.0)
 """Seconds after the end was seen at which a missing refund is asked after in the same run."""
 
-ASKED_FOR_S: Final = 30 * 86400.0
-"""Seconds after its end for which later runs ask, once each."""
-
 
 class Refunds:
     """Watches ended jobs that are still charged."""

@@ -58,12 +58,12 @@ async def _ask(run: RunContext, api: MagicHour, writer: Writer) -> tuple[Account
         return await run.stop.before_leaving(asking), ExitCode.CAP, "the service does not tell it"
     except AccountUnreadable as error:
         why = f"the key lacks the permission to read the account: {error}"
-        log.warning("%s; the balance cannot be shown, nor vouch for a lost create", why)
+        log.warning("%s; the balance cannot be shown, nor used to judge a lost answer", why)
         return None, ExitCode.ACCOUNT, why
     except AccountRefused:
         raise
     except ApiError as error:
-        log.info("the account is not to be had: %s", error)
+        log.info("the account cannot be read: %s", error)
         return None, ExitCode.TEMPORARY, str(error)
 
 

@@ -1,5 +1,7 @@
 """Where a person has a say: the question before a large batch, and the pilot."""
 
+from typing import TYPE_CHECKING
+
 from batchbg.core import pilot
 from batchbg.core.words import counted
 from batchbg.errors import ExitCode
@@ -7,7 +9,9 @@ from batchbg.ledger import jobs
 from batchbg.ledger.estimate import Estimate, estimate
 from batchbg.run.context import RunContext
 from batchbg.run.counts import planned
-from batchbg.run.watch import Watch
+
+if TYPE_CHECKING:
+    from batchbg.run.watch import Watch
 
 
 def may_start_unasked(run: RunContext) -> bool:
@@ -45,7 +49,7 @@ def pick_pilot(run: RunContext) -> frozenset[str] | None:
     return frozenset(pilot.pick(candidates, run.settings.pilot))
 
 
-async def goes_on_after_pilot(run: RunContext, number: int, watch: Watch) -> bool:
+async def goes_on_after_pilot(run: RunContext, number: int, watch: "Watch") -> bool:
     """Show what the pilot of ``number`` jobs made; return whether a person wants the rest."""
     left = planned(run)
     goes_on = await run.stop.before_leaving(run.reporter.pilot_done(number, _estimate(run)))

@@ -3,8 +3,8 @@
 import time
 
 from batchbg.core.lifecycle import FINAL, PAID, JobState
+from batchbg.core.poll_schedule import ASKED_FOR_S
 from batchbg.ledger import jobs, outputs
-from batchbg.pool.refunds import ASKED_FOR_S
 from batchbg.run.context import RunContext
 
 OPEN = frozenset(JobState) - FINAL

@@ -10,6 +10,7 @@ import logging
 import os
 import select
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -45,13 +46,11 @@ class _Watch:
 
     Attributes:
         heed: how the run that is at work ends in order, and then at once; None where an exception does it.
-        grace_s: seconds that ending in order may take.
         running: whether a command is at work.
     """
 
     def __init__(self) -> None:
         self.heed: Callable[[ExitCode], None] | None = None
-        self.grace_s = 0.0
         self.running = False
         self._seen = 0
         self._code = ExitCode.INTERRUPT
@@ -67,13 +66,14 @@ class _Watch:
         for number in ENDINGS:
             if signal.getsignal(number) is not signal.SIG_IGN:
                 signal.signal(number, self._handle)
+        if os.name != "posix":  # nothing wakes a thread there; the first signal ends a run in order all the same
+            return
         if self._owner != os.getpid():  # a fork has no thread but the one that forked
             self._owner = os.getpid()
             self._wakes = os.pipe()
             os.set_blocking(self._wakes[1], False)
             threading.Thread(target=self._look_on, args=(self._wakes[0],), daemon=True, name="signals").start()
-        if os.name == "posix":
-            signal.set_wakeup_fd(self._wakes[1], warn_on_full_buffer=False)
+        signal.set_wakeup_fd(self._wakes[1], warn_on_full_buffer=False)
 
     def _handle(self, number: int, _frame: FrameType | None) -> None:
         """Take a signal in the main thread."""
@@ -105,12 +105,18 @@ class _Watch:
         self._seen += 1
         if self._seen == 1:
             self._code = code
-            self._end_at = time.monotonic() + self.grace_s + HANGS_AFTER_S
+            self._end_at = time.monotonic() + (_grace_s() if self.heed else 0.0) + HANGS_AFTER_S
         elif self._seen == 2:
             self.running = True  # also where the command is over, and only threads of its keep the process alive
             self._end_at = time.monotonic() + AT_ONCE_S
         else:
             os._exit(self._code)
+
+
+def _grace_s() -> float:
+    """Return the seconds that ending in order may take: the pool's, where there is one at work."""
+    pool = sys.modules.get("batchbg.pool.pool")  # not imported for this: a run with nothing to do needs none
+    return float(pool.GRACE_S) if pool else 0.0
 
 
 _watch: Final = _Watch()
@@ -131,8 +137,6 @@ def ended_by_signals(stop: "Stop") -> Iterator[None]:
     """Let the first signal end what the running task does in order, the second at once."""
     import asyncio
 
-    from batchbg.pool import pool
-
     loop = asyncio.get_running_loop()
     task = asyncio.current_task()
     assert task is not None
@@ -141,19 +145,19 @@ def ended_by_signals(stop: "Stop") -> Iterator[None]:
         if stop.leaving:
             task.cancel()
             return
-        stop.leave(code, "interrupted; run again to go on: nothing that is paid for is lost")
+        stop.leave(code, "interrupted; run again to continue: nothing that is paid for is lost")
         log.warning("stopping: waiting up to 10 s for creates in the air and downloads; again to stop at once")
 
     def heed(code: ExitCode) -> None:
         with contextlib.suppress(RuntimeError):  # the loop has just been closed
             loop.call_soon_threadsafe(end, code)
 
-    before = _watch.heed, _watch.grace_s
-    _watch.heed, _watch.grace_s = heed, pool.GRACE_S
+    before = _watch.heed
+    _watch.heed = heed
     try:
         yield
     finally:
-        _watch.heed, _watch.grace_s = before
+        _watch.heed = before
 
 
 @contextlib.contextmanager

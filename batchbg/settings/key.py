@@ -61,7 +61,7 @@ def read_key(path: Path) -> str:
     if len(text.split()) > 1:
         raise ConfigError(f"api_key_file {path} holds more than a key: it must be one line with nothing else")
     if OTHERS_KEYS.match(text) or re.match(r"\w+\s*=.", text):
-        raise ConfigError(f"api_key_file {path} holds something else than a key of this service; name another file")
+        raise ConfigError(f"api_key_file {path} does not hold a key of this service; name another file")
     return text
 
 

@@ -131,7 +131,7 @@ TEXT = Kind("some text", _text)
 PATH = Kind(
     "a path", lambda value: Path(_text(str(value) if isinstance(value, Path) else value)).expanduser(), path=True
 )
-TEXTS = Kind("an array of texts", _text, many=True)
+TEXTS = Kind("an array of strings", _text, many=True)
 SWITCH = Kind("true or false", _switch, switch=True)
 DURATION = Kind("a time such as 30s, 5m or 2h", duration_s)
 LEVEL = Kind("a whole number", _level)

@@ -141,3 +141,24 @@ def test_the_script_for_each_shell_is_printed_and_bash_takes_it(shell: str):
     assert "_BATCHBG_COMPLETE" in done.stdout
     if found := shutil.which(shell):
         subprocess.run([found, "-n" if shell != "fish" else "--no-execute"], input=done.stdout, text=True, check=True)
+
+
+@pytest.mark.parametrize(
+    ("typed", "kind"),
+    [
+        ("run ph", "dir,ph"),
+        ("plan ph", "dir,ph"),
+        ("run photos -b ba", "dir,ba"),
+        ("run photos -o ou", "dir,ou"),
+        ("run photos --files-from na", "file,na"),
+        ("run photos --background-map ma", "file,ma"),
+        ("run photos --plan pl", "file,pl"),
+        ("run photos --report re", "file,re"),
+        ("run photos --config co", "file,co"),
+        ("plan photos --save pl", "file,pl"),
+        ("report -o pa", "file,pa"),
+    ],
+)
+def test_paths_are_completed_by_the_shell(typed: str, kind: str):
+    """Folders where only a folder will do."""
+    assert completed("batchbg", *typed.split()) == [kind]

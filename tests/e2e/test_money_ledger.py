@@ -92,7 +92,9 @@ def killed(shop: Shop, creates: int = 4, first: str = "") -> None:
     process.communicate()
 
 
-@pytest.mark.parametrize("blow", rest_slow([delete_log, cut_log, overwrite_with_older, put_older_in_its_place, delete]))
+@pytest.mark.parametrize(
+    "blow", rest_slow([delete_log, cut_log, overwrite_with_older, put_older_in_its_place, delete], 0)
+)
 def test_a_ledger_that_lost_what_it_knew_is_refused_until_a_person_says_so(shop: Shop, blow: Callable[[Shop], None]):
     """Between two runs: exit 2, nothing is sent, and the way out is named."""
     shop.some_photos(2)

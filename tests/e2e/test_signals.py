@@ -18,8 +18,8 @@ HANGS = {
         results.check = lambda *_, **__: hang()
     """,
     "a thread of the scan": """
-        from batchbg.plan import planner
-        planner.probe = lambda *_, **__: hang()
+        from batchbg.plan import probing
+        probing.probe = lambda *_, **__: hang()
     """,
     "the main thread, in the middle of the work": """
         from batchbg.pool.deliver import Deliverer

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.option("--accept-price", "verdict", flag_value=Verdict.ACCEPTED, help="Take the odd price for right.")
-@click.option("--dismiss-price", "verdict", flag_value=Verdict.DISMISSED, help="Take the odd price for a mistake.")
+@click.option("--accept-price", "verdict", flag_value=Verdict.ACCEPTED, help="Accept the odd price as right.")
+@click.option("--dismiss-price", "verdict", flag_value=Verdict.DISMISSED, help="Treat the odd price as a mistake.")
 @with_settings("base_url", "retry_lock", "json", *COMMON)
 def command(settings: Settings, verdict: Verdict | None) -> None:
     """Show the balance of the key's account.
@@ -35,13 +35,15 @@ def command(settings: Settings, verdict: Verdict | None) -> None:
     if verdict is not None:
         from batchbg import repair
 
-        for told in repair.judge_prices(settings, Verdict(verdict)) or ["there is no odd price to judge"]:
+        for told in repair.judge_prices(settings, Verdict(verdict)) or ["there is no odd price to decide about"]:
             output.tell(told)
         return
     try:
         found = asyncio.run(read(settings, api_key(settings, os.environ)))
     except AccountUnreadable as error:
-        raise AccountUnreadable(f"the key lacks the permission to read the account ({error}); give it one") from error
+        raise AccountUnreadable(
+            f"the key may not read the account ({error}); give it that permission at the service"
+        ) from error
     if found is None:
         output.tell("the service has no account operation", err=True)
     if settings.json:

@@ -63,7 +63,7 @@ def _balance(settings: Settings) -> tuple[str, int | None, str]:
     except (ConfigError, ApiError) as error:
         return settings.base_url, None, str(error)
     if found is None or found.credits is None:
-        return settings.base_url, None, "the service does not tell the balance"
+        return settings.base_url, None, "the service does not report the balance"
     return found.id, found.credits, ""
 
 
@@ -116,7 +116,7 @@ def _compared(settings: Settings, comparison: Comparison, unresolved: int) -> li
     more = comparison.difference > 0
     lines = [f"{head}; {comparison.expected} expected: {abs(comparison.difference)} {'more' if more else 'fewer'}"]
     if comparison.since is not None:
-        lines.append(f"the difference is there since {_when(comparison.since, settings)}")
+        lines.append(f"the difference has been there since {_when(comparison.since, settings)}")
     if more and unresolved and comparison.difference <= unresolved:
         lines.append(
             "unresolved creates that made nothing would explain it: they count as spent until they are resolved"

@@ -1,4 +1,4 @@
-"""``batchbg doctor``: check everything a run depends on, and say how to mend each."""
+"""``batchbg doctor``: check everything a run depends on, and say how to fix it."""
 
 import dataclasses
 import os
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from batchbg.cli import output
+from batchbg.cli.completion import folders
 from batchbg.cli.options import COMMON, with_settings
 from batchbg.errors import ConfigError, ExitCode
 from batchbg.settings import Settings, config_file
@@ -23,19 +24,19 @@ def _without_settings(error: ConfigError, flags: dict[str, Any]) -> None:
     """Tell what can be told without settings, what is wrong with these first of all."""
     from batchbg.doctor import Finding, programs
 
-    found = Finding("config", "fail", str(error), "mend it, then `batchbg doctor` again for the rest")
+    found = Finding("config", "fail", str(error), "fix it, then run `batchbg doctor` again for the rest")
     _tell([found, *programs()], as_json=bool(flags.get("json")), quiet=bool(flags.get("quiet")))
 
 
 @click.command()
 @with_settings("backgrounds", "output", "base_url", "sandbox", "json", *COMMON, refused=_without_settings, reading=True)
-@click.argument("photos", required=False, type=click.Path(path_type=Path))
+@click.argument("photos", required=False, type=click.Path(path_type=Path), shell_complete=folders)
 @click.pass_context
 def command(ctx: click.Context, settings: Settings) -> None:
-    """Check everything a run depends on, and say how to mend each. 0 where all is well, else 2.
+    """Check everything a run depends on, and say how to fix it. Exits with 0 if all is well, otherwise with 2.
 
     Python and the libraries, config.toml, the folders and their disk, the ledger and its lock, the key, the service
-    and the clock. Warnings leave 0. Nothing is sent but the question for the account.
+    and the clock. Warnings leave 0. Nothing is sent except a request for the account.
 
     \b
     batchbg doctor photos -b backgrounds

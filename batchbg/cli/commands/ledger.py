@@ -79,7 +79,7 @@ def adopt(settings: Settings) -> None:
             ledger.watch()
             results = Path(os.path.realpath(settings.output))
             for folder, before, now in identity.adopt(ledger, results if results.is_dir() else None):
-                output.tell(f"{folder}: was of {before or 'no ledger'}, now of {now}")
+                output.tell(f"{folder}: belonged to {before or 'no ledger'}, now belongs to {now}")
             list(identity.settle(ledger, None, None))
         finally:
             ledger.close()
@@ -120,7 +120,7 @@ def clock(settings: Settings, reset: bool) -> None:
     """Show the ledger's time beside this machine's; --reset goes on with the machine's.
 
     The ledger's time never runs backwards, or a day's budget could be spent twice: after one run with a clock that was
-    years ahead, all is spent on that day until it has come. --reset is a person's word that the machine's time is
+    years ahead, everything counts for that day until it arrives. --reset is a person's word that the machine's time is
     right. What was spent keeps its day.
     """
     if not reset:
@@ -140,7 +140,7 @@ def clock(settings: Settings, reset: bool) -> None:
                 zone = core_zone.named(ledger_clock.zone_of(connection) or "UTC")
         finally:
             ledger.close()
-    output.tell(f"{ledger.path} goes on at {_when(now, zone)}")
+    output.tell(f"{ledger.path} continues at {_when(now, zone)}")
 
 
 def _when(at: float, zone: datetime.tzinfo) -> str:

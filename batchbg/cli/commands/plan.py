@@ -4,12 +4,13 @@ from pathlib import Path
 
 import click
 
+from batchbg.cli.completion import folders
 from batchbg.cli.options import COMMON, RESULTS, SCAN, Sectioned, settings_keys, with_settings
 from batchbg.settings import Settings
 
 
 @click.command(cls=Sectioned)
-@click.argument("photos", required=False, type=click.Path(path_type=Path))
+@click.argument("photos", required=False, type=click.Path(path_type=Path), shell_complete=folders)
 @click.option(
     "--save", type=click.Path(path_type=Path), metavar="FILE", help="Write the plan, for `batchbg run --plan`."
 )

@@ -15,8 +15,8 @@ from batchbg.settings import Settings, api_key
 @click.argument("job", nargs=-1, shell_complete=job_ids(JobState.UNRESOLVED))
 @click.option("--all", "every", is_flag=True, help="All unresolved jobs.")
 @click.option("--project-id", metavar="ID", help="The project that the create made; the service is asked first.")
-@click.option("--yes-it-is", is_flag=True, help="With --project-id: take it, though the service tells no name of it.")
-@click.option("--charged", is_flag=True, help="It was charged and its result cannot be had: count it as failed.")
+@click.option("--yes-it-is", is_flag=True, help="With --project-id: take it, even though the service reports no name.")
+@click.option("--charged", is_flag=True, help="It was charged and its result cannot be retrieved: count it as failed.")
 @click.option("--not-charged", is_flag=True, help="It made nothing: plan it again.")
 @with_settings("base_url", "retry_lock", *COMMON)
 def command(
@@ -43,7 +43,7 @@ def command(
     if bool(job) == every:
         raise click.UsageError("Name jobs, or --all.")
     if (project_id is not None) + charged + not_charged != 1:
-        raise click.UsageError("Say one of --project-id ID, --charged, --not-charged.")
+        raise click.UsageError("Give one of --project-id ID, --charged, --not-charged.")
     key = api_key(settings, os.environ) if project_id is not None else ""
     settled = repair.resolve(settings, key, job, project_id=project_id, charged=charged, unnamed=yes_it_is)
     for one in settled:
@@ -51,4 +51,4 @@ def command(
     if not settled:
         output.tell("there are no unresolved jobs")
     elif not charged:
-        output.tell("`batchbg resume` goes on with them")
+        output.tell("`batchbg resume` continues them")

@@ -53,6 +53,6 @@ def _print(done: "Retried") -> None:
     if planned:
         output.tell(f"{len(planned)} jobs planned again: `batchbg resume` does them", err=True)
     for job_id in done.left:
-        output.tell(f"{job_id} is charged, its project unknown: --pay-again pays once more", err=True)
+        output.tell(f"{job_id} was charged and its project is not known; --pay-again pays once more", err=True)
     if not (planned or done.asked or done.left):
         output.tell("there is nothing to retry", err=True)

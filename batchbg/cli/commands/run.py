@@ -4,12 +4,13 @@ from pathlib import Path
 
 import click
 
+from batchbg.cli.completion import folders
 from batchbg.cli.options import ASKING, COMMON, LIMITS, RESULTS, SCAN, Sectioned, settings_keys, with_settings
 from batchbg.settings import Settings
 
 
 @click.command(cls=Sectioned)
-@click.argument("photos", required=False, type=click.Path(path_type=Path))
+@click.argument("photos", required=False, type=click.Path(path_type=Path), shell_complete=folders)
 @with_settings(*settings_keys(SCAN, RESULTS, ("plan", "dry_run"), LIMITS, ASKING, COMMON))
 @click.pass_context
 def command(ctx: click.Context, settings: Settings) -> None:
@@ -22,8 +23,10 @@ def command(ctx: click.Context, settings: Settings) -> None:
     batchbg run photos --sandbox          a rehearsal: no key, nothing charged
     batchbg run photos -n                 what would be done
     """
-    from batchbg.cli import planned, processing
-
     if settings.dry_run:
-        ctx.exit(planned.show_plan(settings))
-    processing.process_and_exit(ctx, settings, "run")
+        from batchbg.cli.planned import show_plan
+
+        ctx.exit(show_plan(settings))
+    from batchbg.cli.processing import process_and_exit
+
+    process_and_exit(ctx, settings, "run")
