@@ -119,8 +119,9 @@ class Admission:
     def _may_pass(self) -> bool:
         # With the last file in the air: it may yet turn out to have made nothing.
         files_left = self._max_files is None or self.let_through < self._max_files or not self.in_air
-        alone = not self.in_air and not self._unseen
-        return not self._shut and files_left and (alone or not self.breaker.one_at_a_time)
+        # What a record names is counted before another create goes by it.
+        is_open = not self._shut and not self._unseen
+        return is_open and files_left and (not self.in_air or not self.breaker.one_at_a_time)
 
     def _enter(self) -> bool:
         """Count one create more, if it still may leave."""

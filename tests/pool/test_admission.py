@@ -39,6 +39,17 @@ async def test_the_first_create_goes_alone_until_its_record_is_seen(bench: Bench
     assert (await soon(second)).state is JobState.SUBMITTING
 
 
+async def test_a_price_that_was_seen_is_counted_before_another_create_goes_by_it(bench: Bench):
+    """Between the record's coming and its being committed nobody slips through."""
+    admission = bench.admission(price_known=False)
+    first = await bench.created(admission, await bench.admitted(admission, "a.jpg"))
+    admission.breaker.recorded()
+    second = asking(bench, admission, "b.jpg")
+    assert await bench.waits(second)
+    admission.recorded(first.id)
+    assert (await soon(second)).state is JobState.SUBMITTING
+
+
 async def test_a_first_job_that_is_followed_no_longer_holds_up_nobody(bench: Bench):
     """Its record will not be seen any more in this run."""
     admission = bench.admission(price_known=False)
