@@ -103,12 +103,13 @@ def test_what_could_not_be_printed_is_said_where_somebody_hears_it(shop: Shop):
     assert err == b"batchbg: not everything could be printed: No space left on device\n"
 
 
+@pytest.mark.slow
 def test_a_reader_that_has_seen_enough_hears_nothing(shop: Shop):
     shop.photo("a.png")
     assert start(shop, shop.arguments("plan"), ("", "| true", "")) == (0, b"", b"")
 
 
-@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize("unbuffered", rest_slow(["", "1"]))
 def test_both_streams_keep_their_order_on_one_terminal(shop: Shop, unbuffered: str):
     """Lines of one do not wait for the end of the other, whether Python was told to buffer or not."""
     program = (
@@ -123,7 +124,8 @@ def test_both_streams_keep_their_order_on_one_terminal(shop: Shop, unbuffered: s
     os.close(theirs)
 
 
-@pytest.mark.parametrize("encoding", rest_slow(["latin-1", "ascii"]))
+@pytest.mark.slow
+@pytest.mark.parametrize("encoding", ["latin-1", "ascii"])
 def test_a_name_beyond_the_encoding_is_escaped(shop: Shop, encoding: str):
     """On both streams, in that encoding and no other; the photo is done like any other."""
     shop.photo("Gr\u00fc\u00dfe \u4e2d.png")
