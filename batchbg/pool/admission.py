@@ -12,7 +12,7 @@ from batchbg.core.model import Job
 from batchbg.errors import BudgetExceeded, EarlierCapReached, ExitCode, KeyInDoubt, PriceInDoubt
 from batchbg.ledger import budgets, prices, transitions
 from batchbg.ledger.transaction import Tx, enter
-from batchbg.pool.account import readings
+from batchbg.pool.balance import readings
 from batchbg.pool.concurrency import ConcurrencyLimit
 from batchbg.pool.prices import PriceWatch
 from batchbg.pool.session import PoolSession

@@ -449,7 +449,7 @@ async def test_without_limits_nothing_is_watched(bench: Bench):
 
 async def test_a_balance_that_has_risen_is_headroom(bench: Bench, monkeypatch):
     """It is read now and then, whatever becomes of one reading."""
-    monkeypatch.setattr("batchbg.pool.account.BALANCE_EVERY_S", 0.001)
+    monkeypatch.setattr("batchbg.pool.balance.BALANCE_EVERY_S", 0.001)
     bench.read_balance(100)
     admission = bench.admission(caps=Caps(keep_balance=100))
     admission.refund_expected()  # so that it is worth waiting
