@@ -97,7 +97,7 @@ async def test_a_nameless_project_is_taken_at_its_word(bench: Bench, tracking: T
     """Which is said once."""
     assert isinstance(await tracking.follow(job, record()), Project)
     assert isinstance(await tracking.follow(rendering(bench.ledger, "b.jpg"), record()), Project)
-    assert caplog.text.count("tells no name of project") == 1
+    assert caplog.text.count("reports no name for project") == 1
     assert tracking.admission.breaker.price_known
 
 
