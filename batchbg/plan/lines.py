@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from batchbg.core.model import Size
-from batchbg.errors import PlanLeft
+from batchbg.errors import PlanAbandoned
 from batchbg.plan.saved_plan import Entry
 
 BEING_WRITTEN: Final = "being written; the next run takes it"
@@ -109,22 +109,22 @@ class Listener:
 
     Attributes:
         opened: told how many files were opened, each time that some more were.
-        is_left: whether nobody waits for the plan any more.
+        is_abandoned: whether nobody waits for the plan any more.
         wants_all: photos that are done and unchanged have their lines, too.
     """
 
     opened: Callable[[int], object] = int
-    is_left: Callable[[], bool] = bool
+    is_abandoned: Callable[[], bool] = bool
     wants_all: bool = False
 
-    def end_if_left(self) -> None:
+    def stop_if_abandoned(self) -> None:
         """Say that the plan is over where that is so.
 
         Raises:
-            PlanLeft: nobody waits for the plan any more.
+            PlanAbandoned: nobody waits for the plan any more.
         """
-        if self.is_left():
-            raise PlanLeft("the scan was left before its end")
+        if self.is_abandoned():
+            raise PlanAbandoned("the scan was left before its end")
 
 
 def some_of(texts: Sequence[str], most: int = 5) -> list[str]:

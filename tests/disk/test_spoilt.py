@@ -12,7 +12,7 @@ import pytest
 from starlette.responses import Response
 
 from batchbg.core.model import Size
-from batchbg.disk import guard, verify
+from batchbg.disk import decoder_pool, verify
 from batchbg.disk.results import check
 from batchbg.errors import ResultUnusable
 from batchbg.sandbox import Fault
@@ -118,7 +118,7 @@ def test_what_the_disk_refuses_is_the_disks(tmp_path: Path, monkeypatch: pytest.
     def choke(*_args: object) -> None:
         raise OSError(number, "made up") if number else OSError("made up")
 
-    monkeypatch.setattr(guard, "run", lambda function, *args: function(*args))
+    monkeypatch.setattr(decoder_pool, "run", lambda function, *args: function(*args))
     monkeypatch.setattr(verify, "open_picture", choke)
     with pytest.raises(ResultUnusable):
         check(part, Size(40, 24))
@@ -138,8 +138,8 @@ def test_comments_that_unpack_to_gigabytes_are_not_unpacked(
     tmp_path: Path, extra: str, monkeypatch: pytest.MonkeyPatch
 ):
     """Within the memory of any other small picture, in a process that has decoded none before."""
-    own = guard._Decoders()
-    monkeypatch.setattr(guard, "_decoders", own)
+    own = decoder_pool._Decoders()
+    monkeypatch.setattr(decoder_pool, "_decoders", own)
     packed = zlib.compress(bytes(300_000_000), 1)
     head = {"zTXt": b"a\0\0", "iTXt": b"a\0\1\0\0\0", "iCCP": b"a\0\0"}[extra]
     plain = encoded(quarters(), "PNG")
@@ -151,7 +151,7 @@ def test_comments_that_unpack_to_gigabytes_are_not_unpacked(
         assert (found.pixels is None) is bool(found.rejected)
         with contextlib.suppress(ResultUnusable):
             check(part, Size(40, 24))
-        assert guard.run(odd.most_memory) < 600_000_000
+        assert decoder_pool.run(odd.most_memory) < 600_000_000
 
 
 def test_three_megabytes_of_history_are_no_reason_to_reject(tmp_path: Path):
@@ -165,7 +165,7 @@ def test_three_megabytes_of_history_are_no_reason_to_reject(tmp_path: Path):
 def test_pictures_are_opened_in_one_place():
     """With the short list of formats: no other decoder is ever asked, and none runs in this process."""
     users = {name for name, file in MODULES.items() if "Image.open(" in file.read_text(encoding="utf-8")}
-    assert users == {"batchbg.disk.formats", "batchbg.sandbox.effects"}
+    assert users == {"batchbg.disk.input_formats", "batchbg.sandbox.effects"}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -317,7 +317,7 @@ def test_a_ledger_that_paid_is_no_rehearsal_whatever_an_answer_said(shop: Shop, 
     shop.some_photos(4)
     if not reachable:
         shop.faults.add("account", "status", status=503)
-    killed(shop, 2, "from batchbg.run import accounts; accounts.PATIENCE_S = 0.1;")
+    killed(shop, 2, "from batchbg.run import accounts; accounts.ACCOUNT_WAIT_S = 0.1;")
     shop.faults.clear()
     refused = shop.batchbg("run", str(shop.photos), "-o", str(shop.output), "--ledger", shop.ledger, "--sandbox")
     assert refused.code == 2, refused.err
