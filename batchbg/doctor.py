@@ -15,9 +15,9 @@ from typing import Final
 from batchbg import __version__
 from batchbg.api.client import MagicHour
 from batchbg.api.limiter import RateLimiter
-from batchbg.api.retry import ask_again
+from batchbg.api.retry_reads import retry_read
 from batchbg.api.wire import Account
-from batchbg.core.lifecycle import FINAL, JobState
+from batchbg.core.lifecycle import OPEN
 from batchbg.core.model import PRICE_CREDITS
 from batchbg.disk.results import try_out
 from batchbg.errors import AccountUnreadable, ApiError, BatchbgError, ConfigError, ExitCode, LedgerBusy
@@ -40,10 +40,9 @@ RESULT_BYTES_PER_BYTE: Final = 12
 SKEW_S: Final = 60.0
 """Seconds by which clocks may differ: signed addresses and days of a budget are minutes and hours."""
 
-PATIENCE_S: Final = 5.0
+ACCOUNT_WAIT_S: Final = 5.0
 """Seconds for which the service is asked."""
 
-OPEN: Final = frozenset(JobState) - FINAL
 
 LIBRARIES: Final = ("click", "httpx", "pillow", "pillow-heif", "sqlalchemy", "tqdm")
 
@@ -143,7 +142,7 @@ def _needed(settings: Settings) -> int:
     except BatchbgError:
         return 0  # which the ledger's own check tells
     with ledger.reading() as connection:
-        pixels = jobs.pixels_to_come(connection, frozenset(OPEN))
+        pixels = jobs.pixels_to_come(connection, OPEN)
     ledger.close()
     return RESULT_BYTES_PER_PIXEL * pixels
 
@@ -253,4 +252,4 @@ def _account(settings: Settings, account: Account | None) -> Iterator[Finding]:
 async def _ask(settings: Settings, key: str) -> tuple[Account | None, float | None]:
     """Return the account, and by how many seconds this machine's clock is ahead of the service's."""
     async with MagicHour(settings.base_url, key, RateLimiter(settings.requests_per_second), width=4) as api:
-        return await ask_again(api.account, PATIENCE_S), api.skew_s
+        return await retry_read(api.account, ACCOUNT_WAIT_S), api.skew_s

@@ -165,7 +165,7 @@ class PhotoChanged(BatchbgError):
     """A photo or background is not the file that was looked at; nothing was paid for it."""
 
 
-class PlanLeft(BatchbgError):
+class PlanAbandoned(BatchbgError):
     """A plan was left before its end: the run is being left."""
 
     exit_code = ExitCode.INTERRUPT

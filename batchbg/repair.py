@@ -9,7 +9,7 @@ from pathlib import Path
 
 from batchbg.api.client import MagicHour
 from batchbg.api.limiter import RateLimiter
-from batchbg.api.retry import ask_again
+from batchbg.api.retry_reads import retry_read
 from batchbg.api.wire import Project
 from batchbg.core.lifecycle import JobState
 from batchbg.core.model import Job
@@ -22,7 +22,7 @@ from batchbg.ledger.events import EventKind
 from batchbg.ledger.lock import held
 from batchbg.ledger.store import Connection, Ledger
 from batchbg.ledger.transaction import Tx
-from batchbg.run.binding import bind_kind
+from batchbg.run.binding import bind_purpose
 from batchbg.run.task import Task
 from batchbg.settings import Settings
 
@@ -50,7 +50,7 @@ def pick(connection: Connection, ids: Sequence[str], states: frozenset[JobState]
     return found
 
 
-def may_be_had(job: Job) -> bool:
+def is_charged_or_rendered(job: Job) -> bool:
     """Return whether a job that ended badly is still charged, or has a complete render: either is no reason to pay."""
     return bool(job.credits) or (job.rendered and job.project_id is not None)
 
@@ -99,7 +99,7 @@ class Retry(Task[Retried]):
         for job in pick(tx.connection, self.ids, ENDED_BADLY):
             if self.pay_again and job.credits != job.charged:
                 raise ConfigError(f"job {job.id} was given an odd price; decide about it first: {prices.HOW_TO_JUDGE}")
-            if self.pay_again or not may_be_had(job):
+            if self.pay_again or not is_charged_or_rendered(job):
                 transitions.reopen(
                     tx, job, JobState.PLANNED, EventKind.RETRY_PAID_AGAIN if job.credits else EventKind.RETRY
                 )
@@ -116,7 +116,7 @@ class Retry(Task[Retried]):
         refunded = []
         for job_id in found.asked:
             job = jobs.get(tx.connection, job_id)
-            if job is not None and job.state in ENDED_BADLY and not may_be_had(job):
+            if job is not None and job.state in ENDED_BADLY and not is_charged_or_rendered(job):
                 transitions.reopen(tx, job, JobState.PLANNED, EventKind.RETRY_REFUNDED)
                 refunded.append(job_id)
         return dataclasses.replace(found, refunded=tuple(refunded))
@@ -134,7 +134,7 @@ def retry_alone(settings: Settings, task: Retry) -> Retried | None:
     ):
         with ledger.reading() as connection:
             picked = pick(connection, task.ids, ENDED_BADLY)
-        if not task.pay_again and any(may_be_had(job) and job.project_id for job in picked):
+        if not task.pay_again and any(is_charged_or_rendered(job) and job.project_id for job in picked):
             return None
         with ledger.transaction(task.command) as tx:
             return task.prepare(tx, ledger)
@@ -192,7 +192,7 @@ def _look_for_results(tx: Tx, ledger: Ledger) -> Missing:
         elif present != output.saved_sha256:
             changed.append(output.path)
     for job in list(jobs.in_states(tx.connection, ENDED_BADLY)):
-        if may_be_had(job) and job.project_id:
+        if is_charged_or_rendered(job) and job.project_id:
             transitions.reopen(tx, job, JobState.RENDERING, EventKind.RESCUE)
             wanted.append(job.id)
     return Missing(tuple(paths), tuple(wanted), tuple(changed))
@@ -230,7 +230,7 @@ def resolve(
             if project_id is not None:
                 if len(picked) != 1:
                     raise ConfigError("--project-id settles one job; name it")
-                bind_kind(ledger, settings)
+                bind_purpose(ledger, settings)
                 project = asyncio.run(_look_up(settings, key, project_id))
                 _check_project(ledger, picked[0], project_id, project, unnamed=unnamed)
             with ledger.transaction("resolve") as tx:
@@ -269,7 +269,7 @@ async def _look_up(settings: Settings, key: str, project_id: str) -> Project:
     limiter = RateLimiter(settings.requests_per_second)
     async with MagicHour(settings.base_url, key, limiter, width=4) as api:
         try:
-            return await ask_again(lambda: api.project(project_id))
+            return await retry_read(lambda: api.project(project_id))
         except RequestRefused as error:
             raise ConfigError(f"project {project_id} was not found: {error}") from error
 

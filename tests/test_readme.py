@@ -96,6 +96,7 @@ EXECUTED: Final[dict[str, tuple[tuple[str, int], ...]]] = {
 ELSEWHERE: Final = {
     "python3 -m venv .venv && .venv/bin/pip install . && .venv/bin/batchbg demo": ".ci/run does it",
     ".venv/bin/pip install '.[sandbox]'": ".ci/run does it",
+    "pip install opencv-python-headless": "what the extra of the line above brings",
     ". .venv/bin/activate": ".ci/run does it",
     ".venv/bin/pip install -e '.[dev]' && .venv/bin/pytest": ".ci/run does it",
     "python3 -m venv .venv && .venv/bin/pip install -e '.[dev]'": ".ci/run does it",

@@ -19,7 +19,7 @@ from batchbg.api.limiter import RateLimiter, Urgency
 from batchbg.api.storage import Storage
 from batchbg.api.transport import Carrier
 from batchbg.core.addresses import is_loopback
-from batchbg.core.outcome import Ambiguous, Answer, Created, Outcome, Silence, classify
+from batchbg.core.create_outcome import Ambiguous, Answer, Created, Outcome, Silence, classify
 from batchbg.errors import AccountRefused, AccountUnreadable, ApiUnreachable, RequestRefused
 
 
@@ -36,7 +36,7 @@ class MagicHour:
         near = is_loopback(urlsplit(base_url).hostname or "")
         self._connection = Connection(base_url, key, limiter)
         self._carrier = Carrier(width, verify, direct=near)
-        # What is left over on a connection from an earlier answer must not be taken for a create's.
+        # What is left over on a connection from an earlier answer must not be taken for the answer to a create.
         self._creating = Carrier(width, verify, direct=near, reuse=False)
         self._transfers = Carrier(width, verify, direct=False)
         self.storage = Storage(self._transfers, self._connection.hide, near=near)
@@ -69,7 +69,7 @@ class MagicHour:
                 raise AccountUnreadable(str(error)) from error
             if error.status == 401:
                 raise
-            return None  # whether the plan allows more than this question, the next requests tell
+            return None  # the next requests show whether the plan allows more than this one
         if found is None:
             raise ApiUnreachable("the account's answer cannot be read")
         return found
@@ -108,7 +108,7 @@ class MagicHour:
         """Decide what a create did."""
         now = datetime.datetime.now(datetime.UTC)
         if isinstance(reply, Answer):
-            self._connection.back_off(reply, now)
+            self._connection.throttling.notice(reply, now)
         outcome, hide = classify(reply, now), self._connection.hide
         if isinstance(outcome, Created):
             if hide(outcome.project_id) == outcome.project_id:
@@ -123,7 +123,7 @@ class MagicHour:
         Raises:
             AccountRefused, ApiUnreachable, RequestRefused: see ``errors``; status 404 where it is not known.
         """
-        if project_id in (".", ".."):  # which would be taken for a step in the path
+        if project_id in (".", ".."):  # would be read as a step in the path
             raise RequestRefused(f"{project_id!r} is no project's id", status=404)
         body = await self._connection.ask(
             self._carrier, "GET", f"/v1/image-projects/{quote(project_id, safe='')}", Urgency.STATUS

@@ -3,7 +3,6 @@
 import datetime
 import email.utils
 import json
-import logging
 import time
 from typing import Any, Final
 
@@ -12,22 +11,20 @@ import httpx
 from batchbg.api.deadline import RunningDeadline
 from batchbg.api.exchange import Exchange
 from batchbg.api.limiter import RateLimiter, Urgency
+from batchbg.api.throttling import BUSY, Throttling
 from batchbg.api.transport import AGENT, Carrier, kind_of
-from batchbg.core.backoff import pause_s
-from batchbg.core.outcome import Answer, Silence, error_text, is_account_refusal, retry_after_s
+from batchbg.core.create_outcome import Answer, Silence, error_text, is_account_refusal, retry_after_s
 from batchbg.core.text import scrub, scrubbed
 from batchbg.errors import AccountRefused, ApiUnreachable, RequestRefused
 
 TIMEOUT: Final = httpx.Timeout(connect=10.0, read=None, write=None, pool=60.0)
-"""Seconds for what comes before a request leaves; from then on the deadlines below count, which read before they end."""
+"""Seconds for what comes before a request leaves; from then on the deadlines below count, which first read what is there."""
 
 SILENT_S: Final = 60.0
 """Seconds in which nothing comes or goes, after which the API counts as silent. The official SDK waits as long."""
 
 DEADLINE_S: Final = 120.0
-"""Seconds for a whole exchange with the API: a body that drips in for ever is no answer."""
-
-log = logging.getLogger(__name__)
+"""Seconds for a whole exchange with the API: a body that trickles in for ever is no answer."""
 
 
 class Connection:
@@ -35,6 +32,7 @@ class Connection:
 
     Attributes:
         base_url: the host.
+        throttling: what every answer is shown to.
     """
 
     def __init__(self, base_url: str, key: str, limiter: RateLimiter) -> None:
@@ -42,9 +40,9 @@ class Connection:
         self.base_url = base_url.rstrip("/")
         self._key = key
         self._limiter = limiter
+        self.throttling = Throttling(limiter)
         self._headers = AGENT | {"Authorization": f"Bearer {key}", "Accept": "application/json"}
         self._dated = ("", 0.0)
-        self._refused_in_a_row = 0
 
     @property
     def skew_s(self) -> float | None:
@@ -67,7 +65,7 @@ class Connection:
         if isinstance(reply, Silence):
             raise ApiUnreachable(f"{what}: {reply.reason}")
         now = datetime.datetime.now(datetime.UTC)
-        self.back_off(reply, now)
+        self.throttling.notice(reply, now)
         if 200 <= reply.status < 300 and not reply.broken:
             try:
                 return scrubbed(json.loads(reply.body), self._key)
@@ -79,7 +77,7 @@ class Connection:
             raise AccountRefused(text, status=reply.status)
         if 400 <= reply.status < 500 and reply.status not in (408, 425, 429):
             raise RequestRefused(text, status=reply.status)
-        raise ApiUnreachable(text, retry_after_s=retry_after_s(reply.headers, now), busy=reply.status in (429, 503))
+        raise ApiUnreachable(text, retry_after_s=retry_after_s(reply.headers, now), busy=reply.status in BUSY)
 
     async def exchange(
         self, carrier: Carrier, method: str, path: str, body: Any = None, exchange: Exchange | None = None
@@ -113,17 +111,3 @@ class Connection:
     def hide(self, text: str) -> str:
         """Take the key out of a message: a server may echo it, and messages are kept."""
         return scrub(text, self._key)
-
-    def back_off(self, reply: Answer, now: datetime.datetime) -> None:
-        """Hold everything back together where the server says that it is too much."""
-        if reply.status not in (429, 503):
-            self._refused_in_a_row = 0
-            return
-        wanted = retry_after_s(reply.headers, now)
-        if self._limiter.paused_s:  # one of several that were under way together: they count once
-            self._limiter.pause(wanted or 0.0)
-            return
-        self._refused_in_a_row += 1
-        seconds = pause_s(self._refused_in_a_row, wanted)
-        log.info("the API answers %d: everything pauses for %.1f s", reply.status, seconds)
-        self._limiter.pause(seconds)

@@ -13,7 +13,7 @@ from typing import Final, Self
 TICK_S: Final = 0.5
 """Seconds between two looks; time beyond twice this between two of them has not been spent running."""
 
-LAST_LOOK_S: Final = 0.1
+LAST_READ_S: Final = 0.1
 """Seconds for which the event loop turns once more before a deadline is believed."""
 
 
@@ -36,7 +36,7 @@ class RunningDeadline:
     async def __aenter__(self) -> Self:
         await self._timeout.__aenter__()
         self._loop = asyncio.get_running_loop()
-        self._looked_at = time.monotonic()
+        self._ticked_at = time.monotonic()
         self._handle = self._loop.call_later(min(TICK_S, self._idle_s, self._total_s), self._tick)
         return self
 
@@ -48,7 +48,7 @@ class RunningDeadline:
 
     def _tick(self) -> None:
         now = time.monotonic()
-        ran_s, self._looked_at = min(now - self._looked_at, 2 * TICK_S), now
+        ran_s, self._ticked_at = min(now - self._ticked_at, 2 * TICK_S), now
         if (seen := self._progress()) != self._seen:
             self._seen, self._idle_left_s = seen, self._idle_s
         else:
@@ -58,7 +58,7 @@ class RunningDeadline:
         if left_s > 0:
             self._handle = self._loop.call_later(min(TICK_S, left_s), self._tick)
         else:
-            self._handle = self._loop.call_later(LAST_LOOK_S, self._end, seen)
+            self._handle = self._loop.call_later(LAST_READ_S, self._end, seen)
 
     def _end(self, seen: int) -> None:
         if self._total_left_s > 0 and self._progress() != seen:

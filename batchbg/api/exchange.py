@@ -6,7 +6,7 @@ import zlib
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from batchbg.core.outcome import Answer, Silence
+from batchbg.core.create_outcome import Answer, Silence
 
 MAX_ANSWER_BYTES: Final = 4 << 20
 """Of an answer, as it comes and as it is once decoded."""

@@ -16,7 +16,7 @@ from batchbg import __version__
 log = logging.getLogger(__name__)
 
 TIMEOUT_S: Final = 4.0
-PATIENCE_S: Final = 5.0
+WAIT_AT_END_S: Final = 5.0
 """Seconds for which the end of a run waits for both messages."""
 
 MOST_BYTES: Final = 10_000
@@ -40,7 +40,7 @@ class Ping:
         """Say how the run ended, and wait a little for it to be heard."""
         self._send(str(exit_code), body.encode("utf-8", "replace")[-MOST_BYTES:])
         if self._last is not None:
-            self._last.join(PATIENCE_S)
+            self._last.join(WAIT_AT_END_S)
 
     def _send(self, word: str, body: bytes) -> None:
         """Send from a thread that the process does not wait for, after the message before it."""

@@ -18,7 +18,7 @@ from batchbg.api.exchange import MAX_ANSWER_BYTES, Unpacking
 from batchbg.api.transport import AGENT, Carrier, kind_of
 from batchbg.api.wire import UploadTarget
 from batchbg.core.addresses import check_host
-from batchbg.core.outcome import retry_after_s
+from batchbg.core.create_outcome import retry_after_s
 from batchbg.errors import ApiUnreachable, BatchbgError, ConfigError, DiskError, RequestRefused
 
 TIMEOUT: Final = httpx.Timeout(connect=10.0, read=60.0, write=60.0, pool=60.0)

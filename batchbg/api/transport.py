@@ -130,7 +130,7 @@ class _Counted(httpx.AsyncByteStream):
         await self._stream.aclose()
 
 
-SAID: Final = (
+ERROR_WORDS: Final = (
     (httpx.ConnectTimeout, "no connection came about in time"),
     (httpx.ConnectError, "no connection"),
     (httpx.PoolTimeout, "no connection was free in time"),
@@ -147,5 +147,7 @@ SAID: Final = (
 def kind_of(error: Exception) -> str:
     """Describe an error of the wire. Some carry no text of their own, others might repeat a signed address."""
     text = " ".join(str(error).split()) if isinstance(error, httpx.TransportError) else ""
-    said = next((words for kind, words in SAID if isinstance(error, kind)), "something went wrong on the network")
+    said = next(
+        (words for kind, words in ERROR_WORDS if isinstance(error, kind)), "something went wrong on the network"
+    )
     return f"{said}: {text}" if text else said

@@ -4,7 +4,7 @@ import dataclasses
 import enum
 from typing import Any, Final
 
-from batchbg.core.outcome import whole_number
+from batchbg.core.create_outcome import whole_number
 from batchbg.core.price import Price, read_price
 
 

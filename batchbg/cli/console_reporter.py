@@ -27,7 +27,7 @@ BAR = "{percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt}{postfix}"
 """The figures that tqdm would add are those of its own clock; ours know of places and of caps."""
 
 
-PATIENCE_S: Final = 5.0
+ACCOUNT_WAIT_S: Final = 5.0
 """Seconds for which the balance is asked for before a question."""
 
 
@@ -88,16 +88,16 @@ class ConsoleReporter(Reporter):
             leave=False,
         )
 
-    def tick(self, standing: Progress) -> None:
+    def tick(self, progress: Progress) -> None:
         """Draw the bar as the run stands now."""
         if self._bar is not None and not self._bar.disable and not self._asking:
-            self._bar.total = standing.total
-            self._bar.n = standing.ended
-            self._bar.set_postfix_str(", ".join(_beside_the_bar(standing)), refresh=True)
+            self._bar.total = progress.total
+            self._bar.n = progress.ended
+            self._bar.set_postfix_str(", ".join(_beside_the_bar(progress)), refresh=True)
 
-    def status(self, standing: Progress | None) -> None:
+    def status(self, progress: Progress | None) -> None:
         """Print one line, as somebody asked, with -q too."""
-        text = status_line(standing, self._settings) if standing else self._before_the_pool()
+        text = status_line(progress, self._settings) if progress else self._before_the_pool()
         # The signal may have come in the middle of another line's writing, or stderr be gone: no reason to end a run.
         with contextlib.suppress(RuntimeError, OSError):
             say(text)
@@ -180,7 +180,7 @@ def _balance(settings: Settings, known: int | None) -> int | None:
 
     try:
         asking = read(settings, api_key(settings, os.environ))
-        account = asyncio.run(asyncio.wait_for(asking, PATIENCE_S))
+        account = asyncio.run(asyncio.wait_for(asking, ACCOUNT_WAIT_S))
     except (BatchbgError, TimeoutError):
         return known
     return known if account is None or account.credits is None else account.credits
@@ -190,36 +190,36 @@ def _somebody_there() -> bool:
     return sys.stdin.isatty() and sys.stderr.isatty()
 
 
-def _beside_the_bar(standing: Progress) -> list[str]:
+def _beside_the_bar(progress: Progress) -> list[str]:
     """Return the figures beside the bar, short enough for 80 columns."""
-    parts = [f"{standing.in_flight}{_of_width(standing)} in flight"]
-    parts.append(f"{standing.cap[0]}/{standing.cap[1]} credits" if standing.cap else counted(standing.spent, "credit"))
-    if standing.per_minute is not None:
-        parts.append(f"{standing.per_minute:.0f}/min")
-    if standing.stopping:
+    parts = [f"{progress.in_flight}{_of_width(progress)} in flight"]
+    parts.append(f"{progress.cap[0]}/{progress.cap[1]} credits" if progress.cap else counted(progress.spent, "credit"))
+    if progress.per_minute is not None:
+        parts.append(f"{progress.per_minute:.0f}/min")
+    if progress.stopping:
         parts.append("stopping")
-    elif standing.left_s is not None:
-        parts.append(f"{duration(standing.left_s)} left")
+    elif progress.left_s is not None:
+        parts.append(f"{duration(progress.left_s)} left")
     return parts
 
 
-def _of_width(standing: Progress) -> str:
+def _of_width(progress: Progress) -> str:
     """Return the learnt width where the service takes no more than that."""
-    return f" of {standing.width} (asked {standing.widest})" if standing.width < standing.widest else ""
+    return f" of {progress.width} (asked {progress.widest})" if progress.width < progress.widest else ""
 
 
-def status_line(standing: Progress, settings: Settings) -> str:
+def status_line(progress: Progress, settings: Settings) -> str:
     """Return how a run stands as one line."""
-    parts = [share(standing.ended, max(standing.total, standing.ended), "job")]
-    narrowed = standing.width < standing.widest
-    width = f" (the service allows {standing.width}, {standing.widest} were asked for)" if narrowed else ""
-    parts.append(f"{standing.in_flight} in flight{width}")
-    spent = f"{money(standing.spent, settings)} spent"
-    parts.append(f"{spent}, {standing.cap[0]} of {standing.cap[1]} under the cap" if standing.cap else spent)
-    if standing.per_minute is not None:
-        parts.append(f"{counted(round(standing.per_minute), 'image')} a minute")
-    if standing.stopping:
+    parts = [share(progress.ended, max(progress.total, progress.ended), "job")]
+    narrowed = progress.width < progress.widest
+    width = f" (the service allows {progress.width}, {progress.widest} were asked for)" if narrowed else ""
+    parts.append(f"{progress.in_flight} in flight{width}")
+    spent = f"{money(progress.spent, settings)} spent"
+    parts.append(f"{spent}, {progress.cap[0]} of {progress.cap[1]} under the cap" if progress.cap else spent)
+    if progress.per_minute is not None:
+        parts.append(f"{counted(round(progress.per_minute), 'image')} a minute")
+    if progress.stopping:
         parts.append("stopping")
-    elif standing.left_s is not None:
-        parts.append(f"about {duration(standing.left_s)} left")
+    elif progress.left_s is not None:
+        parts.append(f"about {duration(progress.left_s)} left")
     return "batchbg: " + ", ".join(parts)

@@ -165,7 +165,9 @@ def _remarks(folder: Path) -> list[str]:
 
 def _user(home: Path) -> str:
     """Return who is to run it: who asks; where root asks, whose folder it is, or a user that is to be made for it."""
-    import pwd  # which Windows has not, where there is no systemd either
+    if os.name != "posix":
+        return OWN_USER
+    import pwd
 
     for number in (os.getuid(), home.stat().st_uid if home.exists() else 0):
         with contextlib.suppress(KeyError):

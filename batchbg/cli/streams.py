@@ -39,7 +39,8 @@ class _Text(io.TextIOWrapper):
 
     def __init__(self, sink: _Sink, like: IO[str] | None) -> None:
         self._encodes = getattr(like, "encoding", None) or "utf-8"
-        lines = getattr(like, "line_buffering", False)
+        # What PYTHONUNBUFFERED leaves unbuffered is written line by line.
+        lines = getattr(like, "line_buffering", False) or getattr(like, "write_through", False)
         super().__init__(io.BufferedWriter(sink), self._encodes, "backslashreplace", line_buffering=lines)
 
     @property
@@ -55,7 +56,9 @@ def settle() -> None:
         sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115 - as long as the process
     for name, number in (("stdout", 1), ("stderr", 2)):
         stream = getattr(sys, name)
-        if stream is getattr(sys, f"__{name}__") and not isinstance(stream, _Text):
+        if os.name == "nt" and isinstance(stream, io.TextIOWrapper):  # a console takes text by a way of its own
+            stream.reconfigure(errors="backslashreplace")
+        elif stream is getattr(sys, f"__{name}__") and not isinstance(stream, _Text):
             if stream is not None:
                 with contextlib.suppress(OSError):
                     stream.flush()

@@ -55,6 +55,9 @@ PAID: Final = frozenset({_S.RENDERING, _S.DOWNLOADING})
 FINAL: Final = frozenset({_S.DONE, _S.FAILED, _S.CANCELED, _S.UNRESOLVED})
 """States that no run leaves by itself."""
 
+OPEN: Final = frozenset(JobState) - FINAL
+"""States in which a run still has something to do."""
+
 
 def advance(old: JobState, new: JobState) -> JobState:
     """Return ``new``.

@@ -15,7 +15,7 @@ import enum
 from collections.abc import Collection, Sequence
 from typing import Final
 
-from batchbg.core.endings import goes_on
+from batchbg.core.failure_codes import is_planned_again
 from batchbg.core.lifecycle import FINAL, JobState
 from batchbg.core.model import KnownJob, Output
 
@@ -169,7 +169,7 @@ def _go_on_with(facts: Facts, job: KnownJob, *, force: bool) -> Decision | None:
         return Decision(Action.TAKE_UP if is_mine else Action.COPY, job.id)
     if job.state is JobState.UNRESOLVED:
         return Decision(Action.SKIP, reason=UNRESOLVED)
-    if job.state is JobState.FAILED and is_mine and goes_on(job.error_code):
+    if job.state is JobState.FAILED and is_mine and is_planned_again(job.error_code):
         return Decision(Action.TAKE_UP, job.id)  # once its refund is seen
     if job.state is JobState.PLANNED and is_mine and facts.taken and not facts.force:
         return Decision(Action.SKIP, reason=UNKNOWN_FILE)
@@ -188,7 +188,7 @@ def _share(facts: Facts, job: KnownJob) -> Decision | None:
         return Decision(Action.COPY, job.id)
     if job.state is JobState.UNRESOLVED:
         return Decision(Action.SKIP, reason=UNRESOLVED)
-    if job.state is JobState.FAILED and goes_on(job.error_code):
+    if job.state is JobState.FAILED and is_planned_again(job.error_code):
         return Decision(Action.COPY, job.id)
     if facts.force and not _is_ordered(facts, job):
         return None

@@ -7,7 +7,7 @@ from typing import Final
 from PIL import ExifTags, Image, ImageChops, ImageCms, TiffImagePlugin
 
 from batchbg.core.model import Size
-from batchbg.disk.formats import EXTENSIONS
+from batchbg.disk.input_formats import EXTENSIONS
 
 
 def orientation_of(picture: Image.Image) -> int:

@@ -34,7 +34,7 @@ _D50: Final = (0.9642, 1.0, 0.8249)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Said:
+class ColourInfo:
     """What a container says.
 
     Attributes:
@@ -50,7 +50,7 @@ class Said:
     transparent: bytes | None = None
 
 
-def said(picture: Image.Image, file: IO[bytes]) -> Said:
+def colour_info(picture: Image.Image, file: IO[bytes]) -> ColourInfo:
     """Return what the container of a picture says; the file stands where it stood."""
     at = file.tell()
     try:
@@ -60,15 +60,15 @@ def said(picture: Image.Image, file: IO[bytes]) -> Said:
             case "HEIF" | "AVIF":
                 return _nclx(file)
             case "JPEG2000":
-                return Said(depth=_depth_of_jp2(file))
+                return ColourInfo(depth=_depth_of_jp2(file))
     except (ValueError, IndexError, struct.error, OverflowError, ZeroDivisionError):
         pass  # spoilt metadata is no reason to reject a photo
     finally:
         file.seek(at)
-    return Said()
+    return ColourInfo()
 
 
-def _png(file: IO[bytes]) -> Said:
+def _png(file: IO[bytes]) -> ColourInfo:
     file.seek(8)
     chunks: dict[bytes, bytes] = {}
     for _ in range(10_000):
@@ -98,21 +98,21 @@ def _png(file: IO[bytes]) -> Said:
             curve = _SRGB_CURVE if abs(gamma - 0.45455) < 0.02 else (1 / gamma,)
             if (curve, points) != (_SRGB_CURVE, _PRIMARIES[1]):
                 profile = icc(points, curve)
-    return Said(profile, hdr, depth, chunks.get(b"tRNS"))
+    return ColourInfo(profile, hdr, depth, chunks.get(b"tRNS"))
 
 
-def _nclx(file: IO[bytes]) -> Said:
+def _nclx(file: IO[bytes]) -> ColourInfo:
     found = isobmff.read(file)
     properties = found.items[found.primary].properties if found.primary in found.items else []
     colours = [content for kind, content in properties if kind == "colr"]
     if any(content[:4] in (b"prof", b"rICC") for content in colours):
-        return Said()
+        return ColourInfo()
     for content in colours:
         if content[:4] == b"nclx":
             primaries, transfer = struct.unpack_from(">HH", content, 4)
             profile, hdr = _coded(primaries, transfer)
-            return Said(profile, hdr)
-    return Said()
+            return ColourInfo(profile, hdr)
+    return ColourInfo()
 
 
 def _coded(primaries: int, transfer: int) -> tuple[bytes | None, str]:

@@ -18,7 +18,7 @@ MOST_BYTES: Final = 300_000_000
 """Of files that are searched."""
 
 
-def proof(kind: str, file: IO[bytes], size: int) -> bool:
+def is_damaged(kind: str, file: IO[bytes], size: int) -> bool:
     """Return whether a file of Pillow's format ``kind`` is certainly damaged; the file may stand anywhere afterwards."""
     if size > MOST_BYTES:
         return False
@@ -44,7 +44,7 @@ def _all(file: IO[bytes]) -> bytes:
     return file.read()
 
 
-_LOOKED_AT: Final = (b"IHDR", b"PLTE", b"IDAT", b"IEND", b"tRNS")
+_CHECKED_CHUNKS: Final = (b"IHDR", b"PLTE", b"IDAT", b"IEND", b"tRNS")
 
 
 def _png(file: IO[bytes]) -> bool:
@@ -52,7 +52,7 @@ def _png(file: IO[bytes]) -> bool:
     file.seek(8)
     while len(head := file.read(8)) == 8:
         length, kind = struct.unpack(">I4s", head)
-        if kind in _LOOKED_AT:
+        if kind in _CHECKED_CHUNKS:
             body = file.read(length)
             stated = file.read(4)
             if len(stated) == 4 and zlib.crc32(body, zlib.crc32(kind)) != int.from_bytes(stated, "big"):

@@ -1,13 +1,13 @@
-"""All that is done with the content of pictures, each in a decoder's process; see ``guard``."""
+"""All that is done with the content of pictures, each in a decoder's process; see ``decoder_pool``."""
 
 import os
 from pathlib import Path
 
 from batchbg.core.model import PhotoInfo, Size, Stamp
-from batchbg.disk import guard, normalise
+from batchbg.disk import decoder_pool, normalise
 from batchbg.disk import probe as probing
 from batchbg.disk import verify as verifying
-from batchbg.disk.convert import OutputFormat
+from batchbg.disk.output_formats import OutputFormat
 from batchbg.disk.probe import UNREADABLE, USUAL, ProbeLimits
 from batchbg.disk.verify import Verdict
 from batchbg.errors import DecoderDied, PhotoChanged, ResultUnusable
@@ -22,7 +22,7 @@ def probe(path: Path, stamp: Stamp, terms: ProbeLimits = USUAL) -> PhotoInfo:
     except OSError as error:
         return probing.unreadable(stamp, error)
     try:
-        return guard.run(probing.probe, _whole(path), stamp, terms)
+        return decoder_pool.run(probing.probe, _whole(path), stamp, terms)
     except DecoderDied as died:
         why = f"{UNREADABLE}: {died}" if died.killed else f"damaged, or made to do damage: {died}"
         return PhotoInfo(stamp, "", None, "", "", f"{why}; save it anew")
@@ -31,7 +31,7 @@ def probe(path: Path, stamp: Stamp, terms: ProbeLimits = USUAL) -> PhotoInfo:
 def verify(part: Path, wanted: Size, photo: Path | None, form: OutputFormat) -> Verdict:
     """See ``disk.verify.verify``; a result over which its decoder dies is unusable."""
     try:
-        return guard.run(verifying.verify, _whole(part), wanted, _whole(photo) if photo else None, form)
+        return decoder_pool.run(verifying.verify, _whole(part), wanted, _whole(photo) if photo else None, form)
     except DecoderDied as died:
         raise ResultUnusable(f"the result is no whole picture: {died}") from died
 
@@ -39,7 +39,7 @@ def verify(part: Path, wanted: Size, photo: Path | None, form: OutputFormat) -> 
 def upright_copy(path: Path, sha256: str = "") -> tuple[bytes, str]:
     """See ``disk.normalise.upright_copy``."""
     try:
-        return guard.run(normalise.upright_copy, _whole(path), sha256)
+        return decoder_pool.run(normalise.upright_copy, _whole(path), sha256)
     except DecoderDied as died:
         raise _changed(path, died) from died
 
@@ -47,7 +47,7 @@ def upright_copy(path: Path, sha256: str = "") -> tuple[bytes, str]:
 def cover_crop(path: Path, size: Size, sha256: str = "") -> tuple[bytes, str]:
     """See ``disk.normalise.cover_crop``."""
     try:
-        return guard.run(normalise.cover_crop, _whole(path), size, sha256)
+        return decoder_pool.run(normalise.cover_crop, _whole(path), size, sha256)
     except DecoderDied as died:
         raise _changed(path, died) from died
 
@@ -55,7 +55,7 @@ def cover_crop(path: Path, size: Size, sha256: str = "") -> tuple[bytes, str]:
 def thumbnail(path: Path, side: int, quality: int) -> bytes:
     """See ``disk.normalise.thumbnail``."""
     try:
-        return guard.run(normalise.thumbnail, _whole(path), side, quality)
+        return decoder_pool.run(normalise.thumbnail, _whole(path), side, quality)
     except DecoderDied as died:
         raise _changed(path, died) from died
 

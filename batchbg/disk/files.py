@@ -9,10 +9,10 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import IO
 
+from batchbg.disk.file_identity import Identity
 from batchbg.disk.folder import Folder, opened
-from batchbg.disk.location import Identity
 from batchbg.disk.reading import NotAFile
-from batchbg.disk.trouble import trouble
+from batchbg.disk.write_errors import write_error
 
 
 def create(path: Path, *, root: Path | None = None, originals: Collection[Identity] = ()) -> io.BufferedRandom:
@@ -38,7 +38,7 @@ def create(path: Path, *, root: Path | None = None, originals: Collection[Identi
         except OSError as error:
             if tries and isinstance(error, FileNotFoundError):
                 continue  # an empty folder was taken away again just now, by who had tried it out
-            raise trouble(root, path, error) from error
+            raise write_error(root, path, error) from error
 
 
 def _clear(folder: Folder, name: str) -> None:
@@ -65,17 +65,6 @@ def replace(path: Path, content: bytes | memoryview, *, root: Path | None = None
         _clear(folder, path.name)
         with folder.create(path.name) as file:
             file.write(content)
-
-
-def note_in(path: Path, text: str) -> None:
-    """Write a few words into a file that is there and that others may have open, and through no link.
-
-    Raises:
-        OSError: it cannot be written.
-    """
-    with opened(path.parent, path.parent) as folder, folder.open(path.name, write=True) as file:
-        file.write(text.encode())
-        file.truncate()
 
 
 @contextlib.contextmanager

@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Final
 
-from batchbg.disk.location import Identity, identity
+from batchbg.disk.file_identity import Identity, identity
 from batchbg.disk.reading import AT_ONCE, COMMON, NO_LINK, NotAFile
 from batchbg.errors import OutputRefused
 

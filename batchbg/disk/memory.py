@@ -37,7 +37,7 @@ ROWS_PIXEL_BYTES: Final = 5.0
 """The same for a HEIC that is decoded and not copied into a picture of Pillow's."""
 
 
-class NeedsRoom(BaseException):
+class NeedsMemory(BaseException):
     """A picture takes more memory than was granted; to be asked again with ``need`` bytes."""
 
     def __init__(self, need: int) -> None:
@@ -60,10 +60,10 @@ def ask(need: float) -> None:
     """Go on where ``need`` bytes are granted.
 
     Raises:
-        NeedsRoom: they are not.
+        NeedsMemory: they are not.
     """
     if _Grant.limit is not None and need > _Grant.limit:
-        raise NeedsRoom(int(need))
+        raise NeedsMemory(int(need))
 
 
 def decoding(picture: Image.Image, *, reduced: bool = False) -> float:

@@ -13,7 +13,7 @@ from PIL import Image, ImageChops, ImageCms, ImageMath, ImageOps
 from batchbg.core.model import Size
 from batchbg.disk import memory
 from batchbg.disk.appearance import orientation_of
-from batchbg.disk.formats import open_picture
+from batchbg.disk.input_formats import open_picture
 from batchbg.disk.reading import open_file
 from batchbg.errors import PhotoChanged
 

@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 from typing import IO, Final
 
-from batchbg.disk import tiffs
+from batchbg.disk import tiff_tags
 
 _VECTOR: Final = (".svg", ".svgz", ".eps", ".ai")
 CAMERA_RAW: Final = (
@@ -107,10 +107,10 @@ def what_else(file: IO[bytes], path: Path) -> str:
             return reason
     if bare.startswith(b"<?xml") and b"<svg" in bare:
         return _DRAWING
-    found = tiffs.directories(file)
-    if tiffs.is_raw(found) or is_camera_raw(file):
+    found = tiff_tags.directories(file)
+    if tiff_tags.is_raw(found) or is_camera_raw(file):
         return RAW
-    if kind := tiffs.kind_of(found):
+    if kind := tiff_tags.kind_of(found):
         return unreadable_tiff(kind)
     if start.startswith(_OWN):
         return DAMAGED

@@ -133,7 +133,7 @@ def _end_of_scan(data: bytes, at: int) -> int:
 # PNG
 
 
-_PNG_LOOK: Final = (
+_PNG_APPEARANCE: Final = (
     b"IHDR",
     b"PLTE",
     b"tRNS",
@@ -168,9 +168,9 @@ def _png(data: bytes) -> Iterator[Part]:
             turn = _turn(body)
         elif kind in (b"tEXt", b"zTXt", b"iTXt") and turn == b"1":
             turn = _turn_in_text(kind, body)
-        elif kind in _PNG_LOOK:
+        elif kind in _PNG_APPEARANCE:
             said.append((kind, body))
-    yield from sorted(said, key=lambda part: _PNG_LOOK.index(part[0]))
+    yield from sorted(said, key=lambda part: _PNG_APPEARANCE.index(part[0]))
     yield b"pixels", pixels.digest()
     yield b"icc", profile
     yield b"turn", turn
@@ -219,7 +219,7 @@ def _webp(data: bytes) -> Iterator[Part]:
 # TIFF
 
 
-_TIFF_LOOK: Final = frozenset(
+_TIFF_APPEARANCE: Final = frozenset(
     (
         *(254, 256, 257, 258, 259, 262, 263, 264, 265, 266, 274, 277, 278, 280, 281, 284, 290, 291, 292, 293, 297, 301),
         *(317, 318, 319, 320, 321, 322, 323, 332, 333, 334, 336, 338, 339, 340, 341, 342, 347, 512, 515, 519, 520, 521),
@@ -246,7 +246,7 @@ def _tiff(data: bytes) -> Iterator[Part]:
         tags: dict[int, tuple[int, bytes]] = {}
         for number in range(count):
             tag, kind, values, _ = struct.unpack_from(order + "HHI4s", data, at + 2 + 12 * number)
-            if tag in _TIFF_LOOK or tag in _TIFF_PLACES or tag in _TIFF_PLACES.values():
+            if tag in _TIFF_APPEARANCE or tag in _TIFF_PLACES or tag in _TIFF_PLACES.values():
                 tags[tag] = kind, _tiff_value(data, at + 10 + 12 * number, order, _TIFF_SIZES[kind] * values)
         yield from _tiff_page(data, tags, order)
         (at,) = struct.unpack_from(order + "I", data, at + 2 + 12 * count)
@@ -268,7 +268,7 @@ def _tiff_numbers(tag: tuple[int, bytes], order: str) -> tuple[int, ...]:
 
 
 def _tiff_page(data: bytes, tags: dict[int, tuple[int, bytes]], order: str) -> Iterator[Part]:
-    for tag in sorted(tags.keys() & _TIFF_LOOK):
+    for tag in sorted(tags.keys() & _TIFF_APPEARANCE):
         kind, value = tags[tag]
         # The same number may be written short or long.
         shown = repr(_tiff_numbers(tags[tag], order)).encode() if kind in (3, 4, 13) else value

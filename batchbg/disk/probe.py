@@ -2,7 +2,6 @@
 
 import dataclasses
 import hashlib
-import io
 import os
 from pathlib import Path
 from typing import IO, Final
@@ -11,9 +10,9 @@ import pillow_heif
 from PIL import Image, TiffImagePlugin, UnidentifiedImageError
 
 from batchbg.core.model import MAX_UPLOAD_BYTES, PhotoInfo, Stamp
-from batchbg.disk import damage, memory, talk, tiffs
+from batchbg.disk import damage, library_stderr, memory, tiff_tags
 from batchbg.disk.appearance import is_over_8_bits, orientation_of, upright_size, why_normalise
-from batchbg.disk.formats import EXTENSIONS, MAX_PIXELS, TooManyPixels, Watched, forget_xmp, open_picture
+from batchbg.disk.input_formats import EXTENSIONS, MAX_PIXELS, TooManyPixels, forget_xmp, open_picture
 from batchbg.disk.not_pictures import (
     CAMERA_RAW,
     DAMAGED,
@@ -99,7 +98,7 @@ def probe(path: Path, stamp: Stamp, limits: ProbeLimits = USUAL) -> PhotoInfo:
         return _no(stamp, reason)
     try:
         # A fifo that took the file's place would otherwise keep us waiting for ever.
-        with io.BufferedReader(Watched(path, "rb", opener=open_waiting_for_nobody)) as file:
+        with open(path, "rb", opener=open_waiting_for_nobody) as file:
             _expect(file, stamp, path)
             found = _judge(file, path, stamp, name_claims, limits)
             if found.pixels:
@@ -147,7 +146,7 @@ def _digest(file: IO[bytes]) -> str:
 
 
 def _judge(file: IO[bytes], path: Path, stamp: Stamp, name_claims: bool, limits: ProbeLimits) -> PhotoInfo:
-    talk.forget()
+    library_stderr.clear()
     try:
         picture = open_picture(file)
     except UnidentifiedImageError:
@@ -181,8 +180,8 @@ def _judge_picture(picture: Image.Image, file: IO[bytes], stamp: Stamp, several:
         is_shown = _decode(picture, file)
     except Exception as error:  # decoders raise anything on spoilt bytes
         return _no(stamp, _spoilt(error, file))
-    said = picture.format == "TIFF" and talk.heard()  # libtiff complains, and goes on
-    if said or damage.proof(picture.format or "", file, stamp.size):
+    said = picture.format == "TIFF" and library_stderr.captured()  # libtiff complains, and goes on
+    if said or damage.is_damaged(picture.format or "", file, stamp.size):
         return _no(stamp, DAMAGED)
     if not limits.allow_blank and (max(upright) <= _SPECK or not is_shown):
         return _no(stamp, f"{_BLANK}; take it away, or give --allow-blank")
@@ -218,7 +217,7 @@ def _spoilt(error: Exception, file: IO[bytes]) -> str:
     if isinstance(error, MemoryError):
         raise error
     _digest(file)  # where the disk refuses, it refuses again
-    kind = tiffs.kind_of(tiffs.directories(file))
+    kind = tiff_tags.kind_of(tiff_tags.directories(file))
     return unreadable_tiff(kind) if kind else DAMAGED
 
 
@@ -226,18 +225,18 @@ def _why_not(picture: Image.Image, path: Path, file: IO[bytes]) -> str:
     """Return why a picture cannot be sent, as far as its header tells.
 
     Raises:
-        NeedsRoom: it takes more memory than is granted.
+        NeedsMemory: it takes more memory than is granted.
     """
     if picture.width * picture.height > MAX_PIXELS:
         return f"{_megapixels(picture)}; at most {MAX_PIXELS / 1e6:.0f}: save it smaller"
     if picture.format == "TIFF":
-        found = tiffs.directories(file)
-        if ending_of(path.name) in CAMERA_RAW or tiffs.is_raw(found) or is_camera_raw(file):
+        found = tiff_tags.directories(file)
+        if ending_of(path.name) in CAMERA_RAW or tiff_tags.is_raw(found) or is_camera_raw(file):
             return RAW  # what Pillow would read is the preview inside
-        if tiffs.is_preview(found):
+        if tiff_tags.is_preview(found):
             return "a TIFF that begins with a preview of its picture; save it as 8- or 16-bit RGB"
-        if tiffs.is_misread(found):
-            return unreadable_tiff(tiffs.kind_of(found))
+        if tiff_tags.is_misread(found):
+            return unreadable_tiff(tiff_tags.kind_of(found))
     if hdr := picture.info["hdr"]:
         return f"HDR ({hdr}), which every screen shows in its own way; save it as sRGB"
     need = memory.decoding(picture, reduced=True)

@@ -9,9 +9,9 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Final
 
+from batchbg.disk.file_identity import Identity, identity_of
 from batchbg.disk.folder import Folder, opened
-from batchbg.disk.location import Identity, identity_of
-from batchbg.disk.trouble import trouble
+from batchbg.disk.write_errors import write_error
 from batchbg.errors import OutputRefused
 
 PART_PREFIX: Final = ".batchbg-"
@@ -56,7 +56,7 @@ class Rehearsal:
             with self._turn:
                 self._try(root, target)
         except OSError as error:
-            refused = trouble(root, target, error)
+            refused = write_error(root, target, error)
             if not isinstance(refused, OutputRefused):
                 raise refused from error
             return str(refused)

@@ -13,15 +13,15 @@ from typing import Final
 from batchbg.core.model import Size
 from batchbg.core.naming import received_name
 from batchbg.disk import decoding, files
-from batchbg.disk.convert import OutputFormat
+from batchbg.disk.file_identity import Identity
 from batchbg.disk.folder import Folder, opened
-from batchbg.disk.location import Identity
+from batchbg.disk.output_formats import OutputFormat
 from batchbg.disk.reading import open_file
 from batchbg.disk.rehearsal import PART_PREFIX as PART_PREFIX
 from batchbg.disk.rehearsal import PART_SUFFIX as PART_SUFFIX
 from batchbg.disk.rehearsal import rehearse
-from batchbg.disk.trouble import trouble
 from batchbg.disk.verify import other_shape
+from batchbg.disk.write_errors import write_error
 from batchbg.errors import DiskError, OutputRefused
 
 PNG: Final = OutputFormat()
@@ -126,7 +126,7 @@ def put(
                 folder.sync()
             return ours
     except OSError as error:
-        raise trouble(root, target, error) from error
+        raise write_error(root, target, error) from error
 
 
 def _name(folder: Folder, part: str, name: str, *, replace: bool) -> bool:
@@ -160,7 +160,7 @@ def copy(source: Path, part: Path, root: Path | None = None, originals: Collecti
             shutil.copyfileobj(original, copied, 1 << 20)
             copied.flush()
         except OSError as error:
-            raise trouble(root or part.parent, part, error) from error
+            raise write_error(root or part.parent, part, error) from error
 
 
 def make_folder(folder: Path) -> None:

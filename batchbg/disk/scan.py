@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from batchbg.core.model import Stamp
-from batchbg.disk.location import Identity, identity, identity_of
+from batchbg.disk.file_identity import Identity, identity, identity_of
 from batchbg.disk.patterns import Patterns
 from batchbg.errors import ConfigError
 

@@ -7,8 +7,8 @@ from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import Final
 
+from batchbg.disk.file_identity import Identity, identity
 from batchbg.disk.folder import HAS_DIR_FD, Folder
-from batchbg.disk.location import Identity, identity
 from batchbg.disk.rehearsal import NAME_SUFFIX, PART_PREFIX, PART_SUFFIX, PROBE, forget_name
 
 STALE_S: Final = 86_400.0

@@ -1,7 +1,6 @@
 """Decoding a result: is it a whole picture, what should a person know of it, which bytes are to be saved?"""
 
 import dataclasses
-import io
 import os
 from pathlib import Path
 from typing import IO, Any, Final
@@ -10,9 +9,9 @@ from PIL import Image, ImageChops, ImageStat
 
 from batchbg.core.model import Size
 from batchbg.disk import memory
-from batchbg.disk.convert import OutputFormat
-from batchbg.disk.formats import EXTENSIONS, MAX_PIXELS, Watched, open_picture
+from batchbg.disk.input_formats import EXTENSIONS, MAX_PIXELS, open_picture
 from batchbg.disk.normalise import MINIATURE, miniature
+from batchbg.disk.output_formats import OutputFormat
 from batchbg.errors import PhotoChanged, ResultUnusable
 
 MAX_ASPECT_DRIFT: Final = 0.01
@@ -53,7 +52,7 @@ def verify(part: Path, wanted: Size, photo: Path | None, form: OutputFormat) -> 
         ResultUnusable: it is no whole picture.
         OSError: it cannot be read.
     """
-    with io.BufferedReader(Watched(part)) as file:
+    with part.open("rb") as file:
         try:
             return _verify(file, wanted, photo, form)
         except ResultUnusable:
@@ -67,7 +66,7 @@ def verify(part: Path, wanted: Size, photo: Path | None, form: OutputFormat) -> 
 def _verify(file: IO[bytes], wanted: Size, photo: Path | None, form: OutputFormat) -> Verdict:
     with open_picture(file) as picture:
         pixels = Size(*picture.size)
-        _believe(pixels, wanted)
+        _check_claimed_size(pixels, wanted)
         memory.ask(_need(picture, form))
         before = _photo(photo)
         picture.load()
@@ -82,7 +81,7 @@ def _verify(file: IO[bytes], wanted: Size, photo: Path | None, form: OutputForma
     return Verdict(pixels, EXTENSIONS.get(came, came.lower()), tuple(filter(None, remarks)), converted)
 
 
-def _believe(pixels: Size, wanted: Size) -> None:
+def _check_claimed_size(pixels: Size, wanted: Size) -> None:
     """Refuse what a few bytes may claim and no render of this photo can be, before memory is taken for it."""
     number = pixels.width * pixels.height
     if number > MAX_PIXELS or number > max(FREE_PIXELS, MOST_TIMES * wanted.width * wanted.height):

@@ -186,7 +186,7 @@ def pairs_made(connection: sa.Connection) -> list[tuple[Size, str]]:
     return [(Size(row[0], row[1]), row[2]) for row in connection.execute(query)]
 
 
-def pixels_to_come(connection: sa.Connection, states: frozenset[str]) -> int:
+def pixels_to_come(connection: sa.Connection, states: Collection[JobState]) -> int:
     """Return the pixels of all results of jobs in ``states``, for what they will need on disk."""
     query = sa.select(sa.func.sum(jobs.c.width * jobs.c.height)).where(jobs.c.state.in_(states))
     return connection.scalar(query) or 0

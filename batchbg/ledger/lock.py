@@ -146,4 +146,4 @@ def _holder(lock_path: Path) -> str:
             return str(Holder(**json.loads(read_text(lock_path))))
         except (OSError, ValueError, TypeError):
             time.sleep(0.05)
-    return "who holds it is not known"
+    return "its holder left no note"

@@ -148,7 +148,7 @@ def refuse_behind(connection: sa.Connection, folder: Path, mark: Mark, path: Pat
         )
 
 
-class Held:
+class OpenMark:
     """The mark of a folder that a run saves to, open, so that writing on costs no more than a few microseconds.
 
     What is written outlives a kill at once, and a power cut some time later. The ledger is flushed at each commit, so

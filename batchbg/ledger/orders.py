@@ -1,13 +1,16 @@
 """Orders to pay again for what is done: each is carried out once, however often its command is given until then."""
 
+from typing import Final
+
 import sqlalchemy as sa
 
-from batchbg.core.lifecycle import FINAL, JobState
+from batchbg.core.lifecycle import OPEN, JobState
 from batchbg.core.model import new_id
 from batchbg.ledger.tables import force_orders, jobs
 from batchbg.ledger.transaction import Tx
 
-UNFINISHED = frozenset(JobState) - FINAL | {JobState.UNRESOLVED}
+UNFINISHED: Final = OPEN | {JobState.UNRESOLVED}
+"""States of a job for which its order goes on."""
 
 
 def take(tx: Tx, request: str, *, anew: bool) -> str:
@@ -38,7 +41,7 @@ def was_begun(connection: sa.Connection, order_id: str) -> bool:
 
 
 def end(tx: Tx, order_id: str) -> bool:
-    """End an order whose photos were all planned, where none of its jobs is still to come to an end; say whether."""
+    """End an order whose photos were all planned, unless one of its jobs is still unfinished; return whether it ended."""
     open_jobs = sa.exists().where(jobs.c.order_id == order_id, jobs.c.state.in_(UNFINISHED))
     if tx.connection.scalar(sa.select(open_jobs)):
         return False

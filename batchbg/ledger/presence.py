@@ -72,15 +72,15 @@ class Presence:
                 self._index = os.open(self._files[2], os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
         except OSError as error:
             raise LedgerError(f"ledger {error.filename}: {error.strerror}; nothing was sent") from error
-        self.look()
-        self.refuse()
+        self.check()
+        self.raise_if_lost()
 
-    def look(self) -> None:
+    def check(self) -> None:
         """See whether all is as it was; to be called before anything is written."""
         if self._seen and not self._trouble:
             self._trouble = self._find()
 
-    def refuse(self) -> None:
+    def raise_if_lost(self) -> None:
         """Refuse to go on where that is not so; once found it stays so.
 
         Raises:
@@ -101,7 +101,7 @@ class Presence:
     def _find(self) -> str:
         for path, seen in zip(self._files, self._seen, strict=True):
             try:
-                if what := self._what_befell(path, seen):
+                if what := self._what_happened_to(path, seen):
                     return f"{path.name} {what}"
             except FileNotFoundError:
                 return f"{path.name} was deleted or moved away while it was in use"
@@ -109,7 +109,7 @@ class Presence:
                 return f"{path.name} is not to be had any more: {error.strerror}"
         return ""
 
-    def _what_befell(self, path: Path, seen: _File) -> str:
+    def _what_happened_to(self, path: Path, seen: _File) -> str:
         """Return what has become of one file; "" where it is as it was."""
         least = self._least_log() if path == self._files[1] else 0
         found = path.stat()

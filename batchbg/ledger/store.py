@@ -48,7 +48,7 @@ class Ledger:
         self._presence = presence
         self._is_damaged = False
         self._anchor: sa.Connection | None = None
-        self._marks: dict[str, marks.Held] = {}
+        self._marks: dict[str, marks.OpenMark] = {}
         self._due: set[str] = set()
         self._last = contextlib.ExitStack()
 
@@ -75,7 +75,7 @@ class Ledger:
         with self._turn, self._explained():
             self._due.clear()
             with self.engine.begin() as connection:
-                self._presence.look()
+                self._presence.check()
                 yield connection
                 event = events.last(connection) if self._due else None
             if event is not None:
@@ -132,8 +132,8 @@ class Ledger:
             ConfigError: the folder holds another ledger's results.
         """
         self.watch()
-        self._presence.look()
-        self._presence.refuse()
+        self._presence.check()
+        self._presence.raise_if_lost()
         if output is not None and self.id:
             held = self._marks.get(output)
             if held is None or not held.is_there():
@@ -143,7 +143,7 @@ class Ledger:
             held.put_again()
             self._due.add(output)
 
-    def _open_mark(self, folder: Path) -> marks.Held:
+    def _open_mark(self, folder: Path) -> marks.OpenMark:
         with self.reading() as connection:
             event, mark = events.last_reservation(connection), marks.read(folder)
             if mark is not None and mark.ledger != self.id:
@@ -152,7 +152,7 @@ class Ledger:
                 marks.refuse_behind(connection, folder, mark, self.path)
         if mark is None:
             marks.write(folder, marks.Mark(self.id, event, str(self.path)))
-        return marks.Held(folder, event)
+        return marks.OpenMark(folder, event)
 
     def _mark(self, event: events.Event) -> None:
         """Tell of what was just committed beside the results it is for."""
@@ -165,7 +165,7 @@ class Ledger:
     @property
     def is_lost(self) -> bool:
         """Whether what is written to this ledger now may not be found again."""
-        self._presence.look()
+        self._presence.check()
         return self._is_damaged or self._presence.has_trouble
 
     @contextlib.contextmanager
@@ -211,7 +211,7 @@ def explained(path: Path) -> Iterator[None]:
             "attempt to write a readonly database": "make the file and its folder writable and run again",
             "unable to open database file": "its folder must be there and writable",
             "database is locked": "another program keeps it locked; run again when it has finished",
-            "file is not a database": "it is not a ledger; name another with --ledger",
+            "file is not a database": "it is no ledger; name another with --ledger",
             "disk I/O error": "the disk reports an error; is it full, or on a network?",
         }.get(reason, "run again when that is fixed")
         kind = LedgerDamaged if reason in DAMAGED else LedgerError

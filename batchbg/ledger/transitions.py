@@ -27,7 +27,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from batchbg.core.budget import Bucket, Counted, Period, next_price
-from batchbg.core.endings import code_after, goes_on
+from batchbg.core.failure_codes import code_after, is_planned_again
 from batchbg.core.lifecycle import PAID, JobState, advance
 from batchbg.core.model import PRICE_CREDITS, Job, Treatment
 from batchbg.core.price import UNTOLD, Price, Verdict, believed, is_odd, read_price
@@ -300,11 +300,11 @@ def ended(tx: Tx, job: Job, state: JobState, error: str, price: Price = UNTOLD, 
         **_figures(counted),
     )
     _post(tx, job, *before.moves_to(counted))
-    return _go_on(tx, moved)
+    return _plan_again_if_refunded(tx, moved)
 
 
-def _go_on(tx: Tx, job: Job) -> Job:
-    if job.state is not JobState.FAILED or job.credits or not goes_on(job.error_code):
+def _plan_again_if_refunded(tx: Tx, job: Job) -> Job:
+    if job.state is not JobState.FAILED or job.credits or not is_planned_again(job.error_code):
         return job
     code = job.error_code
     return _move(
@@ -329,7 +329,7 @@ def refunded(tx: Tx, job: Job, price: Price) -> Job:
         return job
     before = Counted(job.credits, job.charged)
     counted = _by_price(tx, job, price, Counted.failed, before, recorded=True)
-    return _go_on(tx, _recount(tx, job, EventKind.REFUNDED, before, counted))
+    return _plan_again_if_refunded(tx, _recount(tx, job, EventKind.REFUNDED, before, counted))
 
 
 def done(tx: Tx, job: Job, remark: str = "") -> Job:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from batchbg.core.pairing import Background
-from batchbg.disk.location import Identity
+from batchbg.disk.file_identity import Identity
 from batchbg.disk.scan import UNREADABLE, Listing, Rules, walk
 from batchbg.plan.lines import BEING_WRITTEN
 from batchbg.plan.probing import Probing

@@ -9,7 +9,7 @@ from batchbg.core.lifecycle import JobState
 from batchbg.core.model import NO_BACKGROUND, KnownJob, Output, PhotoInfo, Size, Treatment, new_id
 from batchbg.core.pairing import Misfit
 from batchbg.core.planning import A_RESULT, DONE_BEFORE, Action, Decision, Facts, decide
-from batchbg.disk.convert import too_large
+from batchbg.disk.output_formats import too_large
 from batchbg.ledger import jobs, outputs, transitions
 from batchbg.ledger.orders import UNFINISHED
 from batchbg.ledger.store import Connection

@@ -9,7 +9,7 @@ from batchbg.core.model import Size
 from batchbg.core.words import counted
 from batchbg.disk.not_pictures import PICTURE_NAMES, ending_of
 from batchbg.disk.scan import OLDER, without_leftover
-from batchbg.errors import PlanLeft
+from batchbg.errors import PlanAbandoned
 from batchbg.plan.saved_plan import Entry
 
 BEING_WRITTEN: Final = "being written; the next run takes it"
@@ -164,22 +164,22 @@ class Listener:
 
     Attributes:
         opened: told how many files were opened, each time that some more were.
-        is_left: whether nobody waits for the plan any more.
+        is_abandoned: whether nobody waits for the plan any more.
         wants_all: photos that are done and unchanged have their lines, too.
     """
 
     opened: Callable[[int], object] = int
-    is_left: Callable[[], bool] = bool
+    is_abandoned: Callable[[], bool] = bool
     wants_all: bool = False
 
-    def end_if_left(self) -> None:
+    def stop_if_abandoned(self) -> None:
         """Say that the plan is over where that is so.
 
         Raises:
-            PlanLeft: nobody waits for the plan any more.
+            PlanAbandoned: nobody waits for the plan any more.
         """
-        if self.is_left():
-            raise PlanLeft("the scan was left before its end")
+        if self.is_abandoned():
+            raise PlanAbandoned("the scan was left before its end")
 
 
 _SUCH_AS: Final = 3

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 
 from batchbg.core.model import PhotoInfo, Stamp
 from batchbg.core.planning import DONE_BEFORE
-from batchbg.disk.location import Identity, identity_of
+from batchbg.disk.file_identity import Identity, identity_of
 from batchbg.disk.not_pictures import names_another_kind
 from batchbg.disk.rehearsal import Rehearsal
 from batchbg.disk.scan import UNREADABLE, Listing, Rules, listed, walk
@@ -84,7 +84,7 @@ class Planner:
         Raises:
             ConfigError: a folder is missing, or no background can be used.
             DiskError: there are no photos where there were some.
-            PlanLeft: nobody waits for it any more.
+            PlanAbandoned: nobody waits for it any more.
         """
         request = self._request
         with concurrent.futures.ThreadPoolExecutor(PROBERS) as probers:
@@ -92,7 +92,7 @@ class Planner:
             chooser = self._chooser(probing)
             steps = self._steps(probing, chooser)
             for listing in self._listings():
-                self._listener.end_if_left()
+                self._listener.stop_if_abandoned()
                 if listing.identity:
                     self.originals.add(listing.identity)
                 for line in self._plan_folder(listing, steps):
@@ -220,13 +220,13 @@ class Planner:
         return not is_named and names_another_kind(path.rpartition("/")[2])
 
     def _decide(self, listing: Listing, sendable: list[str], deciding: Deciding) -> Iterator[Line]:
-        self._listener.end_if_left()
+        self._listener.stop_if_abandoned()
         for decided in deciding.decide(listing, sendable):
             self.tally.seen += len(decided.lines)
             self.tally.rejected += decided.rejected
             self.tally.newly_rejected += decided.newly_rejected
             yield from decided.lines
-            self._listener.end_if_left()
+            self._listener.stop_if_abandoned()
 
     def _reject(self, rejected: dict[str, str]) -> Iterator[Line]:
         if not rejected:

@@ -71,7 +71,7 @@ class Probing:
             files: stamps by name.
 
         Raises:
-            PlanLeft: nobody waits for the plan any more.
+            PlanAbandoned: nobody waits for the plan any more.
         """
         for some in portions(sorted(files.items())):
             stamps = {f"{folder}/{name}" if folder else name: stamp for name, stamp in some}
@@ -101,7 +101,7 @@ class Probing:
         return known.rejected.startswith(UNREADABLE) or self._limits.may_change(known)
 
     def _probe(self, root: Path, path: str, stamp: Stamp) -> PhotoInfo | None:
-        self._listener.end_if_left()
+        self._listener.stop_if_abandoned()
         try:
             return probe(root / path, stamp, self._limits)
         except PhotoChanged:

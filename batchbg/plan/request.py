@@ -8,7 +8,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from batchbg.disk.location import lies_in
+from batchbg.disk.file_identity import lies_in
 from batchbg.disk.reading import read_bytes
 from batchbg.disk.scan import Rules
 from batchbg.errors import ConfigError

@@ -23,8 +23,8 @@ log = logging.getLogger(__name__)
 class Admission:
     """Lets creates leave, and counts each job from there until its render is seen to have ended.
 
-    A job goes in by ``admit`` and comes out by ``release``. Between the two ``answered`` takes what its create did, and
-    ``recorded`` that the record of its project was seen.
+    A job goes in by ``admit`` and comes out by ``release``. Between the two ``answered`` is told what its create did,
+    and ``recorded`` that the record of its project was seen.
 
     Attributes:
         concurrency: places for jobs between their create and their seen end.
@@ -49,7 +49,7 @@ class Admission:
         self._shut = 0
         self._resting = 0
         self._refunds = 0
-        self._doorway = asyncio.Lock()  # one at a time: who finds no headroom or a shut door takes no rate slot
+        self._doorway = asyncio.Lock()  # one at a time: who finds no headroom or a shut door takes no start
         self._passage = _Change()  # of what ``_may_pass`` and ``at_rest`` look at
         self._headroom = _Change()  # credits came back, or something that might have given some back has ended
 
@@ -102,7 +102,7 @@ class Admission:
         """Wait for a turn and for the request rate; False where no create may leave any more.
 
         Raises:
-            BudgetExceeded, PriceInDoubt: there is no headroom, or no price, so that no start of the rate was taken.
+            BudgetExceeded, PriceInDoubt: there is no headroom, or no price; no start of the request rate was taken.
         """
         async with self._doorway:
             if self._budget.caps.are_set or job.budget_run_id != self._budget.id:
@@ -165,7 +165,7 @@ class Admission:
     # -- out
 
     def answered(self, job: Job, *, busy: bool = False) -> None:
-        """Take what a create did, which is committed by now.
+        """Count what a create did, which is committed by now.
 
         The first create of a run that makes a project holds up the others until its record is seen, which may name
         another price than the answer did.
@@ -184,7 +184,7 @@ class Admission:
         self._settle(made_nothing=job.state is JobState.PLANNED)
 
     def recorded(self, job_id: str) -> None:
-        """Take that the record of a job's project has been seen, and what it names counted."""
+        """Note that the record of a job's project has been seen, and that what it names is counted."""
         if job_id in self._unseen:
             self._unseen.discard(job_id)
             self._passage.tell()
@@ -192,7 +192,7 @@ class Admission:
     def release(self, job_id: str) -> None:
         """Let a job go whose render has come to its seen end, or with which the run goes no further.
 
-        May be said again: of a job that is no longer counted it changes nothing.
+        May be called again: for a job that is no longer counted it changes nothing.
         """
         self.concurrency.free(job_id)
         self.recorded(job_id)
@@ -248,7 +248,7 @@ class Admission:
         self._refunds += 1
 
     def refund_settled(self) -> None:
-        """Take that a refund has come, or is not asked after any more."""
+        """Note that a refund has come, or is not asked after any more."""
         self._refunds -= 1
         self._headroom.tell()
 

@@ -11,8 +11,8 @@ from batchbg.api.wire import Project
 from batchbg.core.model import Job, Output
 from batchbg.core.planning import ORIGINAL, UNKNOWN_FILE, UNSAVABLE
 from batchbg.disk import results
-from batchbg.disk.convert import Colour, OutputFormat, kind_of
-from batchbg.disk.location import identity_of
+from batchbg.disk.file_identity import identity_of
+from batchbg.disk.output_formats import Colour, OutputFormat, kind_of
 from batchbg.disk.rehearsal import Rehearsal
 from batchbg.errors import OutputRefused, ResultUnusable
 from batchbg.ledger import folders, outputs, transitions

@@ -10,8 +10,8 @@ from typing import Final
 from batchbg.api.wire import Project, ProjectStatus
 from batchbg.core.model import Job
 from batchbg.disk import files, results
-from batchbg.disk.convert import OutputFormat
-from batchbg.disk.location import Identity
+from batchbg.disk.file_identity import Identity
+from batchbg.disk.output_formats import OutputFormat
 from batchbg.errors import ApiUnreachable, RequestRefused, ResultUnusable, WrongProject
 from batchbg.pool.decoding import DecodeLimit
 from batchbg.pool.outage import Outage

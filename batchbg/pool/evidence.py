@@ -2,7 +2,7 @@
 
 import asyncio
 
-from batchbg.api.retry import ask_again
+from batchbg.api.retry_reads import retry_read
 from batchbg.core.model import Job
 from batchbg.errors import ApiError
 from batchbg.ledger import balances
@@ -63,7 +63,7 @@ class Evidence:
         """Have the balance recorded; return why there is none, or ""."""
         session = self._session
         try:
-            account = await ask_again(lambda: read_account(session.api, session.ledger, session.writer))
+            account = await retry_read(lambda: read_account(session.api, session.ledger, session.writer))
         except ApiError as error:
             return f"the balance cannot be read: {error}"
         return "the service tells no balance" if account is None or account.credits is None else ""

@@ -59,7 +59,8 @@ class Pool:
         self._refunds = Refunds(session, self.admission)
         submitter = Submitter(session, self.admission, self._uploads, outage)
         self._worker = Worker(session, self.admission, submitter, self.tracker, self._deliverer, self._refunds)
-        self._places = asyncio.Semaphore(2 * session.limits.max_in_flight + AHEAD + deliver.AT_ONCE)
+        # Uploading, in flight, downloading: what is planned beyond that stays in the ledger, not in memory.
+        self._at_work = asyncio.Semaphore(2 * session.limits.max_in_flight + AHEAD + deliver.AT_ONCE)
         self._tasks: set[asyncio.Task[Any]] = set()
         self._given: set[str] = set()
 
@@ -107,15 +108,15 @@ class Pool:
             await self._uploads.close()
 
     async def _process_planned(self, only: frozenset[str] | None, feed: PlanFeed | None) -> None:
-        """Set out with every planned job for which there is a place."""
+        """Begin every planned job, as far as creates may leave."""
         async for job in self._planned(only, feed):
-            if not await self._place():
+            if not await self._may_begin():
                 break
             self._start(self._process(job))
 
-    async def _place(self) -> bool:
-        """Wait for a place among the jobs at work; False where no further create may leave."""
-        await self._stop.before_creates_stop(self._places.acquire())
+    async def _may_begin(self) -> bool:
+        """Wait until one more job may begin; False where no further create may leave."""
+        await self._stop.before_creates_stop(self._at_work.acquire())
         return not self._stop.no_creates
 
     async def _join(self) -> None:
@@ -131,14 +132,14 @@ class Pool:
                 grace.cancel()
 
     def _start(self, work: Coroutine[Any, Any, object]) -> None:
-        """Let work that has a place go its way."""
+        """Let work begin for which ``_at_work`` has been acquired."""
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._ended)
 
     def _ended(self, task: asyncio.Task[Any]) -> None:
         self._tasks.discard(task)
-        self._places.release()
+        self._at_work.release()
 
     async def _settle_old(self) -> None:
         """See to what earlier runs left: refunds not seen, paid jobs, copies still wanted."""
@@ -152,7 +153,7 @@ class Pool:
                 self.concurrency.occupy(job.id)
         # What is paid for does not wait behind what is not.
         for job in paid:
-            await self._stop.before_leaving(self._places.acquire())
+            await self._stop.before_leaving(self._at_work.acquire())
             if self._stop.leaving:
                 return
             self._start(self._worker.process(job))
@@ -163,7 +164,7 @@ class Pool:
         with self._session.ledger.reading() as connection:
             undelivered = outputs.undelivered(connection)
         for job_id in undelivered:
-            await self._stop.before_leaving(self._places.acquire())
+            await self._stop.before_leaving(self._at_work.acquire())
             if self._stop.leaving:
                 return
             with self._session.ledger.reading() as connection:

@@ -7,9 +7,9 @@ from typing import Final
 
 from batchbg.api.exchange import Exchange
 from batchbg.core.backoff import pause_s
+from batchbg.core.create_outcome import Ambiguous, Created, Guarded, NotCreated, Outcome, Refusal
 from batchbg.core.lifecycle import JobState
 from batchbg.core.model import Job
-from batchbg.core.outcome import Ambiguous, Created, Guarded, NotCreated, Outcome, Refusal
 from batchbg.core.price import Price
 from batchbg.errors import ExitCode, LedgerError, PhotoChanged, RequestRefused, StaleJobError
 from batchbg.ledger import jobs, transitions

@@ -82,7 +82,7 @@ class Tracker:
         self._due: list[tuple[float, int, _Followed]] = []
         self._order = itertools.count()
         self._wake = asyncio.Event()
-        self._places = asyncio.Semaphore(MOST_AT_ONCE)
+        self._at_once = asyncio.Semaphore(MOST_AT_ONCE)
         self._asking: set[asyncio.Task[None]] = set()
         self.polls = 0
 
@@ -112,7 +112,7 @@ class Tracker:
                     followed = heapq.heappop(self._due)[2]
                     if followed.ending.done():
                         continue
-                    await self._places.acquire()
+                    await self._at_once.acquire()
                     task = asyncio.create_task(self._ask(followed))
                     self._asking.add(task)
                     task.add_done_callback(self._asked)
@@ -134,7 +134,7 @@ class Tracker:
 
     def _asked(self, task: asyncio.Task[None]) -> None:
         self._asking.discard(task)
-        self._places.release()
+        self._at_once.release()
 
     def _ask_in(self, followed: _Followed, wait_s: float) -> None:
         heapq.heappush(self._due, (time.monotonic() + wait_s, next(self._order), followed))

@@ -92,7 +92,6 @@ class Uploads:
         self._under_way: dict[str, asyncio.Task[Asset]] = {}
         self._asked: list[tuple[str, asyncio.Future[UploadTarget]]] = []
         self._asking: asyncio.Task[None] | None = None
-        self.sent_bytes = 0
 
     async def assets_for(self, job: Job) -> tuple[Asset, Asset | None]:
         """Return the job's photo and background at the service.
@@ -157,7 +156,6 @@ class Uploads:
             unchanged()
         account, recipe = self._accounts[0], source.recipe
         await self._writer.do(assets.uploaded, account, recipe, target.file_path, size)
-        self.sent_bytes += size
         return Asset(source.recipe, target.file_path, fresh=True)
 
     async def _prepare(self, source: Source) -> tuple[Body, int, str, Callable[[], None]]:

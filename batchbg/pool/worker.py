@@ -7,7 +7,7 @@ from typing import assert_never
 
 from batchbg import log_context
 from batchbg.api.wire import Project, ProjectStatus
-from batchbg.core.endings import LOST_UPLOAD, NO_CREDITS
+from batchbg.core.failure_codes import LOST_UPLOAD, NO_CREDITS
 from batchbg.core.lifecycle import JobState
 from batchbg.core.model import Job
 from batchbg.errors import (

@@ -4,7 +4,7 @@ import logging
 from typing import Final
 
 from batchbg.api.client import MagicHour
-from batchbg.api.retry import ask_again
+from batchbg.api.retry_reads import retry_read
 from batchbg.api.wire import Account
 from batchbg.errors import AccountRefused, AccountUnreadable, ApiError, ExitCode
 from batchbg.ledger import balances, runs
@@ -14,7 +14,7 @@ from batchbg.run.context import RunContext
 
 log = logging.getLogger(__name__)
 
-PATIENCE_S: Final = 5.0
+ACCOUNT_WAIT_S: Final = 5.0
 """Seconds for which the account is asked for at the start; a service without that operation works all the same."""
 
 OFF_S: Final = 3600.0
@@ -53,7 +53,7 @@ async def _ask(run: RunContext, api: MagicHour, writer: Writer) -> tuple[Account
     Raises:
         AccountRefused: the key is.
     """
-    asking = ask_again(lambda: read_account(api, run.ledger, writer), PATIENCE_S)
+    asking = retry_read(lambda: read_account(api, run.ledger, writer), ACCOUNT_WAIT_S)
     try:
         return await run.stop.before_leaving(asking), ExitCode.CAP, "the service does not tell it"
     except AccountUnreadable as error:

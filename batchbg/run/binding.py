@@ -8,7 +8,7 @@ from batchbg.ledger.store import Ledger
 from batchbg.settings import Settings
 
 
-def bind_kind(ledger: Ledger, settings: Settings) -> None:
+def bind_purpose(ledger: Ledger, settings: Settings) -> None:
     """Refuse a rehearsal on a real ledger before anything is sent, and the reverse.
 
     The address alone tells what a ledger is for: an answer may say anything.

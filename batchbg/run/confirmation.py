@@ -11,7 +11,7 @@ from batchbg.run.context import RunContext
 from batchbg.run.counts import planned
 
 if TYPE_CHECKING:
-    from batchbg.run.watch import Watch
+    from batchbg.run.progress_meter import ProgressMeter
 
 
 def may_start_unasked(run: RunContext) -> bool:
@@ -49,14 +49,14 @@ def pick_pilot(run: RunContext) -> frozenset[str] | None:
     return frozenset(pilot.pick(candidates, run.settings.pilot))
 
 
-async def goes_on_after_pilot(run: RunContext, number: int, watch: "Watch") -> bool:
+async def goes_on_after_pilot(run: RunContext, number: int, meter: "ProgressMeter") -> bool:
     """Show what the pilot of ``number`` jobs made; return whether a person wants the rest."""
     left = planned(run)
     goes_on = await run.stop.before_leaving(run.reporter.pilot_done(number, _estimate(run)))
     if run.stop.leaving:
         return False
     if goes_on:
-        watch.total += left
+        meter.total += left
         return True
     why = f"pilot: {counted(number, 'photo')} tried, {left} to go; look at the results, then run again without --pilot"
     run.stop.creates(ExitCode.CAP, why)

@@ -19,9 +19,9 @@ from batchbg.ledger.filesystem import exists, sqlite_path
 from batchbg.ledger.lock import held
 from batchbg.ledger.store import Ledger
 from batchbg.pool.stop import Stop
-from batchbg.run.binding import bind_kind
+from batchbg.run.binding import bind_purpose
 from batchbg.run.reporter import Reporter
-from batchbg.run.signals import asked_by_signal
+from batchbg.run.signals import status_on_signal
 from batchbg.run.task import Task
 from batchbg.run.watching import Watching
 from batchbg.settings import Settings
@@ -76,7 +76,7 @@ def holding(settings: Settings, task: Task[Any], reporter: Reporter) -> Iterator
             if ledger.made:
                 reporter.ledger_made(str(ledger.path))
             settings = _in_its_zone(ledger, settings, output)
-            bind_kind(ledger, settings)
+            bind_purpose(ledger, settings)
             yield ledger, settings
         finally:
             if ledger.is_lost:
@@ -140,7 +140,7 @@ def beginning(
         run.stop.collect_only()
     code = ExitCode.INTERNAL
     try:
-        with asked_by_signal(run.watching.asked), log_context.in_run(run.id):
+        with status_on_signal(run.watching.asked), log_context.in_run(run.id):
             yield run
         code = run.stop.exit_code
     except BatchbgError as error:

@@ -2,12 +2,10 @@
 
 import time
 
-from batchbg.core.lifecycle import FINAL, PAID, JobState
+from batchbg.core.lifecycle import OPEN, PAID, JobState
 from batchbg.core.poll_schedule import ASKED_FOR_S
 from batchbg.ledger import jobs, outputs
 from batchbg.run.context import RunContext
-
-OPEN = frozenset(JobState) - FINAL
 
 
 def planned(run: RunContext) -> int:

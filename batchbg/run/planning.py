@@ -9,7 +9,7 @@ from batchbg.core.lifecycle import PAID, JobState
 from batchbg.core.words import are
 from batchbg.disk.results import try_out
 from batchbg.disk.sweep import sweep
-from batchbg.errors import BatchbgError, DiskError, ExitCode, PlanLeft
+from batchbg.errors import BatchbgError, DiskError, ExitCode, PlanAbandoned
 from batchbg.ledger import jobs, orders, runs
 from batchbg.ledger.store import Connection
 from batchbg.plan.lines import Listener, Tally, some_of
@@ -71,7 +71,7 @@ class Plan:
                 self._run.reporter.line(line)
                 if feed is not None and line.is_job:
                     feed.more()
-        except PlanLeft:
+        except PlanAbandoned:
             return
         self.is_complete = True
         if self.tally.missing:

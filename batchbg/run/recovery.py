@@ -12,7 +12,7 @@ from batchbg.run.task import Found, Task
 def prepare(run: RunContext, task: Task[Found]) -> Found:
     """Recover from runs that died, then let the command change jobs, in one transaction; return what it found."""
     with run.ledger.transaction(run.id) as tx:
-        _park_lost(tx)
+        _recover_lost_creates(tx)
         if run.settings.sandbox:
             _replan_rehearsed(tx)
         return task.prepare(tx, run.ledger)
@@ -24,7 +24,7 @@ def conclude(run: RunContext, task: Task[Found], found: Found) -> Found:
         return task.conclude(tx, found)
 
 
-def _park_lost(tx: Tx) -> None:
+def _recover_lost_creates(tx: Tx) -> None:
     """Park every create that a dead run left without an answer; nobody else can be at work on it."""
     for job in list(jobs.in_states(tx.connection, {JobState.SUBMITTING})):
         jobs.take_up(tx, job.id)

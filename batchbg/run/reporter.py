@@ -32,10 +32,10 @@ class Reporter:
     def settled(self, total: int) -> None:
         """The pool is set up and will now start on so many jobs."""
 
-    def tick(self, standing: Progress) -> None:
+    def tick(self, progress: Progress) -> None:
         """Some time has passed."""
 
-    def status(self, standing: Progress | None) -> None:
+    def status(self, progress: Progress | None) -> None:
         """Somebody asks how the run stands; None while the pool is not at work."""
 
     async def pilot_done(self, number: int, found: Estimate) -> bool:

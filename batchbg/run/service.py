@@ -17,8 +17,8 @@ from batchbg.run.accounts import find_accounts
 from batchbg.run.confirmation import goes_on_after_pilot, pick_pilot
 from batchbg.run.context import RunContext
 from batchbg.run.counts import planned
+from batchbg.run.progress_meter import Counter, ProgressMeter
 from batchbg.run.session import Work
-from batchbg.run.watch import Counter, Watch
 
 CONNECTIONS_BESIDE = 16
 """Connections beside one for each job in flight: transfers, status requests, the account."""
@@ -52,22 +52,22 @@ async def with_the_service(run: RunContext, feed: PlanFeed | None, carried_over:
                 settings.quality, settings.flatten, settings.keep_received, settings.force, run.rehearsal
             )
             pool = Pool(session, saving)
-            watch = Watch(run, budget, pool, counter, carried_over, feed)
-            with contextlib.suppress(asyncio.CancelledError), run.watching.showing(watch.progress):
-                await _drain(run, pool, watch, feed)
+            meter = ProgressMeter(run, budget, pool, counter, carried_over, feed)
+            with contextlib.suppress(asyncio.CancelledError), run.watching.showing(meter.progress):
+                await _drain(run, pool, meter, feed)
                 with contextlib.suppress(LedgerError):
                     await _read_balance_after(run, pool, api, writer)
             return Work(budget, pool.reused, pool.dropped)
 
 
-async def _drain(run: RunContext, pool: Pool, watch: Watch, feed: PlanFeed | None) -> None:
+async def _drain(run: RunContext, pool: Pool, meter: ProgressMeter, feed: PlanFeed | None) -> None:
     """Do the pilot first, where one is wanted, and then the rest."""
     pilot = pick_pilot(run)
     if pilot is not None:
-        watch.total -= planned(run) - len(pilot)
-    run.reporter.settled(watch.jobs)
+        meter.total -= planned(run) - len(pilot)
+    run.reporter.settled(meter.jobs)
     await pool.drain(pilot, feed)
-    if pilot is not None and not run.stop.no_creates and await goes_on_after_pilot(run, len(pilot), watch):
+    if pilot is not None and not run.stop.no_creates and await goes_on_after_pilot(run, len(pilot), meter):
         await pool.drain()
 
 

@@ -41,16 +41,16 @@ HANGS_AFTER_S: Final = 10.0
 """Seconds after the grace time of a first signal in which what was begun is to be at its end."""
 
 
-class _Watch:
+class _SignalWatcher:
     """Sees from outside the main thread that signals end the process.
 
     Attributes:
-        heed: how the run that is at work ends in order, and then at once; None where an exception does it.
+        on_signal: how the run that is at work ends in order, and then at once; None where an exception does it.
         running: whether a command is at work.
     """
 
     def __init__(self) -> None:
-        self.heed: Callable[[ExitCode], None] | None = None
+        self.on_signal: Callable[[ExitCode], None] | None = None
         self.running = False
         self._seen = 0
         self._code = ExitCode.INTERRUPT
@@ -60,31 +60,32 @@ class _Watch:
 
     def begin(self) -> None:
         """Watch from here on; signals that were ignored when the process started stay ignored."""
-        self.heed, self.running, self._seen, self._end_at = None, True, 0, None
+        self.on_signal, self.running, self._seen, self._end_at = None, True, 0, None
         if threading.current_thread() is not threading.main_thread():
             return
         for number in ENDINGS:
             if signal.getsignal(number) is not signal.SIG_IGN:
                 signal.signal(number, self._handle)
+        if os.name != "posix":  # nothing wakes a thread there; the first signal ends a run in order all the same
+            return
         if self._owner != os.getpid():  # a fork has no thread but the one that forked
             self._owner = os.getpid()
             self._wakes = os.pipe()
             os.set_blocking(self._wakes[1], False)
-            threading.Thread(target=self._look_on, args=(self._wakes[0],), daemon=True, name="signals").start()
-        if os.name == "posix":
-            signal.set_wakeup_fd(self._wakes[1], warn_on_full_buffer=False)
+            threading.Thread(target=self._watch_signals, args=(self._wakes[0],), daemon=True, name="signals").start()
+        signal.set_wakeup_fd(self._wakes[1], warn_on_full_buffer=False)
 
     def _handle(self, number: int, _frame: FrameType | None) -> None:
         """Take a signal in the main thread."""
         code = ENDINGS[signal.Signals(number)]
-        if self.heed is not None:
-            self.heed(code)
+        if self.on_signal is not None:
+            self.on_signal(code)
         elif number == signal.SIGINT:
             raise KeyboardInterrupt
         else:
             raise SystemExit(int(code))
 
-    def _look_on(self, wakes: int) -> None:
+    def _watch_signals(self, wakes: int) -> None:
         while True:
             left = None if self._end_at is None else max(self._end_at - time.monotonic(), 0.0)
             ready, _, _ = select.select([wakes], [], [], left)
@@ -104,7 +105,7 @@ class _Watch:
         self._seen += 1
         if self._seen == 1:
             self._code = code
-            self._end_at = time.monotonic() + (_grace_s() if self.heed else 0.0) + HANGS_AFTER_S
+            self._end_at = time.monotonic() + (_grace_s() if self.on_signal else 0.0) + HANGS_AFTER_S
         elif self._seen == 2:
             self.running = True  # also where the command is over, and only threads of its keep the process alive
             self._end_at = time.monotonic() + AT_ONCE_S
@@ -118,17 +119,17 @@ def _grace_s() -> float:
     return float(pool.GRACE_S) if pool else 0.0
 
 
-_watch: Final = _Watch()
+_watcher: Final = _SignalWatcher()
 
 
 @contextlib.contextmanager
 def ending() -> Iterator[None]:
     """Let signals end the process while a command is at work: the first by an exception, the second whatever hangs."""
-    _watch.begin()
+    _watcher.begin()
     try:
         yield
     finally:
-        _watch.running = False
+        _watcher.running = False
 
 
 @contextlib.contextmanager
@@ -147,20 +148,20 @@ def ended_by_signals(stop: "Stop") -> Iterator[None]:
         stop.leave(code, "interrupted; run again to continue: nothing that is paid for is lost")
         log.warning("stopping: waiting up to 10 s for creates in the air and downloads; again to stop at once")
 
-    def heed(code: ExitCode) -> None:
+    def on_signal(code: ExitCode) -> None:
         with contextlib.suppress(RuntimeError):  # the loop has just been closed
             loop.call_soon_threadsafe(end, code)
 
-    before = _watch.heed
-    _watch.heed = heed
+    before = _watcher.on_signal
+    _watcher.on_signal = on_signal
     try:
         yield
     finally:
-        _watch.heed = before
+        _watcher.on_signal = before
 
 
 @contextlib.contextmanager
-def asked_by_signal(tell: Callable[[], None]) -> Iterator[None]:
+def status_on_signal(tell: Callable[[], None]) -> Iterator[None]:
     """Call ``tell`` at every SIGUSR1; all the time, for without a handler the signal kills."""
     if not hasattr(signal, "SIGUSR1"):
         yield

@@ -2,7 +2,7 @@
 
 import contextlib
 
-from batchbg.core.lifecycle import JobState
+from batchbg.core.lifecycle import OPEN, JobState
 from batchbg.core.planning import FAILED_BEFORE
 from batchbg.core.words import counted, share
 from batchbg.errors import ExitCode, LedgerError
@@ -11,7 +11,6 @@ from batchbg.ledger.transaction import enter
 from batchbg.plan.lines import Tally
 from batchbg.report.summary import Summary, of_run
 from batchbg.run.context import RunContext
-from batchbg.run.counts import OPEN
 from batchbg.run.planning import Plan
 from batchbg.run.session import Work
 

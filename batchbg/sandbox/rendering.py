@@ -17,7 +17,7 @@ from typing import Final, Literal
 
 from PIL import Image, ImageOps
 
-from batchbg.disk.formats import open_picture
+from batchbg.disk.input_formats import open_picture
 from batchbg.sandbox.records import JobError
 from batchbg.sandbox.store import ByteStore
 

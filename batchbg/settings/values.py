@@ -82,7 +82,7 @@ class Settings:
     @property
     def is_capped(self) -> bool:
         """Whether some cap holds the run, so that nobody has to be asked."""
-        return self.max_files is not None or self.pilot is not None or self.caps != Caps()
+        return self.max_files is not None or self.pilot is not None or self.caps.are_set
 
     @property
     def tolerance(self) -> Tolerance:

@@ -15,7 +15,7 @@ from batchbg.api.client import MagicHour
 from batchbg.api.quiet import silence_libraries
 from batchbg.api.storage import chunks_of
 from batchbg.api.wire import Project, ProjectStatus, UploadTarget
-from batchbg.core.outcome import Ambiguous, Created, Guarded, NotCreated, Outcome, Refusal
+from batchbg.core.create_outcome import Ambiguous, Created, Guarded, NotCreated, Outcome, Refusal
 from batchbg.core.price import Price
 from batchbg.errors import AccountRefused, AccountUnreadable, ApiError, ApiUnreachable, DiskError, RequestRefused
 from tests.api.support import KEY
@@ -151,7 +151,7 @@ LOST = [
 @pytest.mark.parametrize(("kind", "details"), LOST)
 async def test_a_create_whose_answer_is_lost_is_ambiguous(sandbox, monkeypatch, kind, details, connect):
     """Over a real socket; and it was sent once, whatever happened."""
-    monkeypatch.setattr("batchbg.core.outcome.BAD_GATEWAY_QUICK_S", 0.1)
+    monkeypatch.setattr("batchbg.core.create_outcome.BAD_GATEWAY_QUICK_S", 0.1)
     if kind == "hang":
         monkeypatch.setattr(connection, "SILENT_S", 1.0)
     api = connect(sandbox.url)

@@ -22,7 +22,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     made = Clock()
     monkeypatch.setattr(deadline, "time", made)
     monkeypatch.setattr(deadline, "TICK_S", 0.01)
-    monkeypatch.setattr(deadline, "LAST_LOOK_S", 0.01)
+    monkeypatch.setattr(deadline, "LAST_READ_S", 0.01)
     return made
 
 

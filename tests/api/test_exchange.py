@@ -5,7 +5,7 @@ import zlib
 import pytest
 
 from batchbg.api.exchange import MAX_ANSWER_BYTES, PIECE_BYTES, Unpacking, decoded
-from batchbg.core.outcome import leading_members
+from batchbg.core.create_outcome import leading_members
 
 BODY = b'{"id":"abc","credits_charged":5}'
 

@@ -120,7 +120,7 @@ def test_a_ledger_that_is_held_broken_or_not_ours(shop: Shop):
 
 @pytest.mark.slow
 def test_the_service_is_asked_and_its_clock_compared(shop: Shop, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("batchbg.doctor.PATIENCE_S", 0.0)
+    monkeypatch.setattr("batchbg.doctor.ACCOUNT_WAIT_S", 0.0)
     monkeypatch.setattr("batchbg.doctor.SKEW_S", -1.0)  # no two clocks agree better than exactly
     assert doctor(shop, code=0)["clock"]["mend"] == "timedatectl set-ntp true"
     shop.sandbox.configure(credits=4, tier="free")

@@ -87,7 +87,7 @@ def test_a_monitor_in_trouble_changes_nothing(
 ):
     """The run ends as it would have; only with -vv is anything said, and never the address."""
     monkeypatch.setattr(ping, "TIMEOUT_S", 0.1)
-    monkeypatch.setattr(ping, "PATIENCE_S", 100.0)  # two messages that nobody answers are over long before, anywhere
+    monkeypatch.setattr(ping, "WAIT_AT_END_S", 100.0)  # two messages that nobody answers are over long before, anywhere
     monitor.mood = mood
     if mood == "refuse":
         monitor.stop()

@@ -19,7 +19,7 @@ from batchbg.api.client import MagicHour
 from batchbg.api.limiter import RateLimiter
 from batchbg.api.storage import chunks_of
 from batchbg.api.wire import ProjectStatus
-from batchbg.core.outcome import Created
+from batchbg.core.create_outcome import Created
 from tests.support.shop import Result, Shop
 
 SAMPLES: Final = Path(__file__).resolve().parents[2] / "sample_inputs"

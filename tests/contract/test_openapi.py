@@ -9,7 +9,7 @@ import pytest
 from batchbg.api.client import MagicHour
 from batchbg.api.limiter import RateLimiter
 from batchbg.api.storage import chunks_of
-from batchbg.core.outcome import Created
+from batchbg.core.create_outcome import Created
 from batchbg.errors import AccountRefused, ApiUnreachable, RequestRefused
 from batchbg.sandbox import SandboxConfig
 from tests.contract.description import Description

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from batchbg.disk.file_identity import identity
 from batchbg.disk.files import create
 from batchbg.disk.folder import opened
-from batchbg.disk.location import identity
 from batchbg.errors import OutputRefused
 
 

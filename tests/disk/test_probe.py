@@ -12,7 +12,7 @@ from PIL import Image, TiffImagePlugin
 from batchbg.core.model import MAX_UPLOAD_BYTES, Size
 from batchbg.disk import memory
 from batchbg.disk import probe as probing
-from batchbg.disk.formats import MAX_PIXELS
+from batchbg.disk.input_formats import MAX_PIXELS
 from batchbg.disk.normalise import upright_copy
 from batchbg.disk.probe import ProbeLimits, probe
 from batchbg.disk.scan import stamp_of
@@ -330,7 +330,7 @@ def test_a_large_picture_asks_for_room_first(save: Save):
     path = save("a.png")
     memory.grant(100)
     try:
-        with pytest.raises(memory.NeedsRoom) as asked:
+        with pytest.raises(memory.NeedsMemory) as asked:
             probed(path)
         memory.grant(asked.value.need)
         assert probed(path).pixels == Size(60, 40)

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from batchbg.disk.file_identity import identity_of
 from batchbg.disk.folder import opened
-from batchbg.disk.location import identity_of
 from batchbg.disk.rehearsal import NAME_SUFFIX, Rehearsal, forget_name
 from batchbg.disk.results import part_path, try_out
 from batchbg.disk.sweep import STALE_S, sweep

@@ -138,7 +138,7 @@ def test_a_signal_during_the_scan_ends_both(shop: Shop):
 
 def left(planner: Planner) -> bool:
     """Wait until nobody waits for the plan any more; True, or what was waited for did not come."""
-    Shop.wait_for(planner._listener.is_left)
+    Shop.wait_for(planner._listener.is_abandoned)
     return True
 
 

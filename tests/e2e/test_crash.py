@@ -11,7 +11,7 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from PIL import Image
 from batchbg.sandbox import SandboxConfig, SandboxServer
 from batchbg.sandbox.records import Operation
 from tests.support.shop import Shop
+from tests.support.tiers import EXHAUSTIVE, one_in
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 
@@ -144,7 +145,7 @@ def dying(nursery: Nursery, folder: Path, point: str) -> Iterator[tuple[Shop, Pr
             shutil.rmtree(folder)
 
 
-def deaths(nursery: Nursery, folder: Path, points: list[str]) -> Iterator[tuple[str, Shop, Process]]:
+def deaths(nursery: Nursery, folder: Path, points: Sequence[str]) -> Iterator[tuple[str, Shop, Process]]:
     """Give one death after the other; while one is looked at, the next is under way."""
     with contextlib.ExitStack() as under_way, contextlib.ExitStack() as next_under_way:
         coming = next_under_way.enter_context(dying(nursery, folder / "0", points[0]))
@@ -157,15 +158,16 @@ def deaths(nursery: Nursery, folder: Path, points: list[str]) -> Iterator[tuple[
             yield point, shop, process
 
 
-def test_killed_at_every_commit_before_and_after(nursery: Nursery, shop: Shop, tmp_path: Path):
-    """Exhaustive: every commit of a whole run, each in a folder of its own, then resumed to the end."""
+@pytest.mark.parametrize("part", [0, 1])
+def test_killed_at_every_commit_before_and_after(nursery: Nursery, shop: Shop, tmp_path: Path, part: int):
+    """Each commit of a whole run in a folder of its own, then resumed to the end; one in three, or EXHAUSTIVE=1 all."""
     first = a_small_shop(tmp_path / "count", shop.sandbox)
     counted = tmp_path / "commits"
     whole = nursery.drive(first, *first.arguments("run", "--max-in-flight", "2"), COMMITS=str(counted))
     assert whole.wait() == 3
     points = [f"{number}{side}" for number in range(1, int(counted.read_text()) + 1) for side in ("-", "")]
     assert len(points) > 30
-    for point, shop, dead in deaths(nursery, tmp_path, points):
+    for point, shop, dead in deaths(nursery, tmp_path, one_in(3, points)[part::2]):
         assert dead.wait() in (-signal.SIGKILL, 3), (point, said(shop).read_text())
         resumed = shop.run("--json")
         states = resumed.json["jobs"]
@@ -188,15 +190,15 @@ def test_killed_at_every_commit_before_and_after(nursery: Nursery, shop: Shop, t
 
 
 @pytest.mark.parametrize("cap", [None, 60])
-def test_killed_at_fifty_random_instants(nursery: Nursery, shop: Shop, cap: int | None):
-    """Again and again on one ledger until all is done; a killed run's cap goes on."""
+def test_killed_at_random_instants(nursery: Nursery, shop: Shop, cap: int | None):
+    """Again and again on one ledger until all is done; a killed run's cap goes on. 20 times, or EXHAUSTIVE=1 50."""
     chance = random.Random(7)
     shop.sandbox.configure(render_s=0.15)
     shop.some_photos(60 if cap is None else 30)
     shop.faults.add("create", "job_error", nth=[5, 9, 14], refund_after_s=0.3)
     extra = ["--yes", "--max-in-flight", "6", *(["--max-credits", str(cap)] if cap else [])]
     kills = 0
-    while kills < 50:
+    while kills < (50 if EXHAUSTIVE else 20):
         arguments = shop.arguments("run" if kills % 3 or not kills else "resume", *extra)
         begun = asked(shop)
         process = nursery.drive(shop, *arguments)

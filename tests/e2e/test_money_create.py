@@ -124,7 +124,7 @@ def test_invariant_4_keep_balance_stops_in_time(shop: Shop):
 @pytest.mark.parametrize(("fault", "code"), [({"status": 404}, 8), ({"status": 503}, 5), ({"status": 500}, 5)])
 def test_invariant_4_keep_balance_without_a_reading_lets_nothing_leave(shop: Shop, monkeypatch, fault, code: int):
     """An earlier run's reading is none: other programs spend too."""
-    monkeypatch.setattr("batchbg.run.accounts.PATIENCE_S", 0.1)
+    monkeypatch.setattr("batchbg.run.accounts.ACCOUNT_WAIT_S", 0.1)
     shop.photo("a.png")
     assert shop.run().code == 0
     shop.photo("b.png")
@@ -141,7 +141,7 @@ def test_invariant_4_keep_balance_without_a_reading_lets_nothing_leave(shop: Sho
 )
 def test_a_service_without_an_account_operation_works_all_the_same(shop: Shop, monkeypatch, kind: str, settings):
     """Only the balance is not known then."""
-    monkeypatch.setattr("batchbg.run.accounts.PATIENCE_S", 0.1)
+    monkeypatch.setattr("batchbg.run.accounts.ACCOUNT_WAIT_S", 0.1)
     shop.some_photos(3)
     shop.faults.add("account", kind, **settings)
     result = shop.run("--json", "--max-credits", "10")
@@ -300,8 +300,8 @@ def test_invariant_3_every_other_status_is_ambiguous(shop: Shop, status: int, co
 
 def test_invariant_3_a_late_502_is_ambiguous_a_quick_one_is_sent_again(shop: Shop, monkeypatch):
     """The quick one after half a minute, which is shortened here."""
-    monkeypatch.setattr("batchbg.core.outcome.BAD_GATEWAY_PAUSE_S", 0.1)
-    monkeypatch.setattr("batchbg.core.outcome.BAD_GATEWAY_QUICK_S", 3.0)
+    monkeypatch.setattr("batchbg.core.create_outcome.BAD_GATEWAY_PAUSE_S", 0.1)
+    monkeypatch.setattr("batchbg.core.create_outcome.BAD_GATEWAY_QUICK_S", 3.0)
     shop.some_photos(3)
     shop.faults.add("create", "status", status=502, nth=1)
     shop.faults.add("create", "status", status=502, nth=3, after_s=3.2, commit=True)

@@ -92,7 +92,9 @@ def killed(shop: Shop, creates: int = 4, first: str = "") -> None:
     process.communicate()
 
 
-@pytest.mark.parametrize("blow", rest_slow([delete_log, cut_log, overwrite_with_older, put_older_in_its_place, delete]))
+@pytest.mark.parametrize(
+    "blow", rest_slow([delete_log, cut_log, overwrite_with_older, put_older_in_its_place, delete], 0)
+)
 def test_a_ledger_that_lost_what_it_knew_is_refused_until_a_person_says_so(shop: Shop, blow: Callable[[Shop], None]):
     """Between two runs: exit 2, nothing is sent, and the way out is named."""
     shop.some_photos(2)
@@ -315,7 +317,7 @@ def test_a_ledger_that_paid_is_no_rehearsal_whatever_an_answer_said(shop: Shop, 
     shop.some_photos(4)
     if not reachable:
         shop.faults.add("account", "status", status=503)
-    killed(shop, 2, "from batchbg.run import accounts; accounts.PATIENCE_S = 0.1;")
+    killed(shop, 2, "from batchbg.run import accounts; accounts.ACCOUNT_WAIT_S = 0.1;")
     shop.faults.clear()
     refused = shop.batchbg("run", str(shop.photos), "-o", str(shop.output), "--ledger", shop.ledger, "--sandbox")
     assert refused.code == 2, refused.err

@@ -16,7 +16,7 @@ NOTHING = {"credits_charged": 0}
 @pytest.fixture
 def quick_gateway(monkeypatch: pytest.MonkeyPatch) -> None:
     """The pause after a 502 takes no half minute."""
-    monkeypatch.setattr("batchbg.core.outcome.BAD_GATEWAY_PAUSE_S", 0.2)
+    monkeypatch.setattr("batchbg.core.create_outcome.BAD_GATEWAY_PAUSE_S", 0.2)
 
 
 def assert_true(shop: Shop) -> None:
@@ -146,7 +146,7 @@ def test_a_502_that_has_made_nothing_is_sent_again(shop: Shop):
 
 def test_after_a_502_none_leaves_although_one_that_was_in_the_air_is_answered(shop: Shop, monkeypatch):
     """The answer to a create that left before it says nothing of the gateway: the pause is everybody's."""
-    monkeypatch.setattr("batchbg.core.outcome.BAD_GATEWAY_PAUSE_S", 4.0)
+    monkeypatch.setattr("batchbg.core.create_outcome.BAD_GATEWAY_PAUSE_S", 4.0)
     shop.some_photos(12)
     shop.faults.add("create", "status", status=502, nth=2, after_s=0.6)
     shop.faults.add("create", "delay", seconds=1.2, nth=[3, 4, 5])
@@ -161,7 +161,7 @@ def test_after_a_502_none_leaves_although_one_that_was_in_the_air_is_answered(sh
 @pytest.mark.parametrize("fault", [{"status": 404}, {"status": 403}, {"status": 500}])
 def test_a_502_whose_truth_cannot_be_seen_is_unresolved(shop: Shop, monkeypatch, fault):
     """Without a balance nobody can tell."""
-    monkeypatch.setattr("batchbg.run.accounts.PATIENCE_S", 0.1)
+    monkeypatch.setattr("batchbg.run.accounts.ACCOUNT_WAIT_S", 0.1)
     shop.some_photos(4)
     shop.faults.add("account", "status", **fault)
     shop.faults.add("create", "status", status=502, nth=2)

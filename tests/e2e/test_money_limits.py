@@ -93,7 +93,7 @@ def test_invariant_10_a_photo_that_changes_meanwhile_is_left_out_and_counted(sho
 
 def test_invariant_8_a_service_that_is_down_is_given_up(shop: Shop, monkeypatch):
     """Exit 5 after `give_up_after`; nothing is charged, everything can go on."""
-    monkeypatch.setattr("batchbg.run.accounts.PATIENCE_S", 0.1)
+    monkeypatch.setattr("batchbg.run.accounts.ACCOUNT_WAIT_S", 0.1)
     shop.some_photos(3)
     shop.setting("GIVE_UP_AFTER", "1")
     with socket.socket() as bound:  # to a port that nobody listens on, and that nobody else can take

@@ -40,7 +40,7 @@ APART = 37
 @pytest.mark.timeout(300)
 def test_a_storm_on_two_hundred_photos_costs_time_and_nothing_else(shop: Shop, monkeypatch):
     """All outputs are right, nothing is paid twice, the rate is kept."""
-    monkeypatch.setattr("batchbg.core.outcome.BAD_GATEWAY_PAUSE_S", 0.2)
+    monkeypatch.setattr("batchbg.core.create_outcome.BAD_GATEWAY_PAUSE_S", 0.2)
     photos = {f"{index // 50}/{index:03d}.png": 0x010203 * (index + 1) for index in range(PHOTOS)}
     for path, colour in photos.items():
         shop.photo(path, colour=colour)

@@ -145,7 +145,7 @@ class Walk:
 
     def spawned(self) -> "subprocess.Popen[str]":
         before = self.shop.requests("create") + self.shop.requests("status")
-        quick = "from batchbg.core import outcome; outcome.BAD_GATEWAY_PAUSE_S = 0.2;"
+        quick = "from batchbg.core import create_outcome; create_outcome.BAD_GATEWAY_PAUSE_S = 0.2;"
         process = self.shop.spawn("run", *self.cap(), *self.width(), grace_s=1.0, first=quick)
         deadline = time.monotonic() + 5
         while time.monotonic() < deadline and process.poll() is None:
@@ -248,12 +248,12 @@ def walk(seed: int, steps: int, folder: Path) -> Walk:
     """
     config = SandboxConfig(background_cutout="echo", render_s=0.02, seed=seed)
     patches = (
-        mock.patch("batchbg.core.outcome.BAD_GATEWAY_PAUSE_S", 0.1),
+        mock.patch("batchbg.core.create_outcome.BAD_GATEWAY_PAUSE_S", 0.1),
         mock.patch("batchbg.pool.refunds.ASKED_AFTER_S", (0.01, 0.05)),
         mock.patch("batchbg.pool.track.GONE_AFTER_S", 0.2),
         mock.patch("batchbg.pool.track.NEW_S", 0.2),
-        mock.patch("batchbg.run.accounts.PATIENCE_S", 0.1),
-        mock.patch("batchbg.api.retry.PATIENCE_S", 0.5),
+        mock.patch("batchbg.run.accounts.ACCOUNT_WAIT_S", 0.1),
+        mock.patch("batchbg.api.retry_reads.RETRY_FOR_S", 0.5),
         mock.patch("batchbg.core.backoff.FIRST_S", 0.02),
         mock.patch("batchbg.core.poll_schedule.BLIND_FIRST_S", 0.03),
         mock.patch("batchbg.core.poll_schedule.SHORTEST_GAP_S", 0.03),

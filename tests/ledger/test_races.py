@@ -3,6 +3,8 @@ import threading
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from batchbg.errors import BudgetExceeded
 from batchbg.ledger import transitions
 from batchbg.ledger.store import Ledger
@@ -50,6 +52,7 @@ def test_eight_threads_reserve_four_times_under_a_cap_of_23(ledger):
     assert disagreements(ledger) == []
 
 
+@pytest.mark.slow
 def test_three_processes_reserve_four_times_under_a_cap_of_23(ledger, path):
     """The same without the ledger's lock: the cap is kept by the database."""
     made = [job.id for job in planned(ledger, *(f"{n}.jpg" for n in range(12)))]

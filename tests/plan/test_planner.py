@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from batchbg.core.planning import DONE_BEFORE
-from batchbg.disk import guard
+from batchbg.disk import decoder_pool
 from batchbg.disk import probe as probing
 from batchbg.disk.rehearsal import Rehearsal
 from batchbg.errors import ConfigError
@@ -123,7 +123,7 @@ def test_a_file_that_changes_while_it_is_looked_at_is_left_for_the_next_run(
         return judge(*args)  # type: ignore[arg-type]
 
     monkeypatch.setattr(probing, "_judge", judge_while_it_grows)
-    monkeypatch.setattr(guard, "run", lambda function, *args: function(*args))  # here, where the above is known
+    monkeypatch.setattr(decoder_pool, "run", lambda function, *args: function(*args))  # here, where the above is known
     tally = desk.plan()
     assert (tally.seen, tally.new, dict(tally.skipped)) == (1, 0, {BEING_WRITTEN: 1})
     monkeypatch.undo()

@@ -18,9 +18,9 @@ from batchbg.api.exchange import Exchange
 from batchbg.api.limiter import RateLimiter
 from batchbg.api.wire import Account, Project, ProjectStatus, UploadTarget
 from batchbg.core.budget import Caps
+from batchbg.core.create_outcome import Ambiguous, Answer, Created, Outcome, Silence
 from batchbg.core.lifecycle import JobState
 from batchbg.core.model import Job, Treatment, new_id
-from batchbg.core.outcome import Ambiguous, Answer, Created, Outcome, Silence
 from batchbg.core.price import Price
 from batchbg.disk.probe import probe
 from batchbg.disk.scan import stamp_of

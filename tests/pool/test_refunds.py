@@ -2,6 +2,7 @@ import asyncio
 
 import pytest
 
+from batchbg.core.budget import Caps
 from batchbg.core.lifecycle import JobState
 from batchbg.core.model import Job
 from batchbg.core.price import Price
@@ -87,6 +88,38 @@ async def test_anothers_record_says_nothing_of_this_jobs_credits(bench: Bench, a
     await soon(refunds.settle())
     assert bench.job(job).credits == 5
     assert bench.api.count("project") == 1
+
+
+async def test_a_create_without_headroom_waits_for_a_refund_that_is_asked_after(bench: Bench):
+    """What comes back is used in the same run."""
+    admission = bench.admission(caps=Caps(run=5))
+    refunds = Refunds(bench.session(), admission)
+    job = await failed(bench, admission)
+    answered = asyncio.Event()
+
+    async def answer() -> object:
+        await answered.wait()
+        return failure(0)
+
+    bench.api.projects = [answer]
+    refunds.watch(job)
+    (next_one,) = bench.planned("b.jpg")
+    waiting = asyncio.create_task(admission.admit(next_one))
+    assert await bench.waits(waiting)
+    answered.set()
+    assert (await soon(waiting)).state is JobState.SUBMITTING
+    assert not bench.stop.no_creates
+
+
+async def test_without_a_refund_to_come_the_cap_is_reached(bench: Bench):
+    """Nothing is left that could give headroom back."""
+    admission = bench.admission(caps=Caps(run=5))
+    refunds = Refunds(bench.session(), admission)
+    refunds.watch(await failed(bench, admission))
+    bench.api.projects = [failure(5)]
+    (next_one,) = bench.planned("b.jpg")
+    assert (await soon(admission.admit(next_one))).state is JobState.PLANNED
+    assert bench.stop.exit_code is ExitCode.CAP
 
 
 async def test_whoever_leaves_waits_for_no_refund(bench: Bench, admission: Admission, refunds: Refunds):

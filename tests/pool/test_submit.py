@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from batchbg.api.wire import Account
+from batchbg.core.create_outcome import Ambiguous, Created, Guarded, NotCreated, Outcome, Refusal
 from batchbg.core.lifecycle import JobState
 from batchbg.core.model import Job
-from batchbg.core.outcome import Ambiguous, Created, Guarded, NotCreated, Outcome, Refusal
 from batchbg.core.price import Price
 from batchbg.errors import ExitCode, LedgerError, PhotoChanged, RequestRefused, StaleJobError
 from batchbg.ledger import assets, jobs, photos, transitions
@@ -144,6 +144,21 @@ async def test_a_request_that_is_refused_with_new_uploads_has_failed(bench: Benc
     assert sending.admission.breaker.errors == 1
     assert sending.figures == (0, 0, 0)
     assert total(bench.ledger).spent == 0
+
+
+async def test_an_upload_is_made_anew_once_whoever_made_the_next(
+    bench: Bench, sending: Sending, job: Job, monkeypatch: pytest.MonkeyPatch
+):
+    """Another job may have uploaded the same photo meanwhile, which is refused in its turn."""
+
+    async def forget_what_is_uploaded_again(*_: Any) -> None:
+        """What another job has put there is found again."""
+
+    monkeypatch.setattr(Uploads, "forget", forget_what_is_uploaded_again)
+    await _upload_before(bench, job)
+    failed = await sending.submit(job, NotCreated(Refusal.REQUEST, "no such file", 404))
+    assert failed.state is JobState.FAILED
+    assert bench.api.count("create") == 2
 
 
 async def test_a_request_that_is_refused_for_itself_has_failed_at_once(bench: Bench, sending: Sending, job: Job):

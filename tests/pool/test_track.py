@@ -244,13 +244,14 @@ async def test_whoever_leaves_is_asked_for_no_more(bench: Bench, tracking: Track
     assert not tracking.running.done()
 
 
-async def test_a_question_that_has_become_idle_is_not_asked(bench: Bench, tracking: Tracking, job: Job, monkeypatch):
+async def test_a_question_that_has_become_idle_is_not_asked(bench: Bench, tracking: Tracking, job: Job):
     """Nobody waits for its answer."""
-    monkeypatch.setattr("batchbg.core.poll_schedule.BLIND_FIRST_S", 0.005)
+    await tracking.end()
     following = asyncio.create_task(tracking.tracker.ending(job))
     await asyncio.sleep(0)
     following.cancel()
     await asyncio.wait({following})
+    tracking.running = asyncio.create_task(tracking.tracker.run())
     other = rendering(bench.ledger, "b.jpg")
     complete = record("complete", name_of(other))
     assert await tracking.follow(other, complete) is complete

@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from batchbg.core.endings import LOST_UPLOAD, NO_CREDITS
+from batchbg.core.failure_codes import LOST_UPLOAD, NO_CREDITS
 from batchbg.core.lifecycle import JobState
 from batchbg.core.model import Job
 from batchbg.core.price import Price
@@ -298,6 +298,18 @@ async def test_trouble_ends_with_its_job(
     assert set(bench.stop.reasons) == ({code} if code else set())
     assert bench.stop.no_creates is stops
     assert bench.seen.told == [("ended", "a.jpg")]
+
+
+async def test_whatever_becomes_of_a_job_its_place_is_given_back(bench: Bench, working: Working, job: Job):
+    """A place that nobody gives back would be lost for the rest of the run."""
+
+    async def submit(job: Job) -> Job:
+        working.admission.concurrency.occupy(job.id)
+        raise ValueError("a bug")
+
+    working.stages.submit = submit  # type: ignore[method-assign]
+    await working.process(job)
+    assert working.admission.concurrency.held == 0
 
 
 async def test_trouble_with_a_copy_is_its_own(bench: Bench, working: Working, job: Job):

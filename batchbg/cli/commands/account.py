@@ -57,7 +57,7 @@ async def read(settings: Settings, key: str) -> "Account | None":
     """Ask for the account; None where the service has no such operation."""
     from batchbg.api.client import MagicHour
     from batchbg.api.limiter import RateLimiter
-    from batchbg.api.retry import ask_again
+    from batchbg.api.retry_reads import retry_read
 
     async with MagicHour(settings.base_url, key, RateLimiter(settings.requests_per_second), width=4) as api:
-        return await ask_again(api.account)
+        return await retry_read(api.account)

@@ -57,9 +57,7 @@ def command(ctx: click.Context, settings: Settings) -> None:
     from batchbg.cli.summary import print_summary
 
     _lay_out()
-    output.note(
-        "this is a rehearsal: this machine plays the service; nothing is sent elsewhere, nothing is charged", settings
-    )
+    output.note("this is a rehearsal: this machine plays the service, nothing is charged", settings)
     summary = process(settings, "demo")
     if summary.exit_code is ExitCode.INCOMPLETE and summary.photos["rejected"] == 1:
         summary = dataclasses.replace(summary, exit_code=ExitCode.OK)

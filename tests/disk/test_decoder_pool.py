@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 
 from batchbg.core.model import Size
-from batchbg.disk import decoding, guard, memory
-from batchbg.disk.convert import OutputFormat
+from batchbg.disk import decoder_pool, decoding, memory
+from batchbg.disk.output_formats import OutputFormat
 from batchbg.errors import DecoderDied, ResultUnusable
 from tests.support import odd
 from tests.support.pictures import encoded, quarters, stamp
@@ -27,10 +27,10 @@ linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks i
 
 
 @pytest.fixture
-def decoders(monkeypatch: pytest.MonkeyPatch) -> Iterator[guard._Decoders]:
+def decoders(monkeypatch: pytest.MonkeyPatch) -> Iterator[decoder_pool._Decoders]:
     """Decoders of this test alone."""
-    own = guard._Decoders()
-    monkeypatch.setattr(guard, "_decoders", own)
+    own = decoder_pool._Decoders()
+    monkeypatch.setattr(decoder_pool, "_decoders", own)
     with contextlib.closing(own):
         yield own
 
@@ -39,9 +39,9 @@ def test_work_is_done_in_another_process_without_the_key(decoders, monkeypatch):
     """The same process for one file after another, and nothing of our environment that it has no need of."""
     monkeypatch.setenv("MAGIC_HOUR_API_KEY", "mhk_secret")
     monkeypatch.setenv("HTTPS_PROXY", "http://user:password@proxy")
-    first, environment = guard.run(odd.who)
+    first, environment = decoder_pool.run(odd.who)
     assert first != os.getpid()
-    assert guard.run(odd.who)[0] == first
+    assert decoder_pool.run(odd.who)[0] == first
     assert not {"MAGIC_HOUR_API_KEY", "HTTPS_PROXY"} & environment.keys()
 
 
@@ -49,27 +49,27 @@ def test_work_is_done_in_another_process_without_the_key(decoders, monkeypatch):
 def test_a_file_that_kills_its_decoder_costs_itself(decoders, how):
     """It is tried twice, then told of; the next file has a new process."""
     with pytest.raises(DecoderDied) as told:
-        guard.run(odd.die, int(how))
+        decoder_pool.run(odd.die, int(how))
     assert told.value.killed is (how == signal.SIGKILL)
-    assert guard.run(odd.who)[0] != os.getpid()
+    assert decoder_pool.run(odd.who)[0] != os.getpid()
 
 
 def test_a_decoder_that_was_killed_for_something_else_is_replaced(decoders, tmp_path):
     """The system took memory from whoever had most: the file is tried once more."""
-    assert guard.run(odd.die_once, str(tmp_path / "died")) == "alive"
+    assert decoder_pool.run(odd.die_once, str(tmp_path / "died")) == "alive"
 
 
 def test_memory_has_an_end(decoders):
     """Far below the machine's, and without the death of anybody."""
-    assert guard.run(odd.take, memory.USUAL_BYTES) == "taken"
-    assert guard.run(odd.take, 2 * (memory.USUAL_BYTES + memory.SLACK_BYTES)) == "MemoryError"
+    assert decoder_pool.run(odd.take, memory.USUAL_BYTES) == "taken"
+    assert decoder_pool.run(odd.take, 2 * (memory.USUAL_BYTES + memory.SLACK_BYTES)) == "MemoryError"
 
 
 def test_time_has_an_end(decoders, monkeypatch):
     """Also where a library goes round in circles and lets no signal's handler run."""
-    monkeypatch.setattr(guard, "CPU_S", 1)
+    monkeypatch.setattr(decoder_pool, "CPU_S", 1)
     with pytest.raises(DecoderDied, match="too long"):
-        guard.run(odd.spin)
+        decoder_pool.run(odd.spin)
 
 
 def test_more_memory_has_to_be_asked_for_and_is_taken_alone(decoders):
@@ -79,7 +79,7 @@ def test_more_memory_has_to_be_asked_for_and_is_taken_alone(decoders):
 
     def work() -> None:
         gate.wait()
-        times.append(guard.run(odd.large, memory.MOST_BYTES - 1))
+        times.append(decoder_pool.run(odd.large, memory.MOST_BYTES - 1))
 
     threads = [threading.Thread(target=work) for _ in range(2)]
     for thread in threads:
@@ -89,26 +89,26 @@ def test_more_memory_has_to_be_asked_for_and_is_taken_alone(decoders):
     first, second = sorted(times)
     assert first[1] <= second[0]
     with pytest.raises(DecoderDied, match="memory"):
-        guard.run(odd.large, memory.MOST_BYTES + 1)
+        decoder_pool.run(odd.large, memory.MOST_BYTES + 1)
 
 
 def test_what_a_library_prints_is_not_seen(decoders, capfd):
     """Neither its words nor its answers get mixed up with ours."""
-    assert guard.run(odd.talk) == "said"
+    assert decoder_pool.run(odd.talk) == "said"
     assert capfd.readouterr() == ("", "")
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="has no such limits")
 def test_a_decoder_writes_nothing(decoders, tmp_path):
     """No file of any size, no core."""
-    assert guard.run(odd.write, str(tmp_path / "made")) <= 1 << 20
-    assert guard.run(odd.core_limit) == 0
+    assert decoder_pool.run(odd.write, str(tmp_path / "made")) <= 1 << 20
+    assert decoder_pool.run(odd.core_limit) == 0
 
 
 def test_an_answer_can_do_nothing_here(decoders, tmp_path):
     """A process that a file has taken over may say what it likes; only plain values are believed."""
     with pytest.raises(DecoderDied):
-        guard.run(odd.answer_with_a_call, str(tmp_path / "made"))
+        decoder_pool.run(odd.answer_with_a_call, str(tmp_path / "made"))
     assert not (tmp_path / "made").exists()
 
 
@@ -116,34 +116,34 @@ def test_from_many_threads_and_from_a_loop(decoders):
     """There are never more processes than cores, and every answer comes to whoever asked."""
 
     async def from_a_loop() -> list[int]:
-        return await asyncio.gather(*(asyncio.to_thread(guard.run, odd.echo, number) for number in range(40)))
+        return await asyncio.gather(*(asyncio.to_thread(decoder_pool.run, odd.echo, number) for number in range(40)))
 
     with concurrent.futures.ThreadPoolExecutor(16) as threads:
-        told = list(threads.map(lambda number: guard.run(odd.echo, number), range(200)))
+        told = list(threads.map(lambda number: decoder_pool.run(odd.echo, number), range(200)))
     assert told == list(range(200))
     assert asyncio.run(from_a_loop()) == list(range(40))
-    assert 1 <= len(decoders._all) <= guard.AT_ONCE
+    assert 1 <= len(decoders._all) <= decoder_pool.AT_ONCE
 
 
 def test_keys_on_the_terminal_are_for_the_run(decoders):
     """What is being decoded is finished, as a download is."""
-    pid, _ = guard.run(odd.who)
+    pid, _ = decoder_pool.run(odd.who)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         os.kill(pid, number)
-    assert guard.run(odd.who)[0] == pid
+    assert decoder_pool.run(odd.who)[0] == pid
     assert os.getsid(pid) == pid
 
 
 PROGRAM = """
 import os, sys, threading, time
 sys.path.append({tests!r})
-from batchbg.disk import guard
+from batchbg.disk import decoder_pool
 from tests.support import odd
 if {closed}:
     os.closerange(0, 3)
 told = os.open({told!r}, os.O_WRONLY | os.O_CREAT)
-os.write(told, b"%d\\n" % guard.run(odd.who)[0])
-threading.Thread(target=guard.run, args=(odd.sleep_busily,), daemon=True).start()
+os.write(told, b"%d\\n" % decoder_pool.run(odd.who)[0])
+threading.Thread(target=decoder_pool.run, args=(odd.sleep_busily,), daemon=True).start()
 while {waits}:
     time.sleep(0.01)
 """
@@ -212,7 +212,7 @@ def test_a_photo_whose_decoder_dies_is_rejected_for_good(tmp_path, monkeypatch):
         def die(*_args: object, killed: bool = killed) -> None:
             raise DecoderDied("its decoder broke down over it", killed=killed)
 
-        monkeypatch.setattr(guard, "run", die)
+        monkeypatch.setattr(decoder_pool, "run", die)
         found = decoding.probe(path, stamp(path))
         assert (found.pixels, found.rejected.startswith(start)) == (None, True)
         with pytest.raises(ResultUnusable, match="no whole picture"):
@@ -223,7 +223,7 @@ def test_a_photo_whose_decoder_dies_is_rejected_for_good(tmp_path, monkeypatch):
 def test_a_run_among_decoders_that_die(shop: Shop, monkeypatch: pytest.MonkeyPatch):
     """Two photos of five kill whatever decodes them; the others are done."""
     shop.some_photos(5)
-    run = guard.run
+    run = decoder_pool.run
 
     def kill(function, *args):
         return (
@@ -232,6 +232,6 @@ def test_a_run_among_decoders_that_die(shop: Shop, monkeypatch: pytest.MonkeyPat
             else run(function, *args)
         )
 
-    monkeypatch.setattr(guard, "run", kill)
+    monkeypatch.setattr(decoder_pool, "run", kill)
     result = shop.run("--json")
     assert (result.code, result.json["photos"]["rejected"], result.json["jobs"]["done"]) == (3, 2, 3)

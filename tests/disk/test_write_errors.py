@@ -2,7 +2,7 @@ import errno
 import os
 from pathlib import Path
 
-from batchbg.disk.trouble import trouble
+from batchbg.disk.write_errors import write_error
 from batchbg.errors import DiskError, OutputRefused
 
 
@@ -19,8 +19,8 @@ def test_an_error_is_the_disks_where_any_other_path_would_meet_it(root: Path):
         errno.ELOOP,
     }
     for number in of_the_disk | of_the_path:
-        found = trouble(root, root / "a.png", OSError(number, os.strerror(number)))
+        found = write_error(root, root / "a.png", OSError(number, os.strerror(number)))
         assert isinstance(found, DiskError if number in of_the_disk else OutputRefused), errno.errorcode[number]
         assert str(root / "a.png") in str(found)
     gone = root / "gone"
-    assert isinstance(trouble(gone, gone / "a.png", OSError(errno.ENOENT, "gone")), DiskError)
+    assert isinstance(write_error(gone, gone / "a.png", OSError(errno.ENOENT, "gone")), DiskError)

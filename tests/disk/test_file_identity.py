@@ -1,6 +1,6 @@
 from pathlib import Path
 
-from batchbg.disk.location import lies_in
+from batchbg.disk.file_identity import lies_in
 
 
 def test_folders_are_compared_by_what_they_are(tmp_path: Path):

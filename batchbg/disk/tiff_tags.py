@@ -148,11 +148,6 @@ def kind_of(found: list[Directory]) -> str:
     return f"{samples} channels" if samples > 5 else ""
 
 
-def is_negative(found: list[Directory]) -> bool:
-    """Return whether the first picture is 16-bit grey in which 0 is white, which Pillow does not turn round."""
-    return bool(found) and found[0].one(_PHOTOMETRIC, 1) == 0 and found[0].one(_BITS, 1) == 16
-
-
 def is_misread(found: list[Directory]) -> bool:
     """Return whether Pillow decodes the first picture, and wrongly."""
     if not found:

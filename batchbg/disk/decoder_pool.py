@@ -38,7 +38,7 @@ _KEPT: Final = ("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "LANG", "LC_ALL"
 _KEPT_ON_WINDOWS: Final = ("SYSTEMROOT", "WINDIR", "COMSPEC", "PATHEXT")
 """The environment of a decoder: the key is not in it, nor a proxy's password."""
 
-_PROGRAM: Final = "import sys; sys.path[:] = sys.argv[1:]; from batchbg.disk.decoder import main; main()"
+_PROGRAM: Final = "import sys; sys.path[:] = sys.argv[1:]; from batchbg.disk.decoder_process import main; main()"
 
 OUT_OF_TIME: Final = -getattr(signal, "SIGPROF", 1000)
 KILLED: Final = -getattr(signal, "SIGKILL", 1001)
@@ -212,13 +212,13 @@ class _Decoders:
         with self._changed:
             self._waiting.append(ticket)
             try:
-                self._changed.wait_for(lambda: self._waiting[0] is ticket and self._has_room(need))
+                self._changed.wait_for(lambda: self._waiting[0] is ticket and self._fits(need))
                 self._taken.append(need)
             finally:
                 self._waiting.remove(ticket)
                 self._changed.notify_all()
 
-    def _has_room(self, need: int) -> bool:
+    def _fits(self, need: int) -> bool:
         return not self._taken or (len(self._taken) < AT_ONCE and sum(self._taken) + need <= MOST_BYTES)
 
     def _take(self) -> _Decoder:

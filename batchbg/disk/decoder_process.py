@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, Any
 
-from batchbg.disk import memory, talk
-from batchbg.disk.guard import HEAD
+from batchbg.disk import library_stderr, memory
+from batchbg.disk.decoder_pool import HEAD
 from batchbg.errors import BatchbgError, DecoderDied
 
 
@@ -42,7 +42,7 @@ def _let_go_of_the_streams() -> None:
     nowhere = os.open(os.devnull, os.O_RDWR)
     for descriptor in (0, 1):
         os.dup2(nowhere, descriptor)
-    talk.listen()
+    library_stderr.capture()
 
 
 def _write_nothing() -> None:
@@ -63,7 +63,7 @@ def _listen(questions: IO[bytes], asked: "queue.SimpleQueue[bytes]") -> None:
 def _answer(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[str, Any]:
     try:
         return "returned", function(*args, **kwargs)
-    except memory.NeedsRoom as needs:
+    except memory.NeedsMemory as needs:
         return "needs", needs.need
     except (BatchbgError, OSError) as error:
         return "raised", error

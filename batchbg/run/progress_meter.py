@@ -48,7 +48,7 @@ class Counter(Observer):
             self.rate.count(time.monotonic())
 
 
-class Watch:
+class ProgressMeter:
     """Puts together how a run stands, when somebody looks.
 
     Attributes:
@@ -58,7 +58,7 @@ class Watch:
     def __init__(
         self, run: RunContext, budget: Budget, pool: Pool, counter: Counter, total: int, feed: PlanFeed | None
     ) -> None:
-        """Watch ``pool``, which spends ``budget``; ``feed`` counts the jobs planned beside it."""
+        """ProgressMeter ``pool``, which spends ``budget``; ``feed`` counts the jobs planned beside it."""
         self.total = total
         self._run = run
         self._budget = budget

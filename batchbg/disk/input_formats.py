@@ -1,6 +1,5 @@
-"""The formats that are read at all, and how a file is opened: a short list, decided by the content."""
+"""The formats that are read, and how a file is opened: a short list, decided by the content."""
 
-import io
 import warnings
 from typing import IO, Any, Final
 
@@ -8,7 +7,7 @@ import pillow_heif
 from PIL import Image, ImageFile, PngImagePlugin
 
 from batchbg.disk import memory
-from batchbg.disk.colour import Said, said
+from batchbg.disk.colour import ColourInfo, colour_info
 
 EXTENSIONS: Final = {
     "PNG": "png",
@@ -43,41 +42,6 @@ PngImagePlugin.MAX_TEXT_MEMORY = 2 * MOST_TEXT_BYTES
 warnings.filterwarnings("ignore", module=r"(PIL|pillow_heif)\b")
 
 
-class Watched(io.FileIO):
-    """A file that remembers whether the disk refused: what else a decoder raises is the content's fault.
-
-    Attributes:
-        trouble: the disk's last refusal, or None.
-    """
-
-    trouble: OSError | None = None
-
-    def readinto(self, buffer: object) -> int | None:
-        """Read as files do."""
-        try:
-            return super().readinto(buffer)  # type: ignore[arg-type]
-        except OSError as error:
-            self.trouble = error
-            raise
-
-    def readall(self) -> bytes:
-        """Read as files do."""
-        try:
-            return super().readall()
-        except OSError as error:
-            self.trouble = error
-            raise
-
-    def throw(self) -> None:
-        """Raise what the disk refused.
-
-        Raises:
-            OSError: there is such a thing.
-        """
-        if self.trouble is not None:
-            raise self.trouble
-
-
 def open_picture(file: IO[bytes]) -> Image.Image:
     """Recognise a picture by its content and read its header.
 
@@ -85,14 +49,14 @@ def open_picture(file: IO[bytes]) -> Image.Image:
     other words (``described`` then), "hdr", "depth", "white_is_zero".
 
     Raises:
-        UnidentifiedImageError: it is in none of the formats.
+        UnidentifiedImageError: it is in another format.
         TooManyPixels: opening alone would take too much memory.
         Exception: whatever a decoder makes of spoilt bytes.
     """
-    _make_room_for_webp(file)
+    _ask_memory_for_webp(file)
     picture = Image.open(file, formats=FORMATS)
     forget_xmp(picture)
-    found = said(picture, file)
+    found = colour_info(picture, file)
     if found.profile:
         picture.info |= {"icc_profile": found.profile, "described": True}
     picture.info |= {"hdr": found.hdr, "depth": found.depth}
@@ -116,7 +80,7 @@ class TooManyPixels(Exception):
         self.pixels = pixels
 
 
-def _make_room_for_webp(file: IO[bytes]) -> None:
+def _ask_memory_for_webp(file: IO[bytes]) -> None:
     """Ask for the memory of a WebP by its header: its decoder takes the canvas as soon as it is opened."""
     file.seek(0)
     head = file.read(30).ljust(30, b"\0")
@@ -146,7 +110,7 @@ def forget_xmp(picture: Image.Image) -> None:
         picture.info.pop(name, None)
 
 
-def _scale_transparency(picture: Image.Image, found: Said) -> None:
+def _scale_transparency(picture: Image.Image, found: ColourInfo) -> None:
     """Put the transparent colour of a PNG on the scale of the pixels that Pillow makes of it."""
     transparent = picture.info.get("transparency")
     if picture.mode == "RGB" and found.depth == 16 and isinstance(transparent, tuple):

@@ -11,17 +11,17 @@ from batchbg.errors import ApiUnreachable
 
 T = TypeVar("T")
 
-PATIENCE_S: Final = 10.0
+RETRY_FOR_S: Final = 10.0
 """How long one question is asked again: a person, or a run that has not begun, waits for the answer."""
 
 
-async def ask_again(request: Callable[[], Awaitable[T]], patience_s: float = PATIENCE_S) -> T:
+async def retry_read(request: Callable[[], Awaitable[T]], for_s: float = RETRY_FOR_S) -> T:
     """Return the answer to a question that costs nothing, asking again with growing pauses while there is none.
 
     Raises:
-        ApiUnreachable: there was none within ``patience_s``.
+        ApiUnreachable: there was none within ``for_s``.
     """
-    give_up_at = time.monotonic() + patience_s
+    give_up_at = time.monotonic() + for_s
     for failures in itertools.count(1):
         try:
             return await request()

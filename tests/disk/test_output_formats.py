@@ -7,8 +7,8 @@ import pytest
 from PIL import Image
 
 from batchbg.core.model import Size
-from batchbg.disk.convert import OutputFormat, kind_of, too_large
 from batchbg.disk.folder import Folder
+from batchbg.disk.output_formats import OutputFormat, kind_of, too_large
 from batchbg.disk.results import check
 from batchbg.errors import DiskError, ResultUnusable
 from tests.support.pictures import encoded, noise, oriented, png_16_bit, quarters, wide_gamut_profile

@@ -18,7 +18,7 @@ OF_THE_DISK: Final = frozenset(
 """Errors that any other path would meet as well; the rest are those of a name, or of the folder it stands in."""
 
 
-def trouble(root: Path, path: Path, error: OSError) -> DiskError | OutputRefused:
+def write_error(root: Path, path: Path, error: OSError) -> DiskError | OutputRefused:
     """Return what an error of writing ``path`` means: that nothing can be written below ``root`` now, or not this."""
     reason = error.strerror or str(error)
     if _is_of_the_disk(root, path, error):

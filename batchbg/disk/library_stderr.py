@@ -7,21 +7,21 @@ from typing import Final
 MOST_BYTES: Final = 10_000
 
 
-class _Ear:
+class _Captured:
     """A file without a name in the place of stderr; None in a process whose stderr is a person's."""
 
     descriptor: int | None = None
 
 
-def listen() -> None:
+def capture() -> None:
     """Put a file in the place of this process's stderr for good."""
     try:
-        descriptor = os.memfd_create("talk") if hasattr(os, "memfd_create") else _nameless()
+        descriptor = os.memfd_create("stderr") if hasattr(os, "memfd_create") else _nameless()
     except OSError:
         os.dup2(os.open(os.devnull, os.O_RDWR), 2)
         return
     os.dup2(descriptor, 2)
-    _Ear.descriptor = 2
+    _Captured.descriptor = 2
 
 
 def _nameless() -> int:
@@ -29,15 +29,15 @@ def _nameless() -> int:
         return os.dup(file.fileno())
 
 
-def forget() -> None:
+def clear() -> None:
     """Leave out what was said until now."""
-    if _Ear.descriptor is not None:
-        os.ftruncate(_Ear.descriptor, 0)
-        os.lseek(_Ear.descriptor, 0, os.SEEK_SET)
+    if _Captured.descriptor is not None:
+        os.ftruncate(_Captured.descriptor, 0)
+        os.lseek(_Captured.descriptor, 0, os.SEEK_SET)
 
 
-def heard() -> str:
+def captured() -> str:
     """Return what was said since."""
-    if _Ear.descriptor is None:
+    if _Captured.descriptor is None:
         return ""
-    return os.pread(_Ear.descriptor, MOST_BYTES, 0).decode("utf-8", "replace")
+    return os.pread(_Captured.descriptor, MOST_BYTES, 0).decode("utf-8", "replace")

@@ -1,6 +1,6 @@
 import pytest
 
-from batchbg.api.retry import ask_again
+from batchbg.api.retry_reads import retry_read
 from batchbg.errors import AccountRefused, ApiUnreachable, BatchbgError
 
 
@@ -26,19 +26,19 @@ def quick(monkeypatch: pytest.MonkeyPatch):
 
 async def test_asks_again_until_there_is_an_answer():
     service = Service(ApiUnreachable("500"), ApiUnreachable("reset"), "yes")
-    assert await ask_again(service.question) == "yes"
+    assert await retry_read(service.question) == "yes"
     assert service.asked == 3
 
 
 async def test_gives_up_when_it_would_wait_too_long():
     service = Service(ApiUnreachable("503", retry_after_s=60))
     with pytest.raises(ApiUnreachable, match="503"):
-        await ask_again(service.question, 5.0)
+        await retry_read(service.question, 5.0)
     assert service.asked == 1
 
 
 async def test_a_refusal_is_an_answer():
     service = Service(AccountRefused("401", status=401), "yes")
     with pytest.raises(AccountRefused):
-        await ask_again(service.question)
+        await retry_read(service.question)
     assert service.asked == 1

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from batchbg.core.outcome import (
+from batchbg.core.create_outcome import (
     Ambiguous,
     Answer,
     Created,
