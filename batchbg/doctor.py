@@ -244,10 +244,8 @@ def _account(settings: Settings, account: Account | None) -> Iterator[Finding]:
     yield Finding("API", "ok", f"{settings.base_url} takes the key: account {account.id}, {account.credits} credits")
     if account.credits is not None and account.credits < PRICE_CREDITS:
         yield Finding("credits", "warn", "not enough for one image", "buy more at the service")
-    if account.tier == "free":
-        yield Finding(
-            "plan", "warn", "a free account: results may carry a watermark", "choose a paid plan at the service"
-        )
+    if account.caveat:
+        yield Finding("plan", "warn", account.caveat, "choose a paid plan at the service")
 
 
 async def _ask(settings: Settings, key: str) -> tuple[Account | None, float | None]:

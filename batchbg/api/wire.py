@@ -127,6 +127,15 @@ class Account:
     credits: int | None
     tier: str
 
+    @property
+    def caveat(self) -> str:
+        """What its plan may do to results, or ""."""
+        return _FREE if self.tier == "free" else ""
+
+
+_FREE: Final = "a free account: results may carry a watermark, and be smaller than their photos"
+"""Source: docs, subscription-pricing; of sizes they say it for other tools, and leave this one open."""
+
 
 def account(body: Any) -> Account | None:
     """Read an account; None where the body is none."""

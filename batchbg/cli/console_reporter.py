@@ -23,6 +23,8 @@ from batchbg.settings import Settings, api_key
 if TYPE_CHECKING:
     from tqdm import tqdm
 
+    from batchbg.api.wire import Account
+
 BAR = "{percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt}{postfix}"
 """The figures that tqdm would add are those of its own clock; ours know of places and of caps."""
 
@@ -136,8 +138,11 @@ class ConsoleReporter(Reporter):
         settings = self._settings
         if _somebody_there():
             self._close_probing()
-            text = prospect(found, settings, _balance(settings, found.balance), settings.max_files)
-            return click.confirm(f"{text}. Go on?", err=True)
+            account = _account(settings)
+            known = found.balance if account is None or account.credits is None else account.credits
+            text = prospect(found, settings, known, settings.max_files)
+            caveat = f"; {account.caveat}" if account is not None and account.caveat else ""
+            return click.confirm(f"{text}{caveat}. Go on?", err=True)
         if settings.is_capped:
             return True
         cost = f"{counted(found.jobs, 'new job')}, about {money(found.credits, settings)}"
@@ -174,16 +179,15 @@ def prospect(found: Estimate, settings: Settings, balance: int | None, max_files
     return "; ".join([*parts, f"about {duration(expected_s(number, settings))}"])
 
 
-def _balance(settings: Settings, known: int | None) -> int | None:
-    """Ask the service for the account's balance, for a few seconds; where it does not tell, return what is known."""
+def _account(settings: Settings) -> "Account | None":
+    """Ask the service for the account, for a few seconds; None where it does not tell."""
     from batchbg.cli.commands.account import read
 
     try:
         asking = read(settings, api_key(settings, os.environ))
-        account = asyncio.run(asyncio.wait_for(asking, ACCOUNT_WAIT_S))
+        return asyncio.run(asyncio.wait_for(asking, ACCOUNT_WAIT_S))
     except (BatchbgError, TimeoutError):
-        return known
-    return known if account is None or account.credits is None else account.credits
+        return None
 
 
 def _somebody_there() -> bool:

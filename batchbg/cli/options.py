@@ -46,6 +46,7 @@ SCAN: Final = (
     "on_mismatch",
     "first_page",
     "allow_blank",
+    "prefer",
     "portable_names",
     "force",
     "again",

@@ -116,6 +116,7 @@ def _as_json(tally: Tally, found: Estimate, settings: Settings) -> dict[str, obj
             "ignored": tally.ignored,
         },
         "skipped": dict(tally.skipped),
+        "ignored": dict(tally.ignored_by),
         "changed": tally.changed,
         "missing": tally.missing,
         "other_background": tally.other_background,
@@ -152,7 +153,9 @@ def _lines(tally: Tally, found: Estimate, settings: Settings) -> list[str]:
     if tally.rejected:
         lines.append(f"{tally.rejected} rejected, see above")
     if tally.ignored:
-        lines.append(f"{counted(tally.ignored, 'file')} ignored: junk, hidden, filtered, or not pictures")
+        why = ", ".join(f"{reason} ({number})" for reason, number in tally.ignored_by.most_common())
+        lines.append(f"{counted(tally.ignored, 'file')} ignored: {why}{'' if settings.verbose else '; -v lists them'}")
+    lines += tally.left_out
     lines += [
         f"{number:5d} on {name or 'no background (transparent)'}" for name, number in tally.backgrounds.most_common()
     ]

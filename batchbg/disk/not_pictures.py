@@ -13,7 +13,7 @@ CAMERA_RAW: Final = (
     *(".pef", ".srw", ".3fr", ".fff", ".iiq", ".mos", ".erf", ".kdc", ".dcr", ".dcs", ".mef", ".x3f", ".mrw", ".eip"),
     *(".ari", ".bay", ".cap", ".gpr", ".k25", ".mdc", ".ptx", ".pxn", ".rwz", ".cine", ".braw", ".r3d"),
 )
-_PHOTOSHOP: Final = (".psd", ".psb")
+PHOTOSHOP: Final = (".psd", ".psb")
 _OTHERS: Final = (".jpe", ".jfif", ".hif", ".j2k", ".jpx", ".jxl", ".gif", ".apng")
 _NOT_TAKEN: Final = (
     *(".ico", ".cur", ".icns", ".tga", ".exr", ".hdr", ".ppm", ".pgm", ".pbm", ".pnm", ".pfm", ".pcx", ".qoi", ".sgi"),
@@ -21,8 +21,11 @@ _NOT_TAKEN: Final = (
 )
 _SENT: Final = (".png", ".jpg", ".jpeg", ".heic", ".heif", ".webp", ".avif", ".jp2", ".tiff", ".tif", ".bmp")
 
-PICTURE_NAMES: Final = frozenset((*_SENT, *_OTHERS, *_NOT_TAKEN, *_VECTOR, *CAMERA_RAW, *_PHOTOSHOP))
+PICTURE_NAMES: Final = frozenset((*_SENT, *_OTHERS, *_NOT_TAKEN, *_VECTOR, *CAMERA_RAW, *PHOTOSHOP))
 """Endings that claim a picture: such a file is rejected where its content is none; any other is ignored."""
+
+SENT_NAMES: Final = frozenset((*_SENT, *_OTHERS))
+"""Endings of pictures that can be sent."""
 
 _DRAWING: Final = "a vector drawing; export it as PNG"
 RAW: Final = "a camera's raw file; develop it to JPEG"
@@ -36,7 +39,7 @@ def _not_taken(kind: str) -> str:
 _BY_NAME: Final = {
     **dict.fromkeys(_VECTOR, _DRAWING),
     **dict.fromkeys(CAMERA_RAW, RAW),
-    **dict.fromkeys(_PHOTOSHOP, _LAYERS),
+    **dict.fromkeys(PHOTOSHOP, _LAYERS),
     **{ending: _not_taken(ending[1:].upper()) for ending in _NOT_TAKEN},
 }
 
@@ -83,6 +86,15 @@ def ending_of(name: str) -> str:
     if found and found[1] in PICTURE_NAMES:
         return found[1]
     return os.path.splitext(name)[1]  # noqa: PTH122 - names may be anything
+
+
+_ENDING: Final = re.compile(r"\.[a-z][a-z0-9]{1,4}$")
+
+
+def names_another_kind(name: str) -> bool:
+    """Return whether a name says that its file is something else than a picture; one without an ending says nothing."""
+    ending = ending_of(name)
+    return ending not in PICTURE_NAMES and _ENDING.match(ending) is not None
 
 
 def what_else(file: IO[bytes], path: Path) -> str:

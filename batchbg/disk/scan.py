@@ -15,35 +15,36 @@ from batchbg.disk.file_identity import Identity, identity, identity_of
 from batchbg.disk.patterns import Rules
 from batchbg.errors import ConfigError
 
-JUNK: Final = frozenset(
-    {
-        "thumbs.db",
-        "ehthumbs.db",
-        "desktop.ini",
-        "__macosx",
-        "@eadir",
-        "$recycle.bin",
-        "system volume information",
-        "lost+found",
-        "#recycle",
-        "@recycle",
-        "recycler",
-        "recycled",
-        "trash",
-        "network trash folder",
-        "temporary items",
-        "#snapshot",
-        "~snapshot",
-        "@recently-snapshot",
-        "lost.dir",
-    }
-)
-"""What systems leave in folders, casefolded; everything that begins with a dot is skipped as well."""
+HIDDEN: Final = "hidden"
+SYSTEMS: Final = "left behind by a system"
+RECYCLED: Final = "a recycle bin"
+SNAPSHOT: Final = "a snapshot"
+OLDER: Final = "an older version"
+THUMBNAIL: Final = "a thumbnail"
+PARTIAL: Final = "a download that is not whole"
+DERIVED: Final = "copies that a program made"
+FILTERED: Final = "filtered out"
+OWN_FOLDER: Final = "results or backgrounds"
+LINK: Final = "a link that leads to no photo in this folder"
+IRREGULAR: Final = "no regular file"
+GONE: Final = "gone since it was listed"
+
+JUNK: Final = {
+    **dict.fromkeys(("thumbs.db", "ehthumbs.db", "desktop.ini", "__macosx", "@eadir"), SYSTEMS),
+    **dict.fromkeys(("system volume information", "lost+found", "lost.dir", "temporary items"), SYSTEMS),
+    **dict.fromkeys(("$recycle.bin", "#recycle", "@recycle", "recycler", "recycled"), RECYCLED),
+    **dict.fromkeys(("trash", "network trash folder"), RECYCLED),
+    **dict.fromkeys(("#snapshot", "~snapshot", "@recently-snapshot"), SNAPSHOT),
+}
+"""What systems leave in folders, casefolded, and what it is; everything that begins with a dot is skipped as well."""
 
 LEFTOVER: Final = re.compile(
     r"(~|_original|\.(bak|thm|part|partial|crdownload|download|opdownload|filepart|aria2|tmp|lrdata))$", re.IGNORECASE
 )
 """Ends names of older versions, thumbnails and downloads that are not whole yet, and of folders of previews."""
+
+_LEFTOVERS: Final = {"~": OLDER, "_original": OLDER, ".bak": OLDER, ".thm": THUMBNAIL, ".lrdata": DERIVED}
+"""What such an ending says; the others are those of downloads."""
 
 LIBRARIES: Final = (".photoslibrary", ".photolibrary", ".migratedphotolibrary", ".aplibrary")
 ORIGINALS: Final = frozenset({"originals", "masters"})
@@ -62,7 +63,7 @@ class Listing:
         folder: path below the root, "" for the root itself.
         files: stamps by name, in no order: of most nothing has to be done, and sorting takes its time.
         subfolders: names of the folders that are walked next.
-        ignored: files and folders that are junk, hidden, filtered or no regular files.
+        left_out: why files and folders are ignored, by name: junk, hidden, filtered or no regular files.
         trouble: why the folder could not be read, or "".
         missing: names that were asked for and are not there.
         unreadable: why the disk tells nothing of a file, by its name.
@@ -72,11 +73,16 @@ class Listing:
     folder: str
     files: dict[str, Stamp]
     subfolders: tuple[str, ...]
-    ignored: int
+    left_out: Mapping[str, str]
     trouble: str = ""
     missing: tuple[str, ...] = ()
     unreadable: Mapping[str, str] = dataclasses.field(default_factory=dict)
     identity: Identity | None = None
+
+    @property
+    def ignored(self) -> int:
+        """How many files and folders are ignored."""
+        return len(self.left_out)
 
 
 def walk(root: Path, excluded: Collection[Path], rules: Rules) -> Iterator[Listing]:
@@ -126,15 +132,27 @@ def listed(root: Path, names: Iterable[str], excluded: Collection[Path], rules: 
     for folder in sorted(by_folder):
         wanted = by_folder[folder]
         if tree.is_shut(folder):
-            yield Listing(folder, {}, (), len(wanted))
+            yield Listing(folder, {}, (), dict.fromkeys(wanted, OWN_FOLDER))
             continue
         whole = tree.list(folder, named=wanted)
         files = {name: stamp for name, stamp in whole.files.items() if name in wanted}
         kept = {name: stamp for name, stamp in files.items() if rules.wants(_join(folder, name))}
         unreadable = {name: why for name, why in whole.unreadable.items() if name in wanted}
         missing = tuple(sorted(wanted - files.keys() - unreadable.keys()))
-        ignored = len(files) - len(kept)
-        yield Listing(folder, kept, whole.subfolders, ignored, whole.trouble, missing, unreadable, whole.identity)
+        left_out = dict.fromkeys(files.keys() - kept.keys(), FILTERED)
+        yield Listing(folder, kept, whole.subfolders, left_out, whole.trouble, missing, unreadable, whole.identity)
+
+
+def _why_junk(name: str) -> str:
+    if name[0] == ".":
+        return HIDDEN
+    found = LEFTOVER.search(name)
+    return JUNK.get(name.casefold()) or (_LEFTOVERS.get(found[1].lower(), PARTIAL) if found else SYSTEMS)
+
+
+def without_leftover(name: str) -> str:
+    """Return the name of which a leftover's is made ("a.jpg.bak": "a.jpg")."""
+    return LEFTOVER.sub("", name)
 
 
 def _join(folder: str, name: str) -> str:
@@ -194,7 +212,7 @@ class _Tree:
         files: dict[str, Stamp] = {}
         unreadable: dict[str, str] = {}
         subfolders: list[str] = []
-        ignored = 0
+        left_out: dict[str, str] = {}
         is_filtered = bool(self._rules)
         is_library = (folder or self.root).casefold().endswith(LIBRARIES)
         try:
@@ -206,15 +224,15 @@ class _Tree:
                     name = entry.name
                     try:
                         if (name[0] == "." or name.casefold() in JUNK or LEFTOVER.search(name)) and name not in named:
-                            ignored += 1
+                            left_out[name] = _why_junk(name)
                         elif entry.is_dir(follow_symlinks=False):
                             is_copies = is_library and name.casefold() not in ORIGINALS
                             if is_deepest or is_copies or self._is_shut_entry(entry):
-                                ignored += 1
+                                left_out[name] = FILTERED if is_deepest else DERIVED if is_copies else OWN_FOLDER
                             else:
                                 subfolders.append(name)
                         elif is_filtered and not self._rules.wants(_join(folder, name)):
-                            ignored += 1
+                            left_out[name] = FILTERED
                         else:
                             found = self._follow(entry) if entry.is_symlink() else entry.stat()
                             if found is not None and stat.S_ISREG(found.st_mode):
@@ -223,17 +241,17 @@ class _Tree:
                                     inode, mtime_ns, ctime_ns = _fold(inode), _fold(mtime_ns), _fold(ctime_ns)
                                 files[name] = _stamp((found.st_size, mtime_ns, inode, ctime_ns))
                             else:
-                                ignored += 1
-                    except FileNotFoundError:  # gone since it was listed
-                        ignored += 1
+                                left_out[name] = LINK if found is None else IRREGULAR
+                    except FileNotFoundError:
+                        left_out[name] = GONE
                     except OSError as error:
                         if error.errno in (errno.EACCES, errno.EPERM):
                             raise  # the folder cannot be searched: it will be so with all of them
                         unreadable[name] = f"{UNREADABLE}: {error.strerror or error}; fix that and run again"
         except OSError as error:
-            return Listing(folder, {}, (), 0, error.strerror or str(error))
+            return Listing(folder, {}, (), {}, error.strerror or str(error))
         subfolders.sort()
-        return Listing(folder, files, tuple(subfolders), ignored, unreadable=unreadable, identity=here)
+        return Listing(folder, files, tuple(subfolders), left_out, unreadable=unreadable, identity=here)
 
     def _is_shut_entry(self, entry: os.DirEntry[str]) -> bool:
         # Its own inode, which comes for nothing, is another where something is mounted on it.

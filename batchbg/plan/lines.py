@@ -6,11 +6,24 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from batchbg.core.model import Size
+from batchbg.core.words import counted
+from batchbg.disk.not_pictures import PICTURE_NAMES, ending_of
+from batchbg.disk.scan import OLDER, without_leftover
 from batchbg.errors import PlanAbandoned
 from batchbg.plan.saved_plan import Entry
 
 BEING_WRITTEN: Final = "being written; the next run takes it"
 NOT_THERE: Final = "named, but not there"
+NO_PICTURE: Final = "no picture"
+MISNAMED: Final = "a picture under a name that is not a picture's"
+ORIGINAL: Final = "a camera raw or Photoshop file beside a picture of its name"
+PREFERRED: Final = {
+    "jpeg": "a TIFF beside a JPEG of the same name and shape (prefer = jpeg)",
+    "tiff": "a JPEG beside a TIFF of the same name and shape (prefer = tiff)",
+}
+"""Why one of two is left out, by the setting."""
+
+PAID_BEFORE: Final = "a TIFF or JPEG of the same name and shape is done or under way (prefer = both pays for each)"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -19,7 +32,7 @@ class Line:
 
     Attributes:
         path: below the photo folder.
-        action: "new", "go on", "copy", "skip", "reject".
+        action: "new", "go on", "copy", "skip", "reject", "ignore".
         background: path below the background folder, "" for none.
         output: path below the output folder.
         detail: figures of the pairing, or the reason.
@@ -59,7 +72,8 @@ class Tally:
         copies: photos that are to get a copy of another's result.
         skipped: by reason.
         rejected: all of them; ``newly_rejected`` are those no earlier run has told of.
-        ignored: junk, hidden, filtered and files that are no pictures.
+        ignored_by: junk, hidden, filtered and files that are no pictures, by reason; ``ignored`` are all of them.
+        misnamed: those that hold pictures under names that are not a picture's; ``misnamed_such_as`` are some of them.
         other_background: done before, on another background than would be chosen today.
         missing: done before, but the result is no longer on disk.
         changed: new jobs for photos that had a result before their content changed.
@@ -76,7 +90,9 @@ class Tally:
     skipped: Counter[str] = dataclasses.field(default_factory=Counter)
     rejected: int = 0
     newly_rejected: int = 0
-    ignored: int = 0
+    ignored_by: Counter[str] = dataclasses.field(default_factory=Counter)
+    misnamed: int = 0
+    misnamed_such_as: list[str] = dataclasses.field(default_factory=list)
     other_background: int = 0
     missing: int = 0
     changed: int = 0
@@ -84,6 +100,45 @@ class Tally:
     bad_backgrounds: dict[str, str] = dataclasses.field(default_factory=dict)
     enlarged: int = 0
     unmatched: list[str] = dataclasses.field(default_factory=list)
+
+    @property
+    def ignored(self) -> int:
+        """How many files are ignored."""
+        return sum(self.ignored_by.values())
+
+    def ignore(self, path: str, reason: str) -> None:
+        """Take in a file that is no photo."""
+        self.ignored_by[reason] += 1
+        is_older_picture = reason is OLDER and ending_of(without_leftover(path)) in PICTURE_NAMES
+        if reason is MISNAMED or is_older_picture:
+            self.misnamed += 1
+            if len(self.misnamed_such_as) < _SUCH_AS:
+                self.misnamed_such_as.append(path)
+
+    @property
+    def left_out(self) -> list[str]:
+        """Sentences on pictures that a person may have expected to be sent, and that are not skipped."""
+        told = []
+        if number := self.ignored_by[ORIGINAL]:
+            what = counted(number, "camera raw or Photoshop file", "camera raws or Photoshop files")
+            told.append(f"{what} beside a picture of the same name: ignored, that picture is the photo")
+        if self.misnamed:
+            some = ", ".join(self.misnamed_such_as) + (", ..." if self.misnamed > _SUCH_AS else "")
+            holds = (
+                "holds a picture under a name that is" if self.misnamed == 1 else "hold pictures under names that are"
+            )
+            told.append(
+                f"{counted(self.misnamed, 'file')} {holds} not a picture's: {some}: ignored;"
+                " rename what is to be sent, or name it in --files-from"
+            )
+        return told
+
+    @property
+    def twofold(self) -> list[str]:
+        """Sentences on photos that are skipped because they are another's picture."""
+        return [
+            f"{self.skipped[why]} skipped: {why}" for why in (*PREFERRED.values(), PAID_BEFORE) if self.skipped[why]
+        ]
 
     def count(self, line: Line) -> None:
         """Take in what was decided for one photo."""
@@ -125,6 +180,9 @@ class Listener:
         """
         if self.is_abandoned():
             raise PlanAbandoned("the scan was left before its end")
+
+
+_SUCH_AS: Final = 3
 
 
 def some_of(texts: Sequence[str], most: int = 5) -> list[str]:

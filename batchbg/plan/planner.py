@@ -4,20 +4,21 @@ import concurrent.futures
 import contextlib
 import dataclasses
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from batchbg.core.model import PhotoInfo, Stamp
 from batchbg.core.planning import DONE_BEFORE
 from batchbg.disk.file_identity import Identity, identity_of
+from batchbg.disk.not_pictures import names_another_kind
 from batchbg.disk.patterns import Rules
 from batchbg.disk.rehearsal import Rehearsal
 from batchbg.disk.scan import UNREADABLE, Listing, listed, walk
 from batchbg.errors import DiskError
 from batchbg.ledger import photos
 from batchbg.ledger.store import Ledger
-from batchbg.plan import backgrounds
+from batchbg.plan import backgrounds, twofold
 from batchbg.plan.deciding import Deciding
-from batchbg.plan.lines import BEING_WRITTEN, NOT_THERE, Line, Listener, Tally
+from batchbg.plan.lines import BEING_WRITTEN, MISNAMED, NO_PICTURE, NOT_THERE, ORIGINAL, Line, Listener, Tally
 from batchbg.plan.probing import PROBERS, Probing
 from batchbg.plan.request import Request, read_request
 from batchbg.plan.roots import Roots, enter
@@ -34,6 +35,7 @@ class Steps:
     unchanged: Unchanged
     vanished: Vanished
     probing: Probing
+    masters: twofold.Masters
     deciding: Deciding
 
 
@@ -119,7 +121,9 @@ class Planner:
         with ledger.reading() as connection:
             unchanged = Unchanged(connection, self.roots, chooser, force=force, wants_all=wants_all)
         deciding = Deciding(ledger, run_id, request, self.roots, chooser, self._rehearsal)
-        return Steps(unchanged, Vanished(ledger, run_id, self.roots), probing, deciding)
+        prefer = "both" if request.saved is not None else request.settings.prefer
+        masters = twofold.Masters(ledger, self.roots, prefer)
+        return Steps(unchanged, Vanished(ledger, run_id, self.roots), probing, masters, deciding)
 
     def _listings(self) -> Iterator[Listing]:
         request, own = self._request, identity_of(self._request.photos)
@@ -133,7 +137,7 @@ class Planner:
         return walk(request.photos, shut, request.rules)
 
     def _plan_folder(self, listing: Listing, steps: Steps) -> Iterator[Line]:
-        self.tally.ignored += listing.ignored
+        yield from self._ignore({_join(listing, name): why for name, why in listing.left_out.items()})
         yield from self._tell_missing(listing)
         if listing.trouble:
             yield from self._reject_unreadable({f"{listing.folder}/": f"the folder {UNREADABLE}: {listing.trouble}"})
@@ -148,12 +152,35 @@ class Planner:
         yield from found.lines
         steps.vanished.forget(found.unlisted, len(listing.files) + len(listing.unreadable))
         yield from self._reject_unreadable({_join(listing, name): why for name, why in listing.unreadable.items()})
+        yield from self._ignore_originals(listing, found.left)
         if not found.left:
             return
         sendable: list[str] = []
         yield from self._probe(listing, found.left, steps.probing, sendable)
-        if sendable:
+        twins = steps.masters.left_out(listing, sendable)
+        self.tally.seen += len(twins)
+        yield from (Line(path, "skip", detail=why) for path, why in twins.items())
+        if sendable := [path for path in sendable if path not in twins]:
             yield from self._decide(listing, sendable, steps.deciding)
+
+    def _ignore(self, reasons: Mapping[str, str]) -> Iterator[Line]:
+        """Count files that are no photos; those who want all have a line for each."""
+        for path, reason in sorted(reasons.items()):
+            self.tally.ignore(path, reason)
+            if self._listener.wants_all:
+                yield Line(path, "ignore", detail=reason)
+
+    def _ignore_originals(self, listing: Listing, left: dict[str, Stamp]) -> Iterator[Line]:
+        """Take out of ``left`` what cannot be sent and need not be; an older version has rejected it."""
+        paths = {_join(listing, name): left.pop(name) for name in twofold.originals(listing.files, left)}
+        if not paths:
+            return
+        with self._ledger.reading() as connection:
+            known = photos.infos_of(connection, self.roots.photo_root, list(paths))
+        if known:
+            with self._ledger.transaction(self._run_id) as tx:
+                photos.forget(tx, self.roots.photo_root, list(known))
+        yield from self._ignore(dict.fromkeys(paths, ORIGINAL))
 
     def _tell_missing(self, listing: Listing) -> Iterator[Line]:
         """Tell of files that were named and are not there."""
@@ -178,13 +205,20 @@ class Planner:
     ) -> Iterator[Line]:
         """Tell of files that cannot be sent; the paths of those that can be go into ``sendable``."""
         for probed in probing.probe(self._request.photos, self.roots.photo_root, listing.folder, files):
-            sendable += [path for path, info in probed.infos.items() if info.pixels]
+            misnamed = [path for path, info in probed.infos.items() if info.pixels and self._is_misnamed(path)]
+            sendable += [path for path, info in probed.infos.items() if info.pixels and path not in misnamed]
             # One that could be sent, and whose result could not be saved, is tried anew.
             rejected = {path: info.rejected for path, info in probed.infos.items() if info.rejected and not info.pixels}
-            self.tally.ignored += sum(not info.pixels and not info.rejected for info in probed.infos.values())
+            ignored = {path: NO_PICTURE for path, info in probed.infos.items() if not info.pixels and not info.rejected}
+            yield from self._ignore(ignored | dict.fromkeys(misnamed, MISNAMED))
             self.tally.seen += len(rejected) + len(probed.changing)
             yield from (Line(path, "skip", detail=BEING_WRITTEN) for path in probed.changing)
             yield from self._reject(rejected)
+
+    def _is_misnamed(self, path: str) -> bool:
+        """Return whether a picture's name says that it is none; a person who names it knows better."""
+        is_named = self._request.names is not None or self._request.saved is not None
+        return not is_named and names_another_kind(path.rpartition("/")[2])
 
     def _decide(self, listing: Listing, sendable: list[str], deciding: Deciding) -> Iterator[Line]:
         self._listener.stop_if_abandoned()

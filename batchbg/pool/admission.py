@@ -184,6 +184,10 @@ class Admission:
             self._headroom.tell()
         self._settle(made_nothing=job.state is JobState.PLANNED)
 
+    def seen(self, job_id: str) -> None:
+        """Note that the record of a job's project has come under its own name; what it names is not counted yet."""
+        self.breaker.recorded(of_this_run=job_id in self._unseen)
+
     def recorded(self, job_id: str) -> None:
         """Note that the record of a job's project has been seen, and that what it names is counted."""
         if job_id in self._unseen:

@@ -174,7 +174,7 @@ class Tracker:
             log.warning(
                 "%s: the service reports no name for project %s; taken at its word", job.photo_path, job.project_id
             )
-        self._admission.breaker.recorded()
+        self._admission.seen(job.id)
         if not project.enabled:
             self._settle(followed, Gone("the project was deleted at the service"))
         elif project.status is ProjectStatus.WAITING:

@@ -34,8 +34,8 @@ async def find_accounts(run: RunContext, api: MagicHour, writer: Writer) -> list
         return None
     if run.stop.leaving:
         return None
-    if found is not None and found.tier == "free":
-        log.warning("a free account: results may carry a watermark")
+    if found is not None and found.caveat:
+        log.warning("%s", found.caveat)
     _tell_of_clock(api)
     with run.ledger.reading() as connection:
         if run.budget.caps.keep_balance is not None and not balances.was_read(connection, run.id):

@@ -191,6 +191,14 @@ SETTINGS: Final[tuple[Setting, ...]] = (
         "Send pictures in which nothing can be seen, too: all transparent, or a single pixel.",
         ("--allow-blank",),
     ),
+    Setting(
+        "prefer",
+        choice("jpeg", "tiff", "both"),
+        "jpeg",
+        "Send this one of a TIFF and a JPEG in one folder that have the same name and shape and so are one picture;"
+        ' "both" sends, and pays for, each.',
+        ("--prefer",),
+    ),
     Setting("portable_names", SWITCH, False, "Give results names that Windows accepts, too.", ("--portable-names",)),
     Setting(
         "format",

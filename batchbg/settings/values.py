@@ -37,6 +37,7 @@ class Settings:
     again: bool
     first_page: bool
     allow_blank: bool
+    prefer: str
     portable_names: bool
     format: str
     quality: int

@@ -239,6 +239,16 @@ def test_a_service_that_does_not_tell_the_balance_keeps_nobody_from_being_asked(
     assert "; the account's balance is not known; " in answers[0]
 
 
+@pytest.mark.parametrize("tier", ["free", "creator"])
+def test_what_a_free_account_means_is_said_in_the_question(shop: Shop, answers: list[str], tier: str):
+    """Before anything is paid, not when the results are there."""
+    shop.some_photos(3)
+    shop.sandbox.configure(tier=tier)
+    assert shop.run("--confirm-batch-over", "1").code == 130
+    said = "; a free account: results may carry a watermark, and be smaller than their photos" in answers[0]
+    assert said == (tier == "free")
+
+
 def test_after_a_pilot_the_question_shows_what_is_left_under_the_caps(shop: Shop, answers: list[str]):
     shop.some_photos(5)
     result = shop.run("--pilot", "1", "--max-credits", "15")

@@ -126,6 +126,26 @@ def test_a_small_result_is_done_with_a_remark_that_is_said_at_once(shop: Shop):
     assert len(shop.creates()) == 1
 
 
+def test_a_smaller_result_is_remarked_in_its_job(shop: Shop):
+    """For people and programs, a free account's or not."""
+    shop.photo("a.png", size=(40, 30))
+    shop.faults.add("download", "resized", times=100)
+    assert shop.run().code == 0
+    (job,) = shop.jobs()
+    assert (job["state"], "smaller than the photo's 40x30" in job["remark"]) == ("done", True)
+
+
+def test_a_free_account_is_said_before_anything_is_paid(tmp_path: Path):
+    """Where nobody is asked too; also by `account`."""
+    with SandboxServer(SandboxConfig(background_cutout="fast", render_s=0.02, tier="free")) as sandbox:
+        shop = Shop(tmp_path, sandbox)
+        shop.photo("a.png")
+        result = shop.run("--max-credits", "0")
+        assert "a free account: results may carry a watermark, and be smaller than their photos" in result.err
+        assert not shop.creates()
+        assert "may carry a watermark" in shop.do("account").out
+
+
 def test_a_free_account_is_said_at_once(tmp_path: Path):
     """Its results may carry a watermark."""
     with SandboxServer(SandboxConfig(background_cutout="fast", render_s=0.02, tier="free")) as sandbox:

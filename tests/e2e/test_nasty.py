@@ -114,10 +114,11 @@ class Nasty:
             (root / folder).mkdir(exist_ok=True)
 
     def path(self, ending: str) -> str:
-        """Return a path that is not taken yet."""
+        """Return a path that is not taken yet; of what would be one picture with a file of its name, a name of its own."""
+        numbers = [self.number] if ending in (".nef", ".psd", ".tif") else ["", self.number]
         while True:
             folder, name = self.draw.choice(self.folders), self.draw.choice(NAMES)
-            path = f"{folder}/{name}{self.draw.choice(['', self.number])}{ending}".lstrip("/")
+            path = f"{folder}/{name}{self.draw.choice(numbers)}{ending}".lstrip("/")
             if not os.path.lexists(self.root / path):
                 return path
 

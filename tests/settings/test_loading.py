@@ -104,6 +104,7 @@ def test_defaults_are_those_of_the_contract():
         "force": False,
         "first_page": False,
         "allow_blank": False,
+        "prefer": "jpeg",
         "format": "png",
         "quality": 90,
         "flatten": None,

@@ -51,6 +51,8 @@ def command(settings: Settings, verdict: Verdict | None) -> None:
     elif found is not None:
         balance = "the balance is not known" if found.credits is None else counted(found.credits, "credit")
         output.tell(f"account {found.id}, {found.tier or 'unknown'} plan: {balance}")
+        if found.caveat:
+            output.tell(found.caveat)
 
 
 async def read(settings: Settings, key: str) -> "Account | None":

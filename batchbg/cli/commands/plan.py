@@ -24,12 +24,12 @@ def command(ctx: click.Context, settings: Settings, save: Path | None) -> None:
     Sends nothing, needs no key, and writes no jobs: it is a run's own planning on a copy of the ledger.
 
     \b
-    batchbg plan photos -b backgrounds -v                  a line for every photo
+    batchbg plan photos -b backgrounds -v                  a line for every file, ignored ones too
     batchbg plan photos -b backgrounds --save plan.jsonl   keep it, and do just that:
     batchbg run photos -b backgrounds --plan plan.jsonl
 
     With --json the summary is one object: jobs (new, taken_up), photos (seen, rejected, reused, skipped, ignored),
-    skipped (number by reason), changed, missing, other_background, backgrounds (new jobs by background),
+    skipped and ignored (number by reason), changed, missing, other_background, backgrounds (new jobs by background),
     rejected_backgrounds (reason by background), enlarged, credits, price, seconds, cap_left and balance (null where
     not known), warnings (sentences).
     """
