@@ -23,7 +23,8 @@ from batchbg.disk.results import try_out
 from batchbg.errors import AccountUnreadable, ApiError, BatchbgError, ConfigError, ExitCode, LedgerBusy
 from batchbg.ledger import audit, clock, jobs
 from batchbg.ledger.engine import HEAD, open_to_read
-from batchbg.ledger.filesystem import exists, file_system, sqlite_path
+from batchbg.ledger.filesystem import file_system
+from batchbg.ledger.location import exists, sqlite_path
 from batchbg.ledger.lock import held
 from batchbg.sandbox.rough import ADVICE
 from batchbg.settings import Settings, api_key, own_config_file

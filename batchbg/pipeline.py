@@ -13,7 +13,7 @@ from typing import Generic
 from batchbg.report.summary import Summary
 from batchbg.run.confirmation import confirmed, may_start_unasked
 from batchbg.run.context import RunContext, beginning, holding
-from batchbg.run.planning import Plan, plan_all, take_up, try_outputs
+from batchbg.run.planning import Plan, opened_output, plan_all, take_up, try_outputs
 from batchbg.run.recovery import conclude, prepare
 from batchbg.run.reporter import Reporter
 from batchbg.run.session import Work, plan_and_process, process
@@ -57,9 +57,9 @@ def run(settings: Settings, key: str, task: Task[Found], reporter: Reporter) -> 
 
 def _plan_beside_work(context: RunContext, plan: Plan) -> Work:
     """Begin with the first job that is planned: however many there are, nobody has to be asked."""
-    plan.open_output()
+    may_save = opened_output(context, plan)
     take_up(context)
-    return asyncio.run(plan_and_process(context, plan))
+    return asyncio.run(plan_and_process(context, plan) if may_save else process(context))
 
 
 def _plan_then_work(context: RunContext, plan: Plan | None) -> Work:

@@ -17,7 +17,7 @@ class ProjectStatus(enum.Enum):
     CANCELED = enum.auto()
 
 
-_PROGRESS: Final = {
+_STATUSES: Final = {
     "complete": ProjectStatus.COMPLETE,
     "error": ProjectStatus.ERROR,
     "canceled": ProjectStatus.CANCELED,
@@ -31,8 +31,8 @@ class Project:
     """An image project as GET /v1/image-projects/{id} shows it.
 
     Attributes:
-        status: the service's word.
-        progress: what it means.
+        status_word: as the service says it.
+        status: what it means.
         name: as the service has it, or "".
         price: credits, refunds included.
         downloads: signed addresses of the result. Credentials: never stored or logged.
@@ -41,8 +41,8 @@ class Project:
         enabled: False once it is deleted.
     """
 
-    status: str
-    progress: ProjectStatus
+    status_word: str
+    status: ProjectStatus
     name: str
     price: Price
     downloads: tuple[str, ...]
@@ -57,19 +57,19 @@ def project(body: Any, project_id: str) -> Project | None:
         return None
     if body.get("id") is not None and str(body["id"]) != project_id:
         return None
-    status = body["status"][:80]
-    progress = _PROGRESS.get(status, ProjectStatus.WAITING)
+    status_word = body["status"][:80]
+    status = _STATUSES.get(status_word, ProjectStatus.WAITING)
     listed = body.get("downloads")
     addresses = [one.get("url") for one in listed if isinstance(one, dict)] if isinstance(listed, list) else []
     name = body.get("name")
     error = body.get("error")
     code = error.get("code") if isinstance(error, dict) else None
     price = read_price(body.get("credits_charged"))
-    if progress in (ProjectStatus.ERROR, ProjectStatus.CANCELED):
+    if status in (ProjectStatus.ERROR, ProjectStatus.CANCELED):
         price = _less(price, body.get("credits_refunded"))
     return Project(
+        status_word=status_word,
         status=status,
-        progress=progress,
         name=name[:500] if isinstance(name, str) else "",
         price=price,
         downloads=tuple(one for one in addresses if isinstance(one, str) and one),

@@ -111,7 +111,7 @@ class ConsoleReporter(Reporter):
 
     async def pilot_done(self, number: int, found: Estimate) -> bool:
         """Write the report and, on a terminal, ask whether to go on with the rest."""
-        from batchbg.cli.asking import confirmed
+        from batchbg.cli.prompt import confirmed
         from batchbg.report.page import write_report
 
         typed = functools.partial(command_line, settings=self._settings)

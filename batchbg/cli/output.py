@@ -63,7 +63,7 @@ MEDIAN_S: Final = 4.0
 
 
 def expected_s(jobs: int, settings: Settings) -> float:
-    """Return how long jobs take where every slot is always full and every render takes the median."""
+    """Return how long jobs take where every place in flight is always taken and every render takes the median."""
     return max(jobs / settings.max_in_flight, bool(jobs)) * MEDIAN_S
 
 

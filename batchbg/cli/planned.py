@@ -68,7 +68,7 @@ def _plan(settings: Settings, save: Path | None) -> tuple[Tally, Estimate]:
         )
         file = _open(stack, save) if save else None
         planner = begin_plan(settings, ledger, "plan", Listener(bar.update, wants_all=bool(settings.verbose)))
-        price = _outlook(ledger, settings).price
+        price = _estimate(ledger, settings).price
         for line in planner.plan():
             if line.action == "reject":
                 progress.line(line)
@@ -80,10 +80,10 @@ def _plan(settings: Settings, save: Path | None) -> tuple[Tally, Estimate]:
                 write_entry(file, line.entry)
         for text in some_of(planner.tally.unmatched):
             output.note(text, settings)
-        return planner.tally, _outlook(ledger, settings)
+        return planner.tally, _estimate(ledger, settings)
 
 
-def _outlook(ledger: Ledger, settings: Settings) -> Estimate:
+def _estimate(ledger: Ledger, settings: Settings) -> Estimate:
     with ledger.reading() as connection:
         zone = clock.zone_in(connection, settings.zone)
         return estimate(connection, "plan", settings.caps, settings.base_url, zone)

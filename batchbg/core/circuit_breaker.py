@@ -54,9 +54,9 @@ class CircuitBreaker:
         """Nobody can tell what a create did, or not yet."""
         self.doubts += 1
 
-    def recorded(self) -> None:
-        """The record of a project of this run's was seen, under its own name."""
-        self.price_known = True
+    def recorded(self, *, of_this_run: bool = True) -> None:
+        """The record of a project was seen, under its own name; that of an earlier run's names the price of then."""
+        self.price_known = self.price_known or of_this_run
         self.strangers = 0
 
     def mistaken(self) -> None:

@@ -1,8 +1,10 @@
-"""Patterns of paths, as gitignore has them, and which of them matched nothing."""
+"""Which files of a folder count: patterns of paths as in gitignore, and which of them matched nothing."""
 
 from collections.abc import Sequence
 
 from pathspec import GitIgnoreSpec
+
+from batchbg.errors import ConfigError
 
 
 class Patterns:
@@ -42,3 +44,42 @@ class Patterns:
     def unused(self) -> list[str]:
         """Patterns that have matched nothing so far."""
         return [self._patterns[number][0] for number in sorted(self._unused)]
+
+
+class Rules:
+    """Which files of a folder count, by patterns as gitignore has them.
+
+    Attributes:
+        max_depth: folders to descend, None for all.
+    """
+
+    def __init__(self, include: Sequence[str] = (), exclude: Sequence[str] = (), max_depth: int | None = None) -> None:
+        """Take only what ``include`` matches, where it is not empty, and nothing that ``exclude`` matches.
+
+        Raises:
+            ConfigError: one of them is no pattern.
+        """
+        self._include = _patterns("include", include)
+        self._exclude = _patterns("exclude", exclude)
+        self.max_depth = max_depth
+
+    def __bool__(self) -> bool:
+        return bool(self._include or self._exclude)
+
+    def wants(self, path: str) -> bool:
+        """Return whether a file passes the patterns."""
+        is_excluded = self._exclude.match(path)
+        return (not self._include or self._include.match(path)) and not is_excluded
+
+    @property
+    def unused(self) -> list[str]:
+        """A sentence for each pattern that has matched no file."""
+        named = (("include", self._include), ("exclude", self._exclude))
+        return [f"{name}: {pattern!r} matches no file" for name, these in named for pattern in these.unused]
+
+
+def _patterns(name: str, texts: Sequence[str]) -> Patterns:
+    try:
+        return Patterns(texts)
+    except ValueError as error:
+        raise ConfigError(f"{name}: {error}") from error

@@ -6,13 +6,13 @@ import functools
 import os
 import re
 import stat
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
 from batchbg.core.model import Stamp
 from batchbg.disk.file_identity import Identity, identity, identity_of
-from batchbg.disk.patterns import Patterns
+from batchbg.disk.patterns import Rules
 from batchbg.errors import ConfigError
 
 HIDDEN: Final = "hidden"
@@ -53,45 +53,6 @@ ORIGINALS: Final = frozenset({"originals", "masters"})
 
 UNREADABLE: Final = "cannot be read"
 """Begins the reason where the disk refused: such a file is tried again by every run, though its stamp is the same."""
-
-
-class Rules:
-    """Which files of a folder count, by patterns as gitignore has them.
-
-    Attributes:
-        max_depth: folders to descend, None for all.
-    """
-
-    def __init__(self, include: Sequence[str] = (), exclude: Sequence[str] = (), max_depth: int | None = None) -> None:
-        """Take only what ``include`` matches, where it is not empty, and nothing that ``exclude`` matches.
-
-        Raises:
-            ConfigError: one of them is no pattern.
-        """
-        self._include = _patterns("include", include)
-        self._exclude = _patterns("exclude", exclude)
-        self.max_depth = max_depth
-
-    def __bool__(self) -> bool:
-        return bool(self._include or self._exclude)
-
-    def wants(self, path: str) -> bool:
-        """Return whether a file passes the patterns."""
-        is_excluded = self._exclude.match(path)
-        return (not self._include or self._include.match(path)) and not is_excluded
-
-    @property
-    def unused(self) -> list[str]:
-        """A sentence for each pattern that has matched no file."""
-        named = (("include", self._include), ("exclude", self._exclude))
-        return [f"{name}: {pattern!r} matches no file" for name, these in named for pattern in these.unused]
-
-
-def _patterns(name: str, texts: Sequence[str]) -> Patterns:
-    try:
-        return Patterns(texts)
-    except ValueError as error:
-        raise ConfigError(f"{name}: {error}") from error
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

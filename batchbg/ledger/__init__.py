@@ -1,7 +1,7 @@
 """The ledger: the only place that knows SQL.
 
-``engine`` opens one, ``store`` is one that is open, ``lock`` says who may spend from it. ``tables`` names what is in
-it; there is a module for what is done with each: ``folders``, ``photos``, ``outputs``, ``assets``, ``jobs``, ``events``,
+``location`` says where one is and ``filesystem`` whether it may be there; ``engine`` opens it, ``store`` is one that is
+open, ``lock`` says who may spend from it. ``tables`` defines every table; there is a module for what is done with each: ``folders``, ``photos``, ``outputs``, ``assets``, ``jobs``, ``events``,
 ``credits``, ``balances``, ``prices``, ``runs``, ``orders``, ``meta``. ``transitions`` moves jobs from state to state
 with their money, against a budget of ``budgets``; ``writer`` commits beside the event loop. ``identity``, ``purpose``,
 ``clock`` and ``marks`` see to it that it is the right ledger, ``audit`` that it adds up.

@@ -12,7 +12,8 @@ import sqlalchemy as sa
 
 from batchbg.disk.files import create
 from batchbg.errors import ConfigError, NoLedger
-from batchbg.ledger.filesystem import check_folder, exists, refuse_network, refuse_odd, sqlite_path
+from batchbg.ledger.filesystem import refuse_network
+from batchbg.ledger.location import check_folder, exists, refuse_odd, sqlite_path
 from batchbg.ledger.presence import Presence
 from batchbg.ledger.store import KEPT, Ledger, explained
 

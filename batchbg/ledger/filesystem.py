@@ -1,14 +1,8 @@
-"""Where a ledger may lie: on a disk of this machine."""
+"""What file system a ledger is on: it has to be a disk of this machine."""
 
-import os
-import re
-import stat
 from pathlib import Path
 from typing import Final
 
-import sqlalchemy as sa
-
-from batchbg.disk.reading import kind_of
 from batchbg.errors import ConfigError
 
 NETWORK_TYPES: Final = frozenset(
@@ -88,56 +82,6 @@ NETWORK_PROGRAMS: Final = frozenset(
 _MOUNTS: Final = Path("/proc/self/mounts")
 
 
-def sqlite_path(url: str) -> Path:
-    """Return the real path of a SQLite ledger.
-
-    Raises:
-        ConfigError: the URL is none this version opens.
-    """
-    if found := re.fullmatch(r"sqlite(?:\+pysqlite)?:///(.+)", url, re.DOTALL):
-        # Taken as it stands: a folder may be called "50% off?", and nobody escapes that in a path.
-        name = found[1]
-        if name == ":memory:":
-            raise ConfigError("ledger: it must be a file, for it has to outlive the process")
-        if "?" in name.rpartition("/")[2]:
-            raise ConfigError(f"ledger: {url!r}: the file's name may not contain '?', and the URL takes no options")
-        return Path(os.path.realpath(name))
-    try:
-        kind = sa.make_url(url).get_backend_name()
-    except sa.exc.ArgumentError as error:
-        raise ConfigError(f"ledger: {url!r} is not a URL such as sqlite:///batchbg.db") from error
-    if kind != "sqlite":
-        raise ConfigError(f"ledger: {kind} is not supported; use sqlite:///PATH")
-    raise ConfigError("ledger: it must be a file, for it has to outlive the process")
-
-
-def exists(url: str) -> bool:
-    """Return whether the ledger is there already.
-
-    Raises:
-        ConfigError: the way there is barred.
-    """
-    path = sqlite_path(url)
-    try:
-        return path.exists()
-    except OSError as error:
-        raise ConfigError(f"ledger: {path}: {error.strerror}") from error
-
-
-def check_folder(path: Path) -> None:
-    """Refuse a ledger whose folder is not there.
-
-    Raises:
-        ConfigError: it is not.
-    """
-    try:
-        is_there = path.parent.is_dir()
-    except OSError as error:
-        raise ConfigError(f"ledger: {path.parent}: {error.strerror}") from error
-    if not is_there:
-        raise ConfigError(f"ledger: there is no folder {path.parent}")
-
-
 def refuse_network(path: Path) -> None:
     """Refuse a ledger on a network file system, where this system tells.
 
@@ -156,28 +100,6 @@ def is_shared(kind: str) -> bool:
     """Return whether a type of file system is one that other machines share."""
     head, _, program = kind.partition(".")
     return kind in NETWORK_TYPES or (head in ("fuse", "fuseblk") and program in NETWORK_PROGRAMS | NETWORK_TYPES)
-
-
-BESIDE: Final = ("", "-wal", "-shm", "-journal", ".lock", ".ballast")
-"""Endings of the names of a ledger's own files."""
-
-
-def refuse_odd(path: Path) -> None:
-    """Refuse a ledger where one of its files is something else: what it leads to would be written over, or hang.
-
-    Raises:
-        ConfigError: names what stands there.
-    """
-    for ending in BESIDE:
-        own = path.with_name(path.name + ending)
-        try:
-            mode = own.lstat().st_mode
-        except OSError:
-            continue  # not there, or told by whoever opens it
-        if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):  # a folder neither hangs nor is written over
-            raise ConfigError(
-                f"ledger: {own} is {kind_of(mode)}, not a file; take it away, or name another with --ledger"
-            )
 
 
 def file_system(path: Path) -> str:

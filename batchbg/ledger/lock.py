@@ -15,7 +15,7 @@ from typing import Final
 
 from batchbg.disk.reading import read_text
 from batchbg.errors import ConfigError, LedgerBusy, LedgerError
-from batchbg.ledger.filesystem import check_folder, refuse_odd, sqlite_path
+from batchbg.ledger.location import check_folder, refuse_odd, sqlite_path
 
 AGAIN_S: Final = 0.1
 """Seconds between two tries."""

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from batchbg.errors import LedgerError
 from batchbg.ledger.engine import open_ledger
-from batchbg.ledger.filesystem import refuse_odd, sqlite_path
+from batchbg.ledger.location import refuse_odd, sqlite_path
 from batchbg.ledger.store import Ledger
 
 

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from batchbg.core.pairing import Background
 from batchbg.disk.file_identity import Identity
-from batchbg.disk.scan import UNREADABLE, Listing, Rules, walk
+from batchbg.disk.patterns import Rules
+from batchbg.disk.scan import UNREADABLE, Listing, walk
 from batchbg.plan.lines import BEING_WRITTEN
 from batchbg.plan.probing import Probing
 

@@ -10,8 +10,9 @@ from batchbg.core.model import PhotoInfo, Stamp
 from batchbg.core.planning import DONE_BEFORE
 from batchbg.disk.file_identity import Identity, identity_of
 from batchbg.disk.not_pictures import names_another_kind
+from batchbg.disk.patterns import Rules
 from batchbg.disk.rehearsal import Rehearsal
-from batchbg.disk.scan import UNREADABLE, Listing, Rules, listed, walk
+from batchbg.disk.scan import UNREADABLE, Listing, listed, walk
 from batchbg.errors import DiskError
 from batchbg.ledger import outputs, photos
 from batchbg.ledger.store import Ledger

@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from batchbg.disk.file_identity import lies_in
+from batchbg.disk.patterns import Rules
 from batchbg.disk.reading import read_bytes
-from batchbg.disk.scan import Rules
 from batchbg.errors import ConfigError
 from batchbg.plan.background_map import MapRule, read_map
 from batchbg.plan.lines import some_of

@@ -128,7 +128,7 @@ def chooser_for(request: Request, backgrounds: Sequence[Background]) -> Chooser:
         return Transparent()
     check_map(request.map_rules, settings.background_map, by_path)
     if not backgrounds:
-        raise ConfigError(f"backgrounds: {request.backgrounds} contains no usable picture")
+        raise ConfigError(f"backgrounds: {request.backgrounds} holds no picture that can be used")
     try:
         pairing = Pairing(backgrounds, settings.tolerance, settings.background_policy)
     except LookupError as error:

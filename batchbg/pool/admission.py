@@ -12,7 +12,7 @@ from batchbg.core.model import Job
 from batchbg.errors import BudgetExceeded, EarlierCapReached, ExitCode, KeyInDoubt, PriceInDoubt
 from batchbg.ledger import budgets, prices, transitions
 from batchbg.ledger.transaction import Tx, enter
-from batchbg.pool.account import readings
+from batchbg.pool.balance import readings
 from batchbg.pool.concurrency import ConcurrencyLimit
 from batchbg.pool.prices import PriceWatch
 from batchbg.pool.session import PoolSession
@@ -119,8 +119,9 @@ class Admission:
     def _may_pass(self) -> bool:
         # With the last file in the air: it may yet turn out to have made nothing.
         files_left = self._max_files is None or self.let_through < self._max_files or not self.in_air
-        alone = not self.in_air and not self._unseen
-        return not self._shut and files_left and (alone or not self.breaker.one_at_a_time)
+        # What a record names is counted before another create goes by it.
+        is_open = not self._shut and not self._unseen
+        return is_open and files_left and (not self.in_air or not self.breaker.one_at_a_time)
 
     def _enter(self) -> bool:
         """Count one create more, if it still may leave."""
@@ -182,6 +183,10 @@ class Admission:
             self.concurrency.refused(job.id) if busy else self.concurrency.free(job.id)
             self._headroom.tell()
         self._settle(made_nothing=job.state is JobState.PLANNED)
+
+    def seen(self, job_id: str) -> None:
+        """Note that the record of a job's project has come under its own name; what it names is not counted yet."""
+        self.breaker.recorded(of_this_run=job_id in self._unseen)
 
     def recorded(self, job_id: str) -> None:
         """Note that the record of a job's project has been seen, and that what it names is counted."""

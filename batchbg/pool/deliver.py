@@ -17,7 +17,7 @@ from batchbg.disk.rehearsal import Rehearsal
 from batchbg.errors import OutputRefused, ResultUnusable
 from batchbg.ledger import folders, outputs, transitions
 from batchbg.ledger.transaction import Tx
-from batchbg.pool.decoding import DecodeLimit
+from batchbg.pool.decode_limit import DecodeLimit
 from batchbg.pool.download import Downloads
 from batchbg.pool.outage import Outage
 from batchbg.pool.session import PoolSession

@@ -13,7 +13,7 @@ from batchbg.disk import files, results
 from batchbg.disk.file_identity import Identity
 from batchbg.disk.output_formats import OutputFormat
 from batchbg.errors import ApiUnreachable, RequestRefused, ResultUnusable, WrongProject
-from batchbg.pool.decoding import DecodeLimit
+from batchbg.pool.decode_limit import DecodeLimit
 from batchbg.pool.outage import Outage
 from batchbg.pool.session import PoolSession
 
@@ -99,6 +99,6 @@ class Downloads:
             raise ResultUnusable(f"the project cannot be found: {error}") from error
         if project.name and not job.owns(project.name):
             raise WrongProject(project.name)
-        if project.progress is not ProjectStatus.COMPLETE or not project.downloads or not project.enabled:
-            raise ResultUnusable(f"the project has no result to download (status {project.status})")
+        if project.status is not ProjectStatus.COMPLETE or not project.downloads or not project.enabled:
+            raise ResultUnusable(f"the project has no result to download (status {project.status_word})")
         return project

@@ -6,8 +6,8 @@ from batchbg.api.retry_reads import retry_read
 from batchbg.core.model import Job
 from batchbg.errors import ApiError
 from batchbg.ledger import balances
-from batchbg.pool.account import read_account
 from batchbg.pool.admission import Admission
+from batchbg.pool.balance import read_account
 from batchbg.pool.session import PoolSession
 
 

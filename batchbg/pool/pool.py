@@ -14,7 +14,7 @@ from batchbg.ledger import jobs, outputs
 from batchbg.pool import deliver
 from batchbg.pool.admission import Admission
 from batchbg.pool.concurrency import ConcurrencyLimit
-from batchbg.pool.decoding import DecodeLimit
+from batchbg.pool.decode_limit import DecodeLimit
 from batchbg.pool.deliver import Deliverer, SaveOptions
 from batchbg.pool.feed import PlanFeed
 from batchbg.pool.outage import Outage

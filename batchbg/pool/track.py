@@ -174,26 +174,26 @@ class Tracker:
             log.warning(
                 "%s: the service tells no name of project %s; taken at its word", job.photo_path, job.project_id
             )
-        self._admission.breaker.recorded()
+        self._admission.seen(job.id)
         if not project.enabled:
             self._settle(followed, Gone("the project was deleted at the service"))
-        elif project.progress is ProjectStatus.WAITING:
-            if project.status not in KNOWN_WAITING and (
-                followed.last is None or followed.last.status != project.status
+        elif project.status is ProjectStatus.WAITING:
+            if project.status_word not in KNOWN_WAITING and (
+                followed.last is None or followed.last.status_word != project.status_word
             ):
-                log.warning("%s: unknown status %r, waiting on", followed.job.photo_path, project.status)
+                log.warning("%s: unknown status %r, waiting on", followed.job.photo_path, project.status_word)
             followed.last = project
             followed.waiting_s = self._age_s(followed.job)
             if project.price.odd or (project.price.credits or 0) > job.credits:
                 self._settle(followed, project)  # for the ledger to count, before another create goes by it
             else:
                 self._ask_again(followed)
-        elif project.progress is ProjectStatus.COMPLETE and not project.downloads and followed.empty < EMPTY_ASKS:
+        elif project.status is ProjectStatus.COMPLETE and not project.downloads and followed.empty < EMPTY_ASKS:
             followed.empty += 1
             self._ask_again(followed, wait_s=followed.empty * EMPTY_PAUSE_S)
         else:
             if (
-                project.progress is ProjectStatus.COMPLETE
+                project.status is ProjectStatus.COMPLETE
                 and (age_s := self._age_s(followed.job)) < self._render_patience_s
             ):
                 self._schedule.learn(min(followed.waiting_s, age_s), age_s)

@@ -21,7 +21,7 @@ from batchbg.errors import ApiUnreachable, PhotoChanged, RequestRefused
 from batchbg.ledger import assets, photos
 from batchbg.ledger.store import Connection
 from batchbg.ledger.writer import Writer
-from batchbg.pool.decoding import DecodeLimit
+from batchbg.pool.decode_limit import DecodeLimit
 from batchbg.pool.outage import Outage
 from batchbg.pool.session import PoolSession
 

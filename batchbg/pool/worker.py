@@ -127,7 +127,7 @@ class Worker:
                 try:
                     return await self._deliverer.deliver(job, self._projects.get(job.id))
                 except WrongProject as error:
-                    return await self._park_stranger(job, error.name)
+                    return await self._misattributed(job, error.name)
             case JobState.DONE | JobState.FAILED | JobState.CANCELED | JobState.UNRESOLVED:
                 return job
             case _:
@@ -167,24 +167,24 @@ class Worker:
                 case Gone(why):
                     return await self._writer.do(transitions.ended, job, JobState.FAILED, why)
                 case Stranger(name):
-                    return await self._park_stranger(job, name)
+                    return await self._misattributed(job, name)
             reserved = job.credits
-            if ending.progress is ProjectStatus.WAITING:
+            if ending.status is ProjectStatus.WAITING:
                 job = await self._writer.do(transitions.priced, job, ending.price)
                 prices.heard(job, ending.price, reserved=reserved)
                 self._admission.recorded(job.id)
                 continue
-            if ending.progress is ProjectStatus.COMPLETE:
+            if ending.status is ProjectStatus.COMPLETE:
                 moved = await self._writer.do(transitions.complete, job, ending.price)
                 self._admission.breaker.rendered()
                 self._projects[job.id] = ending
             else:
                 moved = await self._ended(job, ending)
-            if ending.progress is ProjectStatus.COMPLETE or ending.price.odd or (ending.price.credits or 0) > reserved:
+            if ending.status is ProjectStatus.COMPLETE or ending.price.odd or (ending.price.credits or 0) > reserved:
                 prices.heard(moved, ending.price, reserved=reserved)
             return moved
 
-    async def _park_stranger(self, job: Job, name: str) -> Job:
+    async def _misattributed(self, job: Job, name: str) -> Job:
         """Park a job whose project turns out to be another's; its picture is not taken."""
         why = f"project {job.project_id} is called {name!r}, which is another's: what this create made is not known"
         moved = await self._writer.do(transitions.misattributed, job, why)
@@ -196,7 +196,7 @@ class Worker:
 
     async def _ended(self, job: Job, project: Project) -> Job:
         """Record a render that came to nothing, and see to its refund."""
-        canceled = project.progress is ProjectStatus.CANCELED
+        canceled = project.status is ProjectStatus.CANCELED
         state = JobState.CANCELED if canceled else JobState.FAILED
         error = project.error or ("canceled at the service" if canceled else "the service gives no reason")
         moved = await self._writer.do(transitions.ended, job, state, error, project.price, project.error_code)

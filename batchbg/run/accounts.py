@@ -9,7 +9,7 @@ from batchbg.api.wire import Account
 from batchbg.errors import AccountRefused, AccountUnreadable, ApiError, ExitCode
 from batchbg.ledger import balances, runs
 from batchbg.ledger.writer import Writer
-from batchbg.pool.account import read_account
+from batchbg.pool.balance import read_account
 from batchbg.run.context import RunContext
 
 log = logging.getLogger(__name__)

@@ -24,14 +24,14 @@ def may_start_unasked(run: RunContext) -> bool:
 
 
 def confirmed(run: RunContext) -> bool:
-    """Ask where a person has to be asked; return whether to begin.
+    """Ask where a person has to be asked; return whether to begin. Where no create may leave, nobody has to be.
 
     Raises:
         ConfigError: there is nobody to ask.
     """
     settings = run.settings
     limit = settings.confirm_batch_over
-    unasked = settings.sandbox or settings.yes or settings.pilot is not None or limit < 0
+    unasked = settings.sandbox or settings.yes or settings.pilot is not None or limit < 0 or run.stop.no_creates
     if unasked or planned(run) <= limit or run.reporter.ask(_estimate(run)):
         return True
     run.stop.note(ExitCode.INTERRUPT, "not started, as you answered: nothing was sent")

@@ -15,7 +15,7 @@ from batchbg.errors import BatchbgError, ExitCode, LedgerError, NoLedger
 from batchbg.ledger import clock, identity, jobs, runs
 from batchbg.ledger.budgets import Budget
 from batchbg.ledger.engine import open_ledger
-from batchbg.ledger.filesystem import exists, sqlite_path
+from batchbg.ledger.location import exists, sqlite_path
 from batchbg.ledger.lock import held
 from batchbg.ledger.store import Ledger
 from batchbg.pool.stop import Stop
@@ -23,7 +23,7 @@ from batchbg.run.binding import bind_purpose
 from batchbg.run.reporter import Reporter
 from batchbg.run.signals import status_on_signal
 from batchbg.run.task import Task
-from batchbg.run.watching import Watching
+from batchbg.run.watching import RunDisplay
 from batchbg.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -55,7 +55,7 @@ class RunContext:
     stop: Stop
     rehearsal: Rehearsal
     reporter: Reporter
-    watching: Watching
+    watching: RunDisplay
 
 
 @contextlib.contextmanager
@@ -134,7 +134,7 @@ def beginning(
         stop=Stop(),
         rehearsal=Rehearsal(entry.id),
         reporter=reporter,
-        watching=Watching(reporter),
+        watching=RunDisplay(reporter),
     )
     if not task.creates:
         run.stop.collect_only()

@@ -99,6 +99,16 @@ class Plan:
                 orders.end(tx, self._planner.roots.order_id)
 
 
+def opened_output(run: RunContext, plan: Plan) -> bool:
+    """Open the output folder; where nothing can be saved there no create leaves, and what is paid for is collected."""
+    try:
+        plan.open_output()
+    except DiskError as error:
+        run.stop.creates(error.exit_code, str(error))
+        return False
+    return True
+
+
 def plan_all(run: RunContext, plan: Plan) -> None:
     """Plan every photo before anything is sent; where that cannot be done, what is paid for is collected all the same.
 
@@ -106,8 +116,8 @@ def plan_all(run: RunContext, plan: Plan) -> None:
         ConfigError: the folders cannot be used so.
     """
     try:
-        plan.open_output()
-        plan.make()
+        if opened_output(run, plan):
+            plan.make()
     except DiskError as error:
         run.stop.creates(error.exit_code, str(error))
     for text in some_of(plan.tally.unmatched):

@@ -1,12 +1,17 @@
 """Before anything else: what earlier runs left behind, and what the command changes."""
 
+import logging
+
 from batchbg.core.lifecycle import PAID, JobState
 from batchbg.core.price import Price
+from batchbg.errors import LedgerError
 from batchbg.ledger import jobs, purpose, transitions
 from batchbg.ledger.events import EventKind
 from batchbg.ledger.transaction import Tx
 from batchbg.run.context import RunContext
 from batchbg.run.task import Found, Task
+
+log = logging.getLogger(__name__)
 
 
 def prepare(run: RunContext, task: Task[Found]) -> Found:
@@ -19,9 +24,16 @@ def prepare(run: RunContext, task: Task[Found]) -> Found:
 
 
 def conclude(run: RunContext, task: Task[Found], found: Found) -> Found:
-    """Let the command change jobs after the work; return what it has found by then."""
-    with run.ledger.transaction(run.id) as tx:
-        return task.conclude(tx, found)
+    """Let the command change jobs after the work; return what it has found by then.
+
+    What the run did is told also where the ledger can no longer be written.
+    """
+    try:
+        with run.ledger.transaction(run.id) as tx:
+            return task.conclude(tx, found)
+    except LedgerError as error:
+        log.warning("%s", error)
+        return found
 
 
 def _recover_lost_creates(tx: Tx) -> None:

@@ -8,7 +8,7 @@ from batchbg.api.client import MagicHour
 from batchbg.api.limiter import RateLimiter
 from batchbg.errors import ApiError, LedgerError
 from batchbg.ledger.writer import Writer
-from batchbg.pool.account import read_account
+from batchbg.pool.balance import read_account
 from batchbg.pool.deliver import SaveOptions
 from batchbg.pool.feed import PlanFeed
 from batchbg.pool.pool import Pool

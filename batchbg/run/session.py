@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import dataclasses
 
+from batchbg.errors import DiskError
 from batchbg.ledger.budgets import Budget
 from batchbg.pool.feed import PlanFeed
 from batchbg.run.context import RunContext
@@ -51,7 +52,8 @@ async def plan_and_process(run: RunContext, plan: Plan) -> Work:
             except BaseException:
                 plan.given_up = True
                 raise
-        await planning
+        with contextlib.suppress(DiskError):  # which has stopped creates
+            await planning
     return work
 
 

@@ -13,7 +13,7 @@ TICK_S: Final = 0.5
 """Seconds between two looks of somebody who watches."""
 
 
-class Watching:
+class RunDisplay:
     """Has something to show while the pool is at work, and says so where it has not."""
 
     def __init__(self, reporter: Reporter) -> None:

@@ -40,7 +40,7 @@ async def create(api: MagicHour, name: str = "batchbg job-1") -> Outcome:
 
 async def finished(api: MagicHour, project_id: str) -> Project:
     async with asyncio.timeout(100):
-        while (found := await api.project(project_id)).progress is ProjectStatus.WAITING:  # noqa: ASYNC110
+        while (found := await api.project(project_id)).status is ProjectStatus.WAITING:  # noqa: ASYNC110
             await asyncio.sleep(0.005)
     return found
 
@@ -54,7 +54,7 @@ async def test_a_photo_goes_up_and_its_result_comes_down(api, sandbox, tmp_path)
     assert isinstance(outcome, Created)
     assert outcome.price.credits == 5
     project = await finished(api, outcome.project_id)
-    assert (project.progress, project.name, project.price.credits) == (ProjectStatus.COMPLETE, "batchbg abc-1", 5)
+    assert (project.status, project.name, project.price.credits) == (ProjectStatus.COMPLETE, "batchbg abc-1", 5)
     await api.storage.download(project.downloads[0], tmp_path / "part")
     with Image.open(tmp_path / "part") as result:
         assert result.size == (64, 48)

@@ -27,7 +27,7 @@ def test_a_project_is_read():
     """Every field that matters."""
     found = project(GOOD, "p")
     assert found is not None
-    assert (found.status, found.progress, found.name) == ("complete", ProjectStatus.COMPLETE, "batchbg x-1")
+    assert (found.status_word, found.status, found.name) == ("complete", ProjectStatus.COMPLETE, "batchbg x-1")
     assert (found.price.credits, found.downloads, found.error, found.enabled) == (5, ("https://s/x.png",), "", True)
 
 
@@ -48,7 +48,7 @@ def test_an_unknown_status_is_waited_for(status, progress):
     """New words must not end a job that is paid for."""
     found = project({"status": status}, "p")
     assert found is not None
-    assert found.progress is progress
+    assert found.status is progress
 
 
 @pytest.mark.parametrize(

@@ -82,7 +82,7 @@ def test_without_a_background_that_can_be_used_nothing_is_sent(shop: Shop, comma
     (shop.backgrounds / "torn.png").write_bytes(b"\x89PNG")
     result = shop.do(command) if command == "plan" else shop.run()
     assert result.code == 2
-    assert "contains no usable picture" in result.err
+    assert "holds no picture that can be used" in result.err
     assert not shop.creates()
 
 

@@ -217,7 +217,7 @@ def answers(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         return no(text)
 
     monkeypatch.setattr(click, "confirm", no)
-    monkeypatch.setattr("batchbg.cli.asking.confirmed", not_now)
+    monkeypatch.setattr("batchbg.cli.prompt.confirmed", not_now)
     return asked
 
 

@@ -100,11 +100,11 @@ async def _failed_render(place: Place) -> dict[str, Any]:
         outcome = await api.create("batchbg cassette0000-1", target.file_path, None)
         assert isinstance(outcome, Created), outcome
         project = await api.project(outcome.project_id)
-        while project.progress is ProjectStatus.WAITING:
+        while project.status is ProjectStatus.WAITING:
             project = await api.project(outcome.project_id)
     return {
         "charged": outcome.price.credits,
-        "ended in": project.status,
+        "ended in": project.status_word,
         "left of the charge": project.price.credits,
         "downloads": len(project.downloads),
         "gives a reason": bool(project.error),

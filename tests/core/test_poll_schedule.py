@@ -38,6 +38,8 @@ def test_the_first_create_of_a_run_goes_alone():
     assert brake.one_at_a_time
     brake.created()
     assert brake.one_at_a_time
+    brake.recorded(of_this_run=False)
+    assert brake.one_at_a_time
     brake.recorded()
     assert not brake.one_at_a_time
 

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from batchbg.core.model import Stamp
-from batchbg.disk.scan import Listing, Rules, listed, stamp_of, walk
+from batchbg.disk.patterns import Rules
+from batchbg.disk.scan import Listing, listed, stamp_of, walk
 from batchbg.errors import ConfigError, ExitCode
 from tests.support.privileges import without_privileges
 

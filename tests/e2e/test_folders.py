@@ -169,16 +169,38 @@ def test_no_photos_where_some_were_known_is_an_error(shop: Shop, left: str):
     assert len(shop.creates()) == 2
 
 
-def test_what_is_paid_for_is_collected_while_the_photos_are_away(shop: Shop):
+def left_rendering(shop: Shop) -> None:
+    """Pay for one photo, whose render is complete only after the run."""
     shop.photo("a.png")
     shop.sandbox.configure(render_s=100_000)
     shop.setting("RENDER_PATIENCE", "1s")
     shop.run()
+    shop.sandbox.advance(100_000)
+
+
+@pytest.mark.parametrize("flags", [(), ("--yes",)])
+def test_what_is_paid_for_is_collected_while_the_photos_are_away(shop: Shop, flags: tuple[str, ...]):
+    """And summed up."""
+    left_rendering(shop)
     shop.photos.rename(shop.folder / "away")
     shop.photos.mkdir()
-    shop.sandbox.advance(100_000)
-    assert shop.run().code == 5
+    result = shop.run("--json", *flags)
+    assert result.code == 5, result
+    assert result.json["exit_code"] == 5
+    assert result.json["jobs"] | {"done": 1} == result.json["jobs"]
     assert shop.outputs() == ["a.png"]
+
+
+@pytest.mark.parametrize("flags", [(), ("--yes",)])
+def test_what_is_paid_for_is_collected_where_nothing_new_can_be_saved(shop: Shop, flags: tuple[str, ...]):
+    """Another output folder than the one before, and it cannot be made."""
+    left_rendering(shop)
+    (shop.folder / "file").write_text("mine")
+    result = shop.run("--json", "-o", str(shop.folder / "file" / "output"), *flags)
+    assert result.code == 5, result
+    assert result.json["exit_code"] == 5
+    assert shop.outputs() == ["a.png"]
+    assert len(shop.creates()) == 1
 
 
 def test_a_photo_that_was_taken_away_is_no_error_where_others_are_left(shop: Shop):

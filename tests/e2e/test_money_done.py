@@ -324,6 +324,22 @@ def test_retry_and_rescue_of_many_unrefunded_errors_are_quick_and_stop_nothing(s
     shop.assert_adds_up()
 
 
+def test_retry_and_rescue_ask_nobody_however_many_are_planned(shop: Shop):
+    """They create nothing: there is nothing to agree to, and what is paid for is fetched."""
+    shop.setting("CONFIRM_BATCH_OVER", "1")
+    shop.some_photos(3)
+    shop.faults.add("create", "status", status=422, nth=1)
+    shop.faults.add("create", "status", status=422, nth=2)
+    shop.faults.add("download", "corrupt")
+    assert shop.run("--yes", "--max-in-flight", "1").code == 3
+    shop.faults.clear()
+    result = shop.do("retry", "--json")
+    assert "no terminal to ask on" not in result.err
+    assert creates(shop) == 1
+    assert len(shop.outputs()) == 1
+    assert shop.status()["jobs"] | {"planned": 2, "done": 1} == shop.status()["jobs"]
+
+
 # -- invariant 4: the run that was killed --------------------------------------------------------------------------
 
 

@@ -404,3 +404,22 @@ def test_a_clock_that_was_once_years_ahead_is_said_and_can_be_set_right(shop: Sh
     assert "2039" not in result.err
     assert len(shop.creates()) == 6
     assert "2039" not in shop.do("status").out
+
+
+# -- a ledger that cannot be written any more ------------------------------------------------------------------------
+
+
+def test_what_a_run_did_is_told_although_its_ledger_is_kept_locked(shop: Shop, monkeypatch: pytest.MonkeyPatch):
+    """Another program keeps it until the end; the next run has the result."""
+    monkeypatch.setattr("batchbg.ledger.engine.BUSY_TIMEOUT_MS", 50)
+    shop.photo("a.png")
+    with contextlib.closing(
+        sqlite3.connect(shop.folder / "batchbg.db", isolation_level=None, check_same_thread=False)
+    ) as other:
+        shop.meanwhile("download", lambda: other.execute("BEGIN IMMEDIATE"))
+        result = shop.run("--json")
+    assert result.code == 5, result
+    assert "keeps it locked" in result.err
+    assert result.json["jobs"] | {"downloading": 1} == result.json["jobs"]
+    assert shop.resume().code == 0
+    assert len(shop.creates()) == 1

@@ -57,6 +57,24 @@ def test_a_record_that_is_dearer_while_it_waits_is_reserved_by_the_next(shop: Sh
     assert_true(shop)
 
 
+def test_what_an_earlier_run_left_says_nothing_of_today_s_price(shop: Shop):
+    """Its record is seen first, and the price has risen since: the first create of the run goes alone all the same."""
+    shop.setting("RENDER_PATIENCE", "1s")
+    shop.photo("left.png")
+    shop.sandbox.configure(render_s=100_000)
+    shop.run()
+    shop.sandbox.advance(100_000)
+    shop.sandbox.configure(render_s=0.5)
+    shop.some_photos(30)
+    shop.faults.add("create", "price", credits=7)
+    shop.faults.add("create", "replace", fields={"credits_charged": 5})
+    shop.faults.add("upload", "delay", seconds=0.5)
+    result = shop.run("--json", "--max-credits", "23", "--max-in-flight", "30")
+    assert result.code == 8
+    assert len(shop.creates()) == 1 + 3
+    assert_true(shop)
+
+
 def test_a_render_in_vain_counts_what_the_service_kept(shop: Shop, monkeypatch):
     """9 were taken and none given back, whatever the answer said; over three runs with `retry` in between."""
     monkeypatch.setattr("batchbg.pool.refunds.ASKED_AFTER_S", (0.01, 0.02))

@@ -6,7 +6,7 @@ import pytest
 
 from batchbg.errors import ConfigError, LedgerError
 from batchbg.ledger.engine import open_ledger
-from batchbg.ledger.filesystem import exists
+from batchbg.ledger.location import exists
 from batchbg.ledger.store import Ledger
 
 from .support import open_at, url_of

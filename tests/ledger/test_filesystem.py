@@ -8,7 +8,7 @@ import pytest
 from batchbg.errors import ConfigError
 from batchbg.ledger import filesystem
 from batchbg.ledger.engine import open_ledger
-from batchbg.ledger.filesystem import sqlite_path
+from batchbg.ledger.location import sqlite_path
 
 from .support import url_of
 

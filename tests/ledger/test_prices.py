@@ -12,7 +12,7 @@ from batchbg.errors import (
 )
 from batchbg.ledger import credits, prices, transitions
 from batchbg.ledger.store import Ledger
-from batchbg.repair import Retry
+from batchbg.repair.retry import Retry
 
 from .support import (
     ACCOUNT,

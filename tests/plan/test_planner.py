@@ -196,7 +196,7 @@ def test_bad_backgrounds_are_named_and_the_others_used(desk: Desk, caplog: pytes
     (backgrounds / "torn.jpg").write_bytes(b"\xff\xd8\xff")
     (backgrounds / "Thumbs.db").write_text("junk")
     desk.photo("a.png")
-    with pytest.raises(ConfigError, match="contains no usable picture"):
+    with pytest.raises(ConfigError, match="holds no picture that can be used"):
         desk.plan(backgrounds=backgrounds)
     Image.new("RGB", (4, 3)).save(backgrounds / "small.png")
     tally = desk.plan(backgrounds=backgrounds)

@@ -5,7 +5,7 @@ import pytest
 
 from batchbg.core.model import NO_BACKGROUND, Size, Treatment
 from batchbg.core.pairing import Background, Pairing, Tolerance
-from batchbg.disk.scan import Rules
+from batchbg.disk.patterns import Rules
 from batchbg.errors import ConfigError
 from batchbg.plan.background_map import MapRule
 from batchbg.plan.request import Request

@@ -41,16 +41,16 @@ T = TypeVar("T")
 RUN = "run"
 
 
-def record(status: str = "complete", name: str = "", price: int | None = 5, **changes: Any) -> Project:
+def record(status_word: str = "complete", name: str = "", price: int | None = 5, **changes: Any) -> Project:
     """A project's record; nameless, so that it is taken for any job's."""
-    progress = {
+    status = {
         "complete": ProjectStatus.COMPLETE,
         "error": ProjectStatus.ERROR,
         "canceled": ProjectStatus.CANCELED,
-    }.get(status, ProjectStatus.WAITING)
-    downloads = ("https://storage.example/result",) if status == "complete" else ()
+    }.get(status_word, ProjectStatus.WAITING)
+    downloads = ("https://storage.example/result",) if status_word == "complete" else ()
     fields = {"price": Price(price), "downloads": downloads, "error": "", "error_code": "", "enabled": True}
-    return Project(**{"status": status, "progress": progress, "name": name, **fields, **changes})
+    return Project(**{"status_word": status_word, "status": status, "name": name, **fields, **changes})
 
 
 class StandIn:

@@ -39,6 +39,17 @@ async def test_the_first_create_goes_alone_until_its_record_is_seen(bench: Bench
     assert (await soon(second)).state is JobState.SUBMITTING
 
 
+async def test_a_price_that_was_seen_is_counted_before_another_create_goes_by_it(bench: Bench):
+    """Between the record's coming and its being committed nobody slips through."""
+    admission = bench.admission(price_known=False)
+    first = await bench.created(admission, await bench.admitted(admission, "a.jpg"))
+    admission.breaker.recorded()
+    second = asking(bench, admission, "b.jpg")
+    assert await bench.waits(second)
+    admission.recorded(first.id)
+    assert (await soon(second)).state is JobState.SUBMITTING
+
+
 async def test_a_first_job_that_is_followed_no_longer_holds_up_nobody(bench: Bench):
     """Its record will not be seen any more in this run."""
     admission = bench.admission(price_known=False)
@@ -438,7 +449,7 @@ async def test_without_limits_nothing_is_watched(bench: Bench):
 
 async def test_a_balance_that_has_risen_is_headroom(bench: Bench, monkeypatch):
     """It is read now and then, whatever becomes of one reading."""
-    monkeypatch.setattr("batchbg.pool.account.BALANCE_EVERY_S", 0.001)
+    monkeypatch.setattr("batchbg.pool.balance.BALANCE_EVERY_S", 0.001)
     bench.read_balance(100)
     admission = bench.admission(caps=Caps(keep_balance=100))
     admission.refund_expected()  # so that it is worth waiting

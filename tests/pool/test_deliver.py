@@ -23,7 +23,7 @@ from batchbg.errors import (
 )
 from batchbg.ledger import outputs, transitions
 from batchbg.ledger.transitions import NewJob
-from batchbg.pool.decoding import DecodeLimit
+from batchbg.pool.decode_limit import DecodeLimit
 from batchbg.pool.deliver import RECEIVED, SUPERSEDED, TAKEN, Deliverer, SaveOptions
 from batchbg.pool.download import TRIES, UNUSABLE_TRIES
 from batchbg.pool.outage import Outage

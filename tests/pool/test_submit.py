@@ -13,7 +13,7 @@ from batchbg.core.model import Job
 from batchbg.core.price import Price
 from batchbg.errors import ExitCode, LedgerError, PhotoChanged, RequestRefused, StaleJobError
 from batchbg.ledger import assets, jobs, photos, transitions
-from batchbg.pool.decoding import DecodeLimit
+from batchbg.pool.decode_limit import DecodeLimit
 from batchbg.pool.outage import Outage
 from batchbg.pool.session import PoolSession
 from batchbg.pool.submit import Submitter

@@ -96,9 +96,16 @@ async def test_a_project_of_another_name_is_anothers(tracking: Tracking, job: Jo
 async def test_a_nameless_project_is_taken_at_its_word(bench: Bench, tracking: Tracking, job: Job, caplog):
     """Which is said once."""
     assert isinstance(await tracking.follow(job, record()), Project)
-    assert isinstance(await tracking.follow(rendering(bench.ledger, "b.jpg"), record()), Project)
+    first = await bench.created(tracking.admission, await bench.admitted(tracking.admission, "b.jpg"))
+    assert isinstance(await tracking.follow(first, record()), Project)
     assert caplog.text.count("tells no name of project") == 1
     assert tracking.admission.breaker.price_known
+
+
+async def test_the_record_of_an_earlier_run_s_create_does_not_tell_today_s_price(tracking: Tracking, job: Job):
+    """The first create of this run goes alone all the same."""
+    assert isinstance(await tracking.follow(job, record("complete", name_of(job))), Project)
+    assert not tracking.admission.breaker.price_known
 
 
 async def test_a_deleted_project_is_gone(tracking: Tracking, job: Job):

@@ -7,7 +7,7 @@ import pytest
 
 from batchbg.core.lifecycle import JobState
 from batchbg.core.model import Size
-from batchbg.report import page as page_module
+from batchbg.report import gathering
 from batchbg.report.page import write_report
 from tests.report.browser import Browser
 from tests.report.support import Shop, picture
@@ -107,7 +107,7 @@ def test_a_file_name_is_never_run(full: Shop, tmp_path: Path):
 
 
 def test_nothing_is_fetched_but_files_beside_the_page(full: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(page_module, "EMBEDDED", 3)
+    monkeypatch.setattr(gathering, "EMBEDDED", 3)
     with Browser(tmp_path) as browser:
         browser.open(write_report(full.url))
         browser.ask(

@@ -17,9 +17,10 @@ from batchbg.core.lifecycle import JobState
 from batchbg.errors import ConfigError, DiskError
 from batchbg.ledger import jobs, meta, purpose, runs, transitions
 from batchbg.ledger.engine import open_ledger
+from batchbg.report import gathering, page_thumbs
 from batchbg.report import page as page_module
-from batchbg.report import page_thumbs
-from batchbg.report.page import COLUMNS, write_report
+from batchbg.report.gathering import COLUMNS
+from batchbg.report.page import write_report
 from tests.report.support import Shop, picture, plan
 
 HOSTILE = "<img src=x onerror=alert(1)>.jpg"
@@ -146,7 +147,7 @@ def test_problems_come_before_the_gallery(shop: Shop):
 
 
 def test_long_lists_of_problems_are_cut_and_counted(shop: Shop, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(page_module, "LISTED", 2)
+    monkeypatch.setattr(gathering, "LISTED", 2)
     for number in range(5):
         shop.make(f"{number}.png", JobState.FAILED)
         shop.photo(f"bad{number}.png", rejected="corrupt")
@@ -260,7 +261,7 @@ def test_a_file_that_is_no_picture_any_more_costs_only_its_thumbnail(shop: Shop)
 
 
 def test_only_the_last_rows_have_thumbnails_in_the_page(shop: Shop, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(page_module, "EMBEDDED", 1)
+    monkeypatch.setattr(gathering, "EMBEDDED", 1)
     old = shop.make("old.png")
     new = shop.make("new.png", content=picture("yellow"))
     page = written(shop)

@@ -1,3 +1,4 @@
+import io
 import logging
 import os
 import signal
@@ -8,9 +9,11 @@ import time
 
 import httpx
 import pytest
+from PIL import Image
 
 from batchbg.errors import ConfigError
 from batchbg.sandbox import SandboxConfig, SandboxServer
+from batchbg.sandbox.rendering import _cut, is_rough
 
 
 def test_it_starts_and_stops_in_no_time():
@@ -59,13 +62,18 @@ def test_a_taken_port_is_an_error_at_once(client):
         pass
 
 
-def test_without_opencv_it_says_what_to_install(monkeypatch):
-    """Before anything is served, and only where it is needed."""
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    with pytest.raises(ConfigError, match=r"pip install 'batchbg\[sandbox\]'"), SandboxServer(SandboxConfig()):
-        pass
-    with SandboxServer(SandboxConfig(background_cutout="fast")) as sandbox, pytest.raises(ConfigError):
-        sandbox.configure(background_cutout="cut")
+def test_without_opencv_it_cuts_out_roughly(monkeypatch):
+    """A rehearsal needs nothing that has to be installed besides; the commands say what would make it better."""
+    monkeypatch.setitem(sys.modules, "cv2", None)
+    monkeypatch.delitem(sys.modules, "batchbg.sandbox.cutout", raising=False)
+    photo = Image.new("RGB", (60, 40), "white")
+    photo.paste((200, 30, 30), (20, 10, 40, 30))
+    content = io.BytesIO()
+    photo.save(content, "PNG")
+    assert is_rough()
+    with Image.open(io.BytesIO(_cut(content.getvalue(), None))) as made:
+        alpha = made.getchannel("A")
+        assert (alpha.getpixel((2, 2)), alpha.getpixel((30, 20))) == (0, 255)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

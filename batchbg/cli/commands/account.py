@@ -33,9 +33,9 @@ def command(settings: Settings, verdict: Verdict | None) -> None:
     import asyncio
 
     if verdict is not None:
-        from batchbg import repair
+        from batchbg.repair.prices import judge_prices
 
-        for told in repair.judge_prices(settings, Verdict(verdict)) or ["there is no odd price to decide about"]:
+        for told in judge_prices(settings, Verdict(verdict)) or ["there is no odd price to decide about"]:
             output.tell(told)
         return
     try:

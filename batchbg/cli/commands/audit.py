@@ -51,7 +51,7 @@ def command(ctx: click.Context, settings: Settings) -> None:
         if not settings.quiet:
             for row in rows:
                 output.tell(_line(row, known[row.job_id]))
-        for line in _closing(settings, sums, comparison, trouble, wrong, unresolved):
+        for line in _summary_lines(settings, sums, comparison, trouble, wrong, unresolved):
             output.tell(line)
     ctx.exit(ExitCode.INCOMPLETE if differs else ExitCode.OK)
 
@@ -81,7 +81,7 @@ def _line(row: ledger_audit.JobCredits, job: Job | None) -> str:
     return "  ".join(parts)
 
 
-def _closing(
+def _summary_lines(
     settings: Settings,
     sums: Credits,
     comparison: Comparison | None,

@@ -11,7 +11,7 @@ from batchbg.core.words import counted
 from batchbg.settings import Settings, api_key
 
 if TYPE_CHECKING:
-    from batchbg.repair import Missing
+    from batchbg.repair.rescue import Missing
 
 
 @click.command()
@@ -25,13 +25,14 @@ def command(ctx: click.Context, settings: Settings) -> None:
     \b
     batchbg rescue
     """
-    from batchbg import pipeline, repair
+    from batchbg import pipeline
     from batchbg.cli.console_reporter import ConsoleReporter
     from batchbg.cli.summary import print_outcome
     from batchbg.ledger.engine import open_ledger
+    from batchbg.repair.rescue import Rescue
 
     open_ledger(settings.ledger, create=False).close()
-    ended = pipeline.run(settings, api_key(settings, os.environ), repair.Rescue(), ConsoleReporter(settings))
+    ended = pipeline.run(settings, api_key(settings, os.environ), Rescue(), ConsoleReporter(settings))
     found = ended.found
     for path in found.changed:
         output.note(f"{path}: not the file that was saved; left unchanged", settings)

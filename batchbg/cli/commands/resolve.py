@@ -38,14 +38,14 @@ def command(
     batchbg resolve JOB --charged            the credits are gone, the project is not to be found
     batchbg resolve --all --not-charged      nothing was made: plan them again
     """
-    from batchbg import repair
+    from batchbg.repair.resolve import resolve
 
     if bool(job) == every:
         raise click.UsageError("Name jobs, or --all.")
     if (project_id is not None) + charged + not_charged != 1:
         raise click.UsageError("Give one of --project-id ID, --charged, --not-charged.")
     key = api_key(settings, os.environ) if project_id is not None else ""
-    settled = repair.resolve(settings, key, job, project_id=project_id, charged=charged, unnamed=yes_it_is)
+    settled = resolve(settings, key, job, project_id=project_id, charged=charged, unnamed=yes_it_is)
     for one in settled:
         output.tell(f"{one.id}: {one.state}  {one.photo_path}")
     if not settled:

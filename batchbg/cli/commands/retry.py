@@ -13,7 +13,7 @@ from batchbg.errors import ExitCode
 from batchbg.settings import Settings, api_key
 
 if TYPE_CHECKING:
-    from batchbg.repair import Retried
+    from batchbg.repair.retry import Retried
 
 
 @click.command()
@@ -31,12 +31,13 @@ def command(ctx: click.Context, settings: Settings, job: tuple[str, ...], pay_ag
     batchbg retry                 all of them
     batchbg retry JOB --pay-again
     """
-    from batchbg import pipeline, repair
+    from batchbg import pipeline
     from batchbg.cli.console_reporter import ConsoleReporter
     from batchbg.cli.summary import print_summary
+    from batchbg.repair.retry import Retry, retry_alone
 
-    task = repair.Retry(job, pay_again)
-    done = repair.retry_alone(settings, task)
+    task = Retry(job, pay_again)
+    done = retry_alone(settings, task)
     if done is not None:
         _print(done)
         return

@@ -40,12 +40,12 @@ class DecodeLimit:
                 self._grant()
 
     def _grant(self) -> None:
-        while self._waiting and self._has_room(self._waiting[0][0]):
+        while self._waiting and self._fits(self._waiting[0][0]):
             pixels, granted = self._waiting.popleft()
             if not granted.done():
                 self._open.append(pixels)
                 granted.set_result(None)
 
-    def _has_room(self, pixels: int) -> bool:
+    def _fits(self, pixels: int) -> bool:
         fits = not self._open or sum(self._open) + pixels <= self._most_pixels
         return fits and len(self._open) < self._at_once

@@ -4,7 +4,7 @@ import contextlib
 import pytest
 
 from batchbg.core.model import Size
-from batchbg.pool.decoding import DecodeLimit
+from batchbg.pool.decode_limit import DecodeLimit
 
 SMALL = Size(10, 10)
 LARGE = Size(100, 100)

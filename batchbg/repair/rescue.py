@@ -1,0 +1,71 @@
+"""``batchbg rescue``: paid results that are missing on disk are fetched again."""
+
+import dataclasses
+from pathlib import Path
+
+from batchbg.core.lifecycle import JobState
+from batchbg.disk.results import digest
+from batchbg.ledger import folders, jobs, outputs, transitions
+from batchbg.ledger.events import EventKind
+from batchbg.ledger.store import Ledger
+from batchbg.ledger.transaction import Tx
+from batchbg.repair.picking import ENDED_BADLY, is_charged_or_rendered
+from batchbg.run.task import Task
+
+
+@dataclasses.dataclass(frozen=True)
+class Missing:
+    """What `rescue` found.
+
+    Attributes:
+        paths: results that were no longer on disk.
+        jobs: failed ones that are paid for.
+        changed: files that are not what was saved.
+        fetched: how many of ``paths`` and ``jobs`` came back.
+    """
+
+    paths: tuple[Path, ...]
+    jobs: tuple[str, ...]
+    changed: tuple[str, ...]
+    fetched: int = 0
+
+    @property
+    def missing(self) -> int:
+        """How many results were wanted."""
+        return len(self.paths) + len(self.jobs)
+
+
+@dataclasses.dataclass(frozen=True)
+class Rescue(Task[Missing]):
+    """Fetch every paid result that is no longer on disk."""
+
+    command = "rescue"
+    creates = False
+
+    def prepare(self, tx: Tx, ledger: Ledger) -> Missing:
+        """Mark such results as wanted, and failed jobs that are paid for as rendering."""
+        return _look_for_results(tx, ledger)
+
+    def conclude(self, tx: Tx, found: Missing) -> Missing:
+        """Count what came back."""
+        done = [job for name in found.jobs if (job := jobs.get(tx.connection, name)) and job.state is JobState.DONE]
+        return dataclasses.replace(found, fetched=sum(path.exists() for path in found.paths) + len(done))
+
+
+def _look_for_results(tx: Tx, ledger: Ledger) -> Missing:
+    paths, wanted, changed = [], [], []
+    for output in list(outputs.holding(tx.connection)):
+        path = ledger.absolute(folders.path_of(tx.connection, output.folder_id)) / output.path
+        present = digest(path)
+        if output.wanted_job != output.saved_job:
+            continue  # a newer result is on its way to this place
+        if present is None and not path.exists():
+            outputs.mark_missing(tx, output)
+            paths.append(path)
+        elif present != output.saved_sha256:
+            changed.append(output.path)
+    for job in list(jobs.in_states(tx.connection, ENDED_BADLY)):
+        if is_charged_or_rendered(job) and job.project_id:
+            transitions.reopen(tx, job, JobState.RENDERING, EventKind.RESCUE)
+            wanted.append(job.id)
+    return Missing(tuple(paths), tuple(wanted), tuple(changed))
