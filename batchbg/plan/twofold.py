@@ -49,9 +49,7 @@ class Masters:
 
     def left_out(self, listing: Listing, sendable: Sequence[str]) -> dict[str, str]:
         """Return which of the photos that can be sent are not, and why, by path."""
-        if self._prefer == "both":
-            return {}
-        groups = _groups(listing, sendable)
+        groups = _groups(listing, sendable) if sendable and self._prefer != "both" else []
         if not groups:
             return {}
         everyone = [path for group in groups for path in group]

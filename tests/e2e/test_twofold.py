@@ -201,3 +201,6 @@ def test_pictures_under_names_of_other_things_are_counted_and_not_paid_for(shop:
     (shop.folder / "list.txt").write_text("photo.dat\n")
     assert shop.run("--files-from", "list.txt", "--yes").code == 0
     assert len(shop.creates()) == 4
+    shop.photo("photo.png").rename(shop.photos / "photo.dat")  # changed, and a photo from then on
+    assert shop.run("--json").json["photos"]["ignored"] == 1
+    assert len(shop.creates()) == 5
