@@ -4,7 +4,7 @@ import concurrent.futures
 import contextlib
 import dataclasses
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from batchbg.core.model import PhotoInfo, Stamp
 from batchbg.core.planning import DONE_BEFORE
@@ -14,11 +14,11 @@ from batchbg.disk.patterns import Rules
 from batchbg.disk.rehearsal import Rehearsal
 from batchbg.disk.scan import UNREADABLE, Listing, listed, walk
 from batchbg.errors import DiskError
-from batchbg.ledger import photos
+from batchbg.ledger import outputs, photos
 from batchbg.ledger.store import Ledger
 from batchbg.plan import backgrounds, twofold
 from batchbg.plan.deciding import Deciding
-from batchbg.plan.lines import BEING_WRITTEN, MISNAMED, NO_PICTURE, NOT_THERE, ORIGINAL, Line, Listener, Tally
+from batchbg.plan.lines import BEING_WRITTEN, MISNAMED, NO_PICTURE, NOT_THERE, Line, Listener, Tally
 from batchbg.plan.probing import PROBERS, Probing
 from batchbg.plan.request import Request, read_request
 from batchbg.plan.roots import Roots, enter
@@ -152,7 +152,7 @@ class Planner:
         yield from found.lines
         steps.vanished.forget(found.unlisted, len(listing.files) + len(listing.unreadable))
         yield from self._reject_unreadable({_join(listing, name): why for name, why in listing.unreadable.items()})
-        yield from self._ignore_originals(listing, found.left)
+        yield from self._ignore_needless(listing, found.left)
         if not found.left:
             return
         sendable: list[str] = []
@@ -170,17 +170,20 @@ class Planner:
             if self._listener.wants_all:
                 yield Line(path, "ignore", detail=reason)
 
-    def _ignore_originals(self, listing: Listing, left: dict[str, Stamp]) -> Iterator[Line]:
-        """Take out of ``left`` what cannot be sent and need not be; an older version has rejected it."""
-        paths = {_join(listing, name): left.pop(name) for name in twofold.originals(listing.files, left)}
-        if not paths:
+    def _ignore_needless(self, listing: Listing, left: dict[str, Stamp]) -> Iterator[Line]:
+        """Take out of ``left`` what is not needed beside another file; an older version may have rejected it."""
+        needless = twofold.needless(listing.files, left) if self._request.saved is None else {}
+        if not needless:
             return
+        reasons = {_join(listing, name): reason for name, reason in needless.items()}
+        for name in needless:
+            del left[name]
         with self._ledger.reading() as connection:
-            known = photos.infos_of(connection, self.roots.photo_root, list(paths))
+            known = photos.infos_of(connection, self.roots.photo_root, list(reasons))
         if known:
             with self._ledger.transaction(self._run_id) as tx:
                 photos.forget(tx, self.roots.photo_root, list(known))
-        yield from self._ignore(dict.fromkeys(paths, ORIGINAL))
+        yield from self._ignore(reasons)
 
     def _tell_missing(self, listing: Listing) -> Iterator[Line]:
         """Tell of files that were named and are not there."""
@@ -205,7 +208,7 @@ class Planner:
     ) -> Iterator[Line]:
         """Tell of files that cannot be sent; the paths of those that can be go into ``sendable``."""
         for probed in probing.probe(self._request.photos, self.roots.photo_root, listing.folder, files):
-            misnamed = [path for path, info in probed.infos.items() if info.pixels and self._is_misnamed(path)]
+            misnamed = self._misnamed([path for path, info in probed.infos.items() if info.pixels])
             sendable += [path for path, info in probed.infos.items() if info.pixels and path not in misnamed]
             # One that could be sent, and whose result could not be saved, is tried anew.
             rejected = {path: info.rejected for path, info in probed.infos.items() if info.rejected and not info.pixels}
@@ -215,10 +218,17 @@ class Planner:
             yield from (Line(path, "skip", detail=BEING_WRITTEN) for path in probed.changing)
             yield from self._reject(rejected)
 
-    def _is_misnamed(self, path: str) -> bool:
-        """Return whether a picture's name says that it is none; a person who names it knows better."""
-        is_named = self._request.names is not None or self._request.saved is not None
-        return not is_named and names_another_kind(path.rpartition("/")[2])
+    def _misnamed(self, pictures: Sequence[str]) -> Collection[str]:
+        """Return those whose names say that they are none; not what a person names, nor what was a photo before."""
+        if self._request.names is not None or self._request.saved is not None:
+            return ()
+        found = {path for path in pictures if names_another_kind(path.rpartition("/")[2])}
+        if not found:
+            return ()
+        with self._ledger.reading() as connection:
+            return (
+                found - outputs.of_photos(connection, self.roots.output_root, self.roots.photo_root, list(found)).keys()
+            )
 
     def _decide(self, listing: Listing, sendable: list[str], deciding: Deciding) -> Iterator[Line]:
         self._listener.stop_if_abandoned()
