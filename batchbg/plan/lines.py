@@ -17,6 +17,7 @@ NOT_THERE: Final = "named, but not there"
 NO_PICTURE: Final = "no picture"
 MISNAMED: Final = "a picture under a name that is not a picture's"
 ORIGINAL: Final = "a camera raw or Photoshop file beside a picture of its name"
+CONFLICT: Final = "the version that lost a sync's conflict"
 PREFERRED: Final = {
     "jpeg": "a TIFF beside a JPEG of the same name and shape (prefer = jpeg)",
     "tiff": "a JPEG beside a TIFF of the same name and shape (prefer = tiff)",
@@ -122,6 +123,9 @@ class Tally:
         if number := self.ignored_by[ORIGINAL]:
             what = counted(number, "camera raw or Photoshop file", "camera raws or Photoshop files")
             told.append(f"{what} beside a picture of the same name: ignored, that picture is the photo")
+        if number := self.ignored_by[CONFLICT]:
+            lost = counted(number, "version that lost a sync's conflict", "versions that lost a sync's conflict")
+            told.append(f"{lost}: ignored, the file with the plain name beside it is the photo")
         if self.misnamed:
             some = ", ".join(self.misnamed_such_as) + (", ..." if self.misnamed > _SUCH_AS else "")
             holds = (

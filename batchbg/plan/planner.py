@@ -18,7 +18,7 @@ from batchbg.ledger import outputs, photos
 from batchbg.ledger.store import Ledger
 from batchbg.plan import backgrounds, twofold
 from batchbg.plan.deciding import Deciding
-from batchbg.plan.lines import BEING_WRITTEN, MISNAMED, NO_PICTURE, NOT_THERE, ORIGINAL, Line, Listener, Tally
+from batchbg.plan.lines import BEING_WRITTEN, MISNAMED, NO_PICTURE, NOT_THERE, Line, Listener, Tally
 from batchbg.plan.probing import PROBERS, Probing
 from batchbg.plan.request import Request, read_request
 from batchbg.plan.roots import Roots, enter
@@ -152,7 +152,7 @@ class Planner:
         yield from found.lines
         steps.vanished.forget(found.unlisted, len(listing.files) + len(listing.unreadable))
         yield from self._reject_unreadable({_join(listing, name): why for name, why in listing.unreadable.items()})
-        yield from self._ignore_originals(listing, found.left)
+        yield from self._ignore_needless(listing, found.left)
         if not found.left:
             return
         sendable: list[str] = []
@@ -170,17 +170,20 @@ class Planner:
             if self._listener.wants_all:
                 yield Line(path, "ignore", detail=reason)
 
-    def _ignore_originals(self, listing: Listing, left: dict[str, Stamp]) -> Iterator[Line]:
-        """Take out of ``left`` what cannot be sent and need not be; an older version has rejected it."""
-        paths = {_join(listing, name): left.pop(name) for name in twofold.originals(listing.files, left)}
-        if not paths:
+    def _ignore_needless(self, listing: Listing, left: dict[str, Stamp]) -> Iterator[Line]:
+        """Take out of ``left`` what is not needed beside another file; an older version may have rejected it."""
+        needless = twofold.needless(listing.files, left) if self._request.saved is None else {}
+        if not needless:
             return
+        reasons = {_join(listing, name): reason for name, reason in needless.items()}
+        for name in needless:
+            del left[name]
         with self._ledger.reading() as connection:
-            known = photos.infos_of(connection, self.roots.photo_root, list(paths))
+            known = photos.infos_of(connection, self.roots.photo_root, list(reasons))
         if known:
             with self._ledger.transaction(self._run_id) as tx:
                 photos.forget(tx, self.roots.photo_root, list(known))
-        yield from self._ignore(dict.fromkeys(paths, ORIGINAL))
+        yield from self._ignore(reasons)
 
     def _tell_missing(self, listing: Listing) -> Iterator[Line]:
         """Tell of files that were named and are not there."""

@@ -1,11 +1,13 @@
 """Files of one folder that are one picture twice, by their names: a camera's raw, or a master, and what was made of it.
 
 Two photos of the same stem are two pictures as a rule: shop.jpg and shop.png may show anything. A raw or a Photoshop file
-cannot be sent, so that a picture beside it is what a person wants sent. A TIFF and a JPEG of one name and one shape are a
+cannot be sent, so that a picture beside it is what a person wants sent. Of a file on which two people or machines did not agree a
+program that syncs keeps both versions; the one with the file's own name counts. A TIFF and a JPEG of one name and one shape are a
 master and its export: one of them is sent, by the setting ``prefer``.
 """
 
 import os
+import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Final
 
@@ -16,7 +18,7 @@ from batchbg.disk.not_pictures import CAMERA_RAW, PHOTOSHOP, SENT_NAMES, ending_
 from batchbg.disk.scan import Listing
 from batchbg.ledger import jobs, outputs, photos
 from batchbg.ledger.store import Connection, Ledger
-from batchbg.plan.lines import PAID_BEFORE, PREFERRED
+from batchbg.plan.lines import CONFLICT, ORIGINAL, PAID_BEFORE, PREFERRED
 from batchbg.plan.roots import Roots
 
 _TIFFS: Final = (".tif", ".tiff")
@@ -26,16 +28,27 @@ _ONE_SHAPE: Final = 0.01
 _IN_VAIN: Final = frozenset({JobState.FAILED, JobState.CANCELED})
 
 
-def originals(files: Iterable[str], left: Iterable[str]) -> list[str]:
-    """Return those of ``left`` that cannot be sent and lie beside a picture of their name among ``files``."""
-    unsendable = [name for name in left if ending_of(name) in _UNSENDABLE]
-    if not unsendable:
-        return []
-    beside = {_stem(name) for name in files if ending_of(name) in SENT_NAMES}
-    return [name for name in unsendable if _stem(name) in beside]
+def needless(files: Collection[str], left: Iterable[str]) -> dict[str, str]:
+    """Return those of ``left`` that are not needed beside another of ``files``, and why: raws, conflicts of a sync."""
+    found: dict[str, str] = {}
+    unsendable: list[str] = []
+    for name in left:
+        if ending_of(name) in _UNSENDABLE:
+            unsendable.append(name)
+        elif (mark := _CONFLICT.search(name)) and name[: mark.start()] + name[mark.end() :] in files:
+            found[name] = CONFLICT
+    if unsendable:
+        beside = {_stem(name) for name in files if ending_of(name) in SENT_NAMES}
+        found |= {name: ORIGINAL for name in unsendable if _stem(name) in beside}
+    return found
 
 
 _UNSENDABLE: Final = frozenset((*CAMERA_RAW, *PHOTOSHOP))
+
+_CONFLICT: Final = re.compile(
+    r" \([^()]*conflicted copy[^()]*\)| [(\[]conflicted[)\]]|[._](sync-)?conflict-\d{8}-\d{6}(-[A-Z0-9]{7})?"
+)
+"""What Dropbox and Nextcloud, pCloud, Syncthing and ownCloud put into the name of the version that lost."""
 
 
 class Masters:

@@ -66,6 +66,29 @@ def test_a_raw_that_was_rejected_is_forgotten_when_its_jpeg_arrives(shop: Shop):
     assert shop.do("jobs", "--state", "rejected").out == ""
 
 
+# -- conflicts of a sync ----------------------------------------------------------------------------------------------
+
+
+def test_the_version_that_lost_a_conflict_is_not_paid_for(shop: Shop):
+    """Whichever program kept it; where nothing has the file's own name, it is the photo."""
+    shop.photo("a.png")
+    lost = [
+        "a (conflicted copy 2024-05-01 101500).png",
+        "a (Anna's conflicted copy 2024-05-01).png",
+        "a [conflicted].png",
+        "a.sync-conflict-20240501-101500-ABCDEF2.png",
+        "a_conflict-20240501-101500.png",
+    ]
+    for name in (*lost, "alone (conflicted copy 2024-05-01 101500).png", "a conflict.png"):
+        shop.photo(name)
+    found = shop.do("plan", "--json").json
+    assert found["ignored"] == {"the version that lost a sync's conflict": len(lost)}
+    assert found["jobs"]["new"] == 3
+    assert "5 versions that lost a sync's conflict: ignored" in shop.do("plan").out
+    (shop.folder / "list.txt").write_text(lost[0])  # a person means it
+    assert shop.do("plan", "--json", "--files-from", "list.txt").json["jobs"]["new"] == 1
+
+
 # -- master and export ------------------------------------------------------------------------------------------------
 
 
