@@ -58,7 +58,7 @@ def test_refusals_in_a_row_pause_longer_each_time(throttling: Throttling, limite
     for _ in range(4):
         throttling.notice(Answer(429, {}, b""), NOW)
         pauses.append(limiter.paused_s)
-        clock.now_s += limiter.paused_s
+        clock.now_s += limiter.paused_s + 1
     assert pauses == sorted(pauses)
     assert [low <= pause <= 2 * low for pause, low in zip(pauses, (0.5, 1, 2, 4), strict=True)] == [True] * 4
 
@@ -66,7 +66,7 @@ def test_refusals_in_a_row_pause_longer_each_time(throttling: Throttling, limite
 def test_an_answer_in_between_begins_anew(throttling: Throttling, limiter: RateLimiter, clock: Clock):
     for _ in range(5):
         throttling.notice(Answer(429, {}, b""), NOW)
-        clock.now_s += limiter.paused_s
+        clock.now_s += limiter.paused_s + 1
     throttling.notice(Answer(200, {}, b""), NOW)
     throttling.notice(Answer(429, {}, b""), NOW)
     assert limiter.paused_s <= 1
