@@ -31,7 +31,7 @@ def efficiency(slots: int, width: int, mean_s: float = MEAN_S, first: float | No
     options = ["--render-time", f"{median_s}s", "--slots", str(slots), "--seed", "1"]
     options += ["--set", f"render_sigma={SIGMA}", "--set", "background_cutout=fast"]
     with work(number) as made, serving(*options) as service:
-        patch = f"import batchbg.core.poll_schedule as cadence; cadence.FIRST = {first}" if first else ""
+        patch = f"import batchbg.core.poll_schedule; batchbg.core.poll_schedule.FIRST = {first}" if first else ""
         batchbg(made, service, "--requests-per-second", "1000", "--max-in-flight", str(width), first=patch)
         books = service.ask("books")
         with contextlib.closing(sqlite3.connect(made.ledger)) as ledger:
