@@ -50,7 +50,7 @@ LIBRARIES: Final = ("click", "httpx", "pillow", "pillow-heif", "sqlalchemy", "tq
 
 @dataclasses.dataclass(frozen=True)
 class Finding:
-    """One thing that was checked: ``verdict`` is "ok", "warn" or "fail"; ``mend`` says what to do."""
+    """One thing that was checked: ``verdict`` is "ok", "warn" or "fail"; ``mend``, a key of --json, is how to fix it."""
 
     name: str
     verdict: str

@@ -8,14 +8,14 @@
         StaleJobError             another worker moved this job first
       DiskError               5   an output or photo folder cannot be used now (full, read-only, gone)
       OutputRefused         3   one result's path cannot be written: its job only
-      ApiError                    the API's answer, or the want of one; each says what the caller may do
+      ApiError                    the API's answer, or the lack of one; each says what the caller may do
         AccountRefused        7   key rejected, no credits, plan refuses: no further create
         AccountUnreadable     7   the key may not ask for the account, whatever else it may
         ApiUnreachable        5   no useful answer now: the same request may be sent again
         RequestRefused            this request is wrong and will stay wrong: this photo only
-      WrongProject                a project bears another job's name: nothing of it is taken
-      PhotoChanged                the file is not the one that was looked at: left for the next run
-      ResultUnusable              a download that is no whole picture
+      WrongProject                a project has another job's name: nothing of it is taken
+      PhotoChanged                the file is not the one that was checked: left for the next run
+      ResultUnusable              a download that is not a whole picture
       DecoderDied                 the process that decoded a picture ended over it: this file only
       BudgetExceeded          8   no headroom under a cap: raised before anything is sent
         EarlierCapReached     8   no headroom under the cap of the run that began this job; others may go on
@@ -59,7 +59,7 @@ class ConfigError(BatchbgError):
 
 
 class NoLedger(ConfigError):
-    """There is no ledger where one was looked for."""
+    """There is no ledger at the place that was named."""
 
 
 class LedgerError(BatchbgError):
@@ -150,7 +150,7 @@ class RequestRefused(ApiError):
 
 
 class WrongProject(BatchbgError):
-    """A project bears another job's name.
+    """A project has another job's name.
 
     Attributes:
         name: the project's.
@@ -162,7 +162,7 @@ class WrongProject(BatchbgError):
 
 
 class PhotoChanged(BatchbgError):
-    """A photo or background is not the file that was looked at; nothing was paid for it."""
+    """A photo or background is not the file that was checked; nothing was paid for it."""
 
 
 class PlanAbandoned(BatchbgError):

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextvars import ContextVar
 
 JOB: ContextVar[str | None] = ContextVar("job", default=None)
-"""The job that the current task carries; a task begins with its parent's, which is none."""
+"""The job that the current task works on; a task begins with its parent's, which is none."""
 
 
 class _Process:
@@ -16,7 +16,7 @@ class _Process:
 
 
 def announce(run_id: str) -> None:
-    """Say which id the next run of this process will have, and let every line bear it from now on."""
+    """Say which id the next run of this process will have, and put it on every line from now on."""
     _Process.run = _Process.announced = run_id
 
 

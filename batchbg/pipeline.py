@@ -2,7 +2,7 @@
 
 scan -> pair -> plan (ledger) -> upload -> submit -> track -> download -> verify -> report
 
-``plan`` turns files into planned jobs, ``pool`` carries jobs to their end, ``ledger`` remembers both. Each step below is
+``plan`` turns files into planned jobs, ``pool`` takes jobs to their end, ``ledger`` remembers both. Each step below is
 found in ``run``, in a module of its own.
 """
 
@@ -31,7 +31,7 @@ class Ended(Generic[Found]):
 
 
 def run(settings: Settings, key: str, task: Task[Found], reporter: Reporter) -> Ended[Found]:
-    """Plan ``settings.photos`` where it is set, then carry every job that is taken up to its end.
+    """Plan ``settings.photos`` where it is set, then take every job of the run to its end.
 
     Args:
         settings: checked.

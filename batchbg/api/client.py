@@ -36,7 +36,7 @@ class MagicHour:
         near = is_loopback(urlsplit(base_url).hostname or "")
         self._connection = Connection(base_url, key, limiter)
         self._carrier = Carrier(width, verify, direct=near)
-        # What is left over on a connection from an earlier answer must not be taken for the answer to a create.
+        # What an earlier answer left on a connection must not be taken for the answer to a create.
         self._creating = Carrier(width, verify, direct=near, reuse=False)
         self._transfers = Carrier(width, verify, direct=False)
         self.storage = Storage(self._transfers, self._connection.hide, near=near)
@@ -124,7 +124,7 @@ class MagicHour:
             AccountRefused, ApiUnreachable, RequestRefused: see ``errors``; status 404 where it is not known.
         """
         if project_id in (".", ".."):  # would be read as a step in the path
-            raise RequestRefused(f"{project_id!r} is no project's id", status=404)
+            raise RequestRefused(f"{project_id!r} is not a project id", status=404)
         body = await self._connection.ask(
             self._carrier, "GET", f"/v1/image-projects/{quote(project_id, safe='')}", Urgency.STATUS
         )

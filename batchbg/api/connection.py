@@ -18,7 +18,7 @@ from batchbg.core.text import scrub, scrubbed
 from batchbg.errors import AccountRefused, ApiUnreachable, RequestRefused
 
 TIMEOUT: Final = httpx.Timeout(connect=10.0, read=None, write=None, pool=60.0)
-"""Seconds for what comes before a request leaves; from then on the deadlines below count, which first read what is there."""
+"""Seconds until a request leaves; from then on the deadlines below count, which first read what has arrived."""
 
 SILENT_S: Final = 60.0
 """Seconds in which nothing comes or goes, after which the API counts as silent. The official SDK waits as long."""
@@ -70,7 +70,7 @@ class Connection:
             try:
                 return scrubbed(json.loads(reply.body), self._key)
             except (ValueError, RecursionError) as error:
-                raise ApiUnreachable(f"{what}: {reply.status} with a body that is no JSON") from error
+                raise ApiUnreachable(f"{what}: {reply.status} with a body that is not JSON") from error
         code, message = map(self.hide, error_text(reply.body))
         text = self.hide(" ".join(part for part in (f"{what}: {reply.status}", code, message, reply.broken) if part))
         if is_account_refusal(reply.status, code):

@@ -55,7 +55,7 @@ class Ping:
         try:
             headers = {"user-agent": f"batchbg/{__version__}"}
             answer = httpx.post(_below(self._url, word), content=body, headers=headers, timeout=TIMEOUT_S)
-            # The address is a credential of its own: whoever knows it can call the alarm off.
+            # The address is a credential of its own: anyone who knows it can silence the alarm.
             log.debug("ping %s: %s answers %d", word, host, answer.status_code)
         except Exception as error:
             log.debug("ping %s: %s: %s", word, host, type(error).__name__)

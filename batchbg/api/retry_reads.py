@@ -1,4 +1,4 @@
-"""Asking once more where one question stands alone, outside the pool and its patience."""
+"""Repeating a request that only reads, outside the pool. Creates are never repeated by this."""
 
 import asyncio
 import itertools

@@ -1,6 +1,6 @@
 """Transfers to and from the service's storage, which never see the key.
 
-Signed addresses are credentials: they appear in no message, and an address from the service is looked at before anything
+Signed addresses are credentials: they appear in no message, and an address from the service is checked before anything
 is sent to it.
 """
 
@@ -41,7 +41,7 @@ class Storage:
         """Send through ``carrier``.
 
         Args:
-            carrier: closed by whoever made it.
+            carrier: its owner closes it.
             hide: takes the API key out of an address that a server made of it.
             near: whether the service itself is on this machine, so that its storage may be, too.
         """
@@ -96,7 +96,9 @@ class Storage:
         except (httpx.TransportError, httpx.DecodingError, httpx.InvalidURL, TimeoutError, ValueError) as error:
             raise ApiUnreachable(f"download from {_host(url)}: {kind_of(error)}") from error
         except OSError as error:
-            raise DiskError(f"{part.parent}: {error.strerror or error}; the paid result stays to be had") from error
+            raise DiskError(
+                f"{part.parent}: {error.strerror or error}; the paid result can still be downloaded"
+            ) from error
         raise ApiUnreachable(f"download from {_host(url)}: redirected too often")
 
     async def _fetch(self, url: str, create: Callable[[], IO[bytes]]) -> str | None:
@@ -129,7 +131,7 @@ class Storage:
             parts = urlsplit(url)
             check_host(f"{parts.scheme}://{parts.netloc}", "storage")
         except ValueError as error:
-            raise ApiUnreachable("storage: the service gave an address that is none") from error
+            raise ApiUnreachable("storage: the service gave something that is not an address") from error
         except ConfigError as error:
             raise ApiUnreachable(str(error)) from error
         if parts.scheme == "http" and not self._is_near:

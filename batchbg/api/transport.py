@@ -145,7 +145,7 @@ ERROR_WORDS: Final = (
 
 
 def kind_of(error: Exception) -> str:
-    """Describe an error of the wire. Some carry no text of their own, others might repeat a signed address."""
+    """Describe an error of the wire. Some have no text of their own, others might repeat a signed address."""
     text = " ".join(str(error).split()) if isinstance(error, httpx.TransportError) else ""
     said = next(
         (words for kind, words in ERROR_WORDS if isinstance(error, kind)), "something went wrong on the network"

@@ -50,7 +50,7 @@ class _JsonFormatter(logging.Formatter):
 
 
 def log_to_stderr(log_format: str) -> None:
-    """Send the log to stderr, "json" or "text"; every line bears the id of the run that this process may become."""
+    """Send the log to stderr, "json" or "text"; every line has the id of the run that this process may become."""
     log_context.announce(new_id())
     root = logging.getLogger()
     for handler in list(root.handlers):

@@ -114,7 +114,7 @@ def with_settings(
     Args:
         keys: of settings that have a flag, in the order of --help.
         overrides: returns defaults of this command's own, given the parameters.
-        refused: called, with the flags, in the command's place where there are no settings to be had.
+        refused: called, with the flags, in the command's place where the settings cannot be loaded.
         reading: the command only looks, so that --sandbox means where.
     """
 

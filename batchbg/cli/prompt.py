@@ -1,4 +1,4 @@
-"""Asking a person in the middle of a run: whoever waits for the answer can still be told to stop."""
+"""Asking a person in the middle of a run: while the question is open, Ctrl-C still ends the run."""
 
 import asyncio
 import os

@@ -21,7 +21,7 @@ class CircuitBreaker:
         price_known: the record of a create of this run was seen, so that what the next one takes is known.
         doubts: ambiguous answers and 502s since a create last yielded an id. Refusals between them are no comfort: a
             service that is too busy to take one create may have lost the answer to the one before.
-        strangers: projects in a row whose record bears another's name.
+        strangers: projects in a row whose record has another job's name.
         errors: jobs in a row that the service could not render, or whose request it refused.
     """
 
@@ -41,7 +41,7 @@ class CircuitBreaker:
         if self.doubts >= MAX_DOUBTS:
             return f"the answers to {self.doubts} creates in a row were lost or in doubt"
         if self.strangers >= MAX_STRANGERS:
-            return f"{self.strangers} projects in a row bear another name than was sent"
+            return f"{self.strangers} projects in a row have another name than the one that was sent"
         if self.errors >= MAX_ERRORS:
             return f"{self.errors} jobs in a row ended in error"
         return ""

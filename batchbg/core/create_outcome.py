@@ -165,7 +165,7 @@ def retry_after_s(headers: Mapping[str, str], now: datetime.datetime) -> float |
     except (ValueError, TypeError, OverflowError):
         return None
     with contextlib.suppress(ValueError, TypeError, OverflowError):
-        # The server's own clock is what its date was reckoned by; this machine's may be wrong.
+        # The date was computed by the server's own clock; this machine's may be wrong.
         now = _aware(email.utils.parsedate_to_datetime(headers.get("date", "")))
     return min(max((_aware(date) - now).total_seconds(), 0.0), MAX_PAUSE_S)
 
@@ -252,7 +252,7 @@ def _readable_members(text: str) -> dict[str, object]:
 
 
 def _own_id(text: str) -> str:
-    """Return the object's own ``id`` where it is whole, however spoilt the rest; "" where it is not to be found.
+    """Return the object's own ``id`` where it is whole, however damaged the rest; "" where it cannot be found.
 
     An id inside another member is somebody else's.
     """

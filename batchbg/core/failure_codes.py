@@ -3,7 +3,7 @@
 from typing import Final
 
 NO_CREDITS: Final = "insufficient_credits"
-"""The account's credits ran out while the job waited. Source: event-types and development pages of the service's docs."""
+"""The account's credits ran out while the job waited. Source: the service's docs, event types and development."""
 
 LOST_UPLOAD: Final = "invalid_image_path"
 """What was uploaded is no longer there. Source: the service's changelog of March 2025."""

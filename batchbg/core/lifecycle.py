@@ -22,7 +22,7 @@ class JobState(enum.StrEnum):
     RENDERING = "rendering"  # the image project's id is on file: never paid for again
     DOWNLOADING = "downloading"  # the render is complete; the result is not yet on disk
     DONE = "done"  # the result is whole, on disk, under its own name
-    FAILED = "failed"  # refused, or rendered in vain; ``credits`` tells what it still counts
+    FAILED = "failed"  # refused, or its render failed; ``credits`` tells what it still counts
     CANCELED = "canceled"  # stopped by hand at the service
     UNRESOLVED = "unresolved"  # the create's answer was lost: counts as spent, never sent again by itself
 

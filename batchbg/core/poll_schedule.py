@@ -1,4 +1,4 @@
-"""When to ask about a render: seldom, yet soon after its end."""
+"""When to ask about a render: rarely, yet soon after its end."""
 
 import collections
 import statistics
@@ -11,8 +11,8 @@ GAP: Final = 0.14
 GROWTH: Final = 1.05
 """The first question comes at this part of the median and the next this part of it later; each gap grows by a factor.
 
-Where render times spread as a lognormal does with sigma 0.4, a slot is then idle for 8 % of its time, at 4.0 questions
-a render. Seldomer questions leave slots idle (first at 0.9, growth 1.25: 12 %, at 3.1), denser ones cost requests.
+Where render times spread as a lognormal does with sigma 0.4, a place in flight is then idle for 8 % of its time, at
+4.0 questions a render. Fewer questions leave places idle (first at 0.9, growth 1.25: 12 %, at 3.1), more cost requests.
 """
 
 BLIND_FIRST_S: Final = 0.25

@@ -67,7 +67,7 @@ def _seen(character: str) -> str:
 
 
 def as_json(value: Any) -> str:
-    """Return JSON of plain ASCII letters on one line: nothing in it reaches a terminal as anything but itself."""
+    """Return JSON of plain ASCII letters on one line: a terminal shows it as it is."""
     return json.dumps(value, ensure_ascii=True).replace("\x7f", "\\u007f")
 
 

@@ -19,7 +19,7 @@ def orientation_of(picture: Image.Image) -> int:
 
 
 def _exif_orientation(picture: Image.Image) -> int:
-    """Return the orientation by EXIF alone; nobody who shows pictures goes by what XMP says of it."""
+    """Return the orientation by EXIF alone; no program that shows pictures uses what XMP says of it."""
     try:
         if isinstance(picture, TiffImagePlugin.TiffImageFile):
             found: object = picture.tag_v2.get(ExifTags.Base.Orientation, 1)

@@ -86,7 +86,7 @@ def _png(file: IO[bytes]) -> ColourInfo:
         primaries, transfer = chunks[b"cICP"][0], chunks[b"cICP"][1]
         profile, hdr = _coded(primaries, transfer)
     elif b"iCCP" not in chunks and b"sRGB" not in chunks and b"gAMA" in chunks:
-        # Browsers heed cHRM beside gAMA only.
+        # Browsers use cHRM only together with gAMA.
         gamma = int.from_bytes(chunks[b"gAMA"], "big") / 100_000
         points = _PRIMARIES[1]
         if b"cHRM" in chunks:

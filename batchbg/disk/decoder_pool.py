@@ -42,7 +42,7 @@ _PROGRAM: Final = "import sys; sys.path[:] = sys.argv[1:]; from batchbg.disk.dec
 
 OUT_OF_TIME: Final = -getattr(signal, "SIGPROF", 1000)
 KILLED: Final = -getattr(signal, "SIGKILL", 1001)
-"""How a decoder's process ends: by its own limit, by the system's want of memory or by a person."""
+"""How a decoder's process ends: by its own limit, by the system when memory is short, or by a person."""
 
 HEAD: Final = struct.Struct(">Q")
 """Before each question: its length in bytes."""
@@ -52,7 +52,7 @@ def run(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     """Call a function of a module of this package in a decoder's process and return what it returns.
 
     Raises:
-        DecoderDied: the process came to its end over it, twice or for want of time.
+        DecoderDied: the process died over it twice, or took too long.
         DiskError: no process can be started now.
         BatchbgError, OSError: as the function raises them.
     """
@@ -256,7 +256,7 @@ class _Decoders:
 def _how(status: int) -> str:
     if status == OUT_OF_TIME:
         return "it takes too long to decode"
-    return "its decoder was killed over it" if status == KILLED else "its decoder broke down over it"
+    return "its decoder was killed while it read it" if status == KILLED else "its decoder crashed on it"
 
 
 _decoders: Final = _Decoders()

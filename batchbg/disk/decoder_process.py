@@ -1,4 +1,4 @@
-"""A process that decodes, seen from inside: asked over stdin, answers over stdout, ends with whoever asks."""
+"""What runs in a process that decodes: questions come on stdin, answers go to stdout, and it ends with its caller."""
 
 import contextlib
 import os

@@ -33,7 +33,7 @@ def verify(part: Path, wanted: Size, photo: Path | None, form: OutputFormat) -> 
     try:
         return decoder_pool.run(verifying.verify, _whole(part), wanted, _whole(photo) if photo else None, form)
     except DecoderDied as died:
-        raise ResultUnusable(f"the result is no whole picture: {died}") from died
+        raise ResultUnusable(f"the result is not a whole picture: {died}") from died
 
 
 def upright_copy(path: Path, sha256: str = "") -> tuple[bytes, str]:

@@ -1,6 +1,6 @@
 """A folder to write in, reached from a root step by step and through no link, and held open while its names change.
 
-Whoever swaps a folder for a link meanwhile gains nothing. A system without such calls (Windows) looks before it writes.
+Swapping a folder for a link meanwhile gains nothing. A system without such calls (Windows) checks before it writes.
 """
 
 import contextlib

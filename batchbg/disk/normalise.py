@@ -170,7 +170,7 @@ def _content(path: Path, sha256: str) -> IO[bytes]:
     with file:
         content = file.read()
     if hashlib.sha256(content).hexdigest() != sha256:
-        raise PhotoChanged(f"{path.name} has changed since it was looked at")
+        raise PhotoChanged(f"{path.name} has changed since it was checked")
     return io.BytesIO(content)
 
 

@@ -1,6 +1,6 @@
 """Opening files to read where somebody else may have put something odd: a link, a fifo, a device.
 
-What is read is a regular file, looked at before a byte is asked for, so that nothing hangs.
+Only regular files are read. That is checked before a byte is asked for, so nothing hangs.
 """
 
 import errno
@@ -36,7 +36,7 @@ def kind_of(mode: int) -> str:
 
 
 def open_file(path: str | Path, *, follow: bool = True) -> io.BufferedReader:
-    """Open a regular file to read, at once: a fifo would keep whoever opens it waiting, a device might never end.
+    """Open a regular file to read, without waiting: a fifo would block, a device might never end.
 
     Args:
         path: the file.

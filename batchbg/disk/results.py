@@ -57,7 +57,7 @@ def check(part: Path, wanted: Size, photo: Path | None = None, form: OutputForma
         form: in which it is to be saved; PNG is made without loss of what comes otherwise.
 
     Raises:
-        ResultUnusable: it is no whole picture.
+        ResultUnusable: it is not a whole picture.
         DiskError: it cannot be read or written.
     """
     try:

@@ -49,7 +49,7 @@ def verify(part: Path, wanted: Size, photo: Path | None, form: OutputFormat) -> 
         form: in which it is to be saved; PNG is made without loss of what comes otherwise.
 
     Raises:
-        ResultUnusable: it is no whole picture.
+        ResultUnusable: it is not a whole picture.
         OSError: it cannot be read.
     """
     with part.open("rb") as file:
@@ -60,7 +60,7 @@ def verify(part: Path, wanted: Size, photo: Path | None, form: OutputFormat) -> 
         except Exception as error:  # decoders raise anything on spoilt bytes
             while file.read(1 << 20):  # where the disk refuses, it refuses again
                 pass
-            raise ResultUnusable(f"the result is no whole picture: {_short(error)}") from error
+            raise ResultUnusable(f"the result is not a whole picture: {_short(error)}") from error
 
 
 def _verify(file: IO[bytes], wanted: Size, photo: Path | None, form: OutputFormat) -> Verdict:

@@ -1,8 +1,9 @@
 """The ledger: the only place that knows SQL.
 
 ``location`` says where one is and ``filesystem`` whether it may be there; ``engine`` opens it, ``store`` is one that is
-open, ``lock`` says who may spend from it. ``tables`` defines every table; there is a module for what is done with each: ``folders``, ``photos``, ``outputs``, ``assets``, ``jobs``, ``events``,
-``credits``, ``balances``, ``prices``, ``runs``, ``orders``, ``meta``. ``transitions`` moves jobs from state to state
+open, ``lock`` says who may spend from it. ``tables`` defines every table; there is a module for what is done with each:
+``folders``, ``photos``, ``outputs``, ``assets``, ``jobs``, ``events``, ``credits``, ``balances``, ``prices``, ``runs``,
+``orders``, ``meta``. ``transitions`` moves jobs from state to state
 with their money, against a budget of ``budgets``; ``writer`` commits beside the event loop. ``identity``, ``purpose``,
 ``clock`` and ``marks`` see to it that it is the right ledger, ``audit`` that it adds up.
 """

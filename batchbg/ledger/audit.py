@@ -63,7 +63,7 @@ class Comparison:
     Attributes:
         first: the earliest reading, from which both are counted; None without any.
         balance: of the account now.
-        expected: what the balance would be had nothing but this ledger moved it.
+        expected: what the balance would be if nothing but this ledger had changed it.
         since: the time of the first reading from which the difference has stayed what it is, or None.
     """
 

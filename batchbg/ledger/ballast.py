@@ -13,17 +13,17 @@ BALLAST_BYTES: Final = 1 << 20
 
 
 class Ballast:
-    """A file beside the ledger that holds nothing but room."""
+    """A file beside the ledger that only takes up space."""
 
     def __init__(self, ledger: Path) -> None:
         self._path = ledger.with_name(ledger.name + ".ballast")
         self._held = False
 
     def take(self) -> None:
-        """Hold the room.
+        """Take up the space.
 
         Raises:
-            LedgerError: the disk has not that much: it would be full in the middle of something paid for.
+            LedgerError: the disk has too little: it would be full in the middle of something paid for.
         """
         self._held = True
         try:
@@ -37,7 +37,7 @@ class Ballast:
             raise LedgerError(f"ledger: {self._path}: {reason}; nothing was sent") from error
 
     def drop(self) -> bool:
-        """Give the room up; False where it is given up already."""
+        """Free the space; return False where it is free already."""
         if not self._held:
             return False
         self._held = False

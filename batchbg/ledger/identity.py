@@ -162,7 +162,7 @@ def _refuse_copy(path: Path, ledger_id: str, before: Location | None) -> str:
     if found.st_ino == before.inode or _id_at(there) == ledger_id:
         raise ConfigError(
             f"the ledger {path} is a second copy of {there}, and both would pay for the same photos: go on with that"
-            f" one, or remove it. If both shall go on, each for photos of its own, say so: {ADOPT}"
+            f" one, or remove it. If both are to go on, each with photos of its own, say so: {ADOPT}"
         )
     return ""
 

@@ -39,7 +39,7 @@ def exists(url: str) -> bool:
     """Return whether the ledger is there already.
 
     Raises:
-        ConfigError: the way there is barred.
+        ConfigError: the folders on the way cannot be entered.
     """
     path = sqlite_path(url)
     try:
@@ -77,7 +77,7 @@ def refuse_odd(path: Path) -> None:
         try:
             mode = own.lstat().st_mode
         except OSError:
-            continue  # not there, or told by whoever opens it
+            continue  # not there, or reported when it is opened
         if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):  # a folder neither hangs nor is written over
             raise ConfigError(
                 f"ledger: {own} is {kind_of(mode)}, not a file; take it away, or name another with --ledger"

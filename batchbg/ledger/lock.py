@@ -64,7 +64,7 @@ def locked(path: Path, note: str, retry_s: float = 0.0) -> Iterator[None]:
 _FLAGS: Final = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NONBLOCK", 0)
 
 _NONE: Final = {errno.ENOSYS, errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EINVAL, errno.EBADF}
-"""What flock says where it is not to be had: Lustre without its option, Android, mounts of containers."""
+"""What flock says where it is not supported: Lustre without its option, Android, mounts of containers."""
 
 if sys.platform == "win32":
     import msvcrt

@@ -125,7 +125,7 @@ def foreign(folder: Path, mark: Mark) -> ConfigError:
     """Return the refusal of a folder with another ledger's results."""
     if not mark.ledger:
         return ConfigError(
-            f"{folder / NAME} cannot be read, so that nobody knows which ledger the results beside it are of;"
+            f"{folder / NAME} cannot be read, so nobody knows which ledger the results beside it belong to;"
             f" if it is this one, say so: {ADOPT} -o {folder}"
         )
     return ConfigError(

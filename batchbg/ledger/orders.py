@@ -41,7 +41,7 @@ def was_begun(connection: sa.Connection, order_id: str) -> bool:
 
 
 def end(tx: Tx, order_id: str) -> bool:
-    """End an order whose photos were all planned, unless one of its jobs is still unfinished; return whether it ended."""
+    """End an order whose photos were all planned, unless one of its jobs is unfinished; return whether it ended."""
     open_jobs = sa.exists().where(jobs.c.order_id == order_id, jobs.c.state.in_(UNFINISHED))
     if tx.connection.scalar(sa.select(open_jobs)):
         return False

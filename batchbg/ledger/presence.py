@@ -106,7 +106,7 @@ class Presence:
             except FileNotFoundError:
                 return f"{path.name} was deleted or moved away while it was in use"
             except OSError as error:
-                return f"{path.name} is not to be had any more: {error.strerror}"
+                return f"{path.name} can no longer be accessed: {error.strerror}"
         return ""
 
     def _what_happened_to(self, path: Path, seen: _File) -> str:
@@ -133,7 +133,7 @@ class Presence:
         return WAL_HEADER_BYTES + frames * (page + FRAME_HEADER_BYTES) if frames else 0
 
     def _is_overwritten(self) -> bool:
-        """Return whether the database has changed without a checkpoint, by whomever: nothing else may write into it."""
+        """Return whether the database has changed without a checkpoint: nothing else may write into it."""
         for attempt in range(CONFIRM if self._index is not None else 0):
             told = self._told_checkpoints()
             found = self._path.stat()

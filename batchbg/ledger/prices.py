@@ -9,7 +9,7 @@ from batchbg.ledger.sql import upsert
 from batchbg.ledger.tables import odd_prices, prices
 from batchbg.ledger.transaction import Tx
 
-HOW_TO_JUDGE: Final = "`batchbg account --accept-price` takes that for right, --dismiss-price for a mistake"
+HOW_TO_JUDGE: Final = "`batchbg account --accept-price` accepts that as right, --dismiss-price treats it as a mistake"
 
 
 def last(connection: sa.Connection, account: str) -> tuple[int | None, int | None]:

@@ -35,8 +35,8 @@ def begin(
 ) -> Run:
     """Enter a run. A run that was killed is not over: this one continues it, under its cap unless it has another.
 
-    One that does not spend leaves a killed run to the next that does, and hands its cap on should it be killed
-    itself. Its id is new unless one is given. The caller holds the ledger's lock, so that a run without an end can only be a dead one.
+    One that does not spend leaves a killed run to the next that does, and hands its cap on if it is killed itself. Its
+    id is new unless one is given. The caller holds the ledger's lock, so a run without an end can only be a dead one.
     """
     killed = tx.connection.execute(
         sa.select(runs.c.budget_id, runs.c.cap_credits)

@@ -32,7 +32,7 @@ class Ledger:
     Attributes:
         engine: SQLAlchemy's; a transaction on it begins with BEGIN IMMEDIATE.
         path: the file, symbolic links resolved.
-        id: its own name, which stands beside its results; "" where that is not looked at.
+        id: its own name, which stands beside its results; "" where that is not checked.
         made: whether it was made just now.
         projects: those that this process was told of, by job, should the file be taken away.
     """

@@ -102,7 +102,7 @@ photos = sa.Table(
     _column("extension", sa.Text),
     _column("normalise", sa.Text),
     _column("rejected", sa.Text),
-    # What the picture looks like, whatever else the file says; "" where it was last looked at by an older version.
+    # What the picture looks like, whatever else the file says; "" where an older version probed it last.
     _column("picture", sa.Text, server_default=""),
     # Under which content jobs are kept for it: its own sha256, or that of the first file with the same picture.
     _column("key", sa.Text, server_default=""),
@@ -196,7 +196,7 @@ jobs = sa.Table(
     _column("error", sa.Text, server_default=""),
     # The service's word for why a render came to nothing, as long as it is not planned and done anew.
     _column("error_code", sa.Text, server_default=""),
-    # The present attempt's render was seen complete: its result can be had for nothing, whatever it counts.
+    # The present attempt's render was seen complete: its result can be downloaded free, whatever it counts.
     _column("rendered", sa.Boolean, server_default=sa.false()),
     # The --force order it was last done for.
     _column("order_id", sa.Text, nullable=True),

@@ -68,7 +68,7 @@ def plan_jobs(tx: Tx, new: Sequence[tuple[str, NewJob]]) -> None:
     """Record planned jobs under the ids given; each is what its output wants from now on."""
     if not new:
         return
-    # The cap that was given to this run holds for what it begins, whoever goes on with it.
+    # The cap that was given to this run holds for what it begins, whichever run goes on with it.
     budget_id = tx.connection.scalar(sa.select(runs.c.budget_id).where(runs.c.id == tx.run_id)) or ""
     rows = [_job_row(tx, job_id, one) | {"budget_run_id": budget_id} for job_id, one in new]
     tx.connection.execute(_INSERT_JOBS, rows)
@@ -218,7 +218,7 @@ def not_created(tx: Tx, job: Job, reason: str) -> Job:
 
 
 def lost(tx: Tx, job: Job, reason: str) -> Job:
-    """Park a job whose create nobody can vouch for; its credits count as spent."""
+    """Make a job unresolved whose create nobody can vouch for; its credits count as spent."""
     moved = _move(
         tx, job, JobState.UNRESOLVED, EventKind.ANSWER_LOST, detail={"reason": reason}, error=reason, ended_at=tx.at
     )
@@ -227,7 +227,7 @@ def lost(tx: Tx, job: Job, reason: str) -> Job:
 
 
 def misattributed(tx: Tx, job: Job, reason: str) -> Job:
-    """Park a job whose project turns out to be another's: what its own create made, nobody can tell.
+    """Make a job unresolved whose project turns out to be another's: nobody knows what its own create made.
 
     What was said to be charged for it stays counted, as lost sight of.
     """
@@ -351,7 +351,7 @@ def reopen(tx: Tx, job: Job, state: JobState, why: EventKind) -> Job:
 
 
 def resolve_charged(tx: Tx, job: Job) -> Job:
-    """Take a person's word that the lost create was charged; it made nothing that can be had."""
+    """Take a person's word that the lost create was charged; it made nothing that can be fetched."""
     moved = _move(
         tx,
         job,

@@ -41,7 +41,7 @@ class Writer:
         """Begin, for callers in the event loop that is running.
 
         Raises:
-            LedgerError: the disk has no room for what is to come.
+            LedgerError: the disk has no space for what is to come.
         """
         self._ballast.take()
         self._loop = asyncio.get_running_loop()

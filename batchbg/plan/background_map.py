@@ -102,7 +102,7 @@ class BackgroundMap:
         return bool(self._rules)
 
     def rule_for(self, path: str) -> MapRule | None:
-        """Return the rule that holds for the photo at ``path``; a pattern without "/" goes by its bare name."""
+        """Return the rule for the photo at ``path``; a pattern without "/" is matched against its bare name."""
         name = path.rpartition("/")[2]
         none = len(self._rules)
         first = min(self._by_path.get(path, none), self._by_name.get(name, none))

@@ -36,7 +36,7 @@ class Chooser(Protocol):
 
     @property
     def unused(self) -> list[str]:
-        """A sentence for each rule that no photo has gone by."""
+        """A sentence for each rule that no photo has matched."""
         ...
 
     def choose(self, path: str, pixels: Size, sha256: str) -> Chosen | str:
@@ -66,9 +66,9 @@ class ByPairing:
 
     @property
     def unused(self) -> list[str]:
-        """A sentence for each line of the map that no photo has gone by."""
+        """A sentence for each line of the map that no photo has matched."""
         return [
-            f"background_map, line {rule.line}: {rule.pattern!r} matches no photo, or only such that an earlier line has"
+            f"background_map, line {rule.line}: {rule.pattern!r} matches no photo that no earlier line has taken"
             for rule in self._map.unused
         ]
 

@@ -119,7 +119,7 @@ class Admission:
     def _may_pass(self) -> bool:
         # With the last file in the air: it may yet turn out to have made nothing.
         files_left = self._max_files is None or self.let_through < self._max_files or not self.in_air
-        # What a record names is counted before another create goes by it.
+        # What a record names is counted before another create uses that price.
         is_open = not self._shut and not self._unseen
         return is_open and files_left and (not self.in_air or not self.breaker.one_at_a_time)
 

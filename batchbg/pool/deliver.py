@@ -86,7 +86,7 @@ class Deliverer:
 
         Raises:
             WrongProject: the project is another's; the job stays as it is.
-            ApiUnreachable: the result cannot be had now; the job stays as it is.
+            ApiUnreachable: the result cannot be fetched now; the job stays as it is.
             DiskError: it cannot be written now; the job stays as it is.
         """
         with self._ledger.reading() as connection:

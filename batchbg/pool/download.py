@@ -49,13 +49,13 @@ class Downloads:
             output_format: of the result, and the folder that must hold it.
 
         Raises:
-            ResultUnusable: what comes is no whole picture, or the project has none.
+            ResultUnusable: what comes is not a whole picture, or the project has none.
             WrongProject: the project is another's.
-            ApiUnreachable: it cannot be had now.
+            ApiUnreachable: it cannot be fetched now.
             DiskError, OutputRefused: it cannot be written.
         """
         if project is not None and not project.downloads:
-            project = None  # complete, and nothing to be had: asked again, and that job's trouble alone
+            project = None  # complete, but without an address: asked again, which concerns this job alone
         tries = unusable = 0
         was_odd = False
         while True:

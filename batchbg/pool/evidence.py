@@ -66,7 +66,7 @@ class Evidence:
             account = await retry_read(lambda: read_account(session.api, session.ledger, session.writer))
         except ApiError as error:
             return f"the balance cannot be read: {error}"
-        return "the service tells no balance" if account is None or account.credits is None else ""
+        return "the service reports no balance" if account is None or account.credits is None else ""
 
 
 def _told(missing: int | None) -> str:

@@ -1,4 +1,4 @@
-"""What the pool tells whoever watches. Silent by default: printing is the command line's."""
+"""What the pool reports to whoever follows it. Silent by default: the command line prints."""
 
 from batchbg.core.model import Job
 

@@ -85,7 +85,7 @@ class Stop:
 
 
 class _Cut:
-    """Something that happens once, and ends the waiting of whoever waits for something else.
+    """Something that happens once, and ends every wait for something else.
 
     A deadline that is moved up to now ends a wait without a task of its own, of which every job would need several.
     """

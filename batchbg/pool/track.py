@@ -42,7 +42,7 @@ class Gone:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Stranger:
-    """The project bears the name of another job: its picture is another's, and so is its price."""
+    """The project has the name of another job: its picture is another's, and so is its price."""
 
     name: str
 
@@ -65,7 +65,7 @@ class _Followed:
 
 
 class Tracker:
-    """Asks about projects when it is worth it, for whoever waits for their end.
+    """Asks about projects when it is worth it, for the workers that wait for their end.
 
     Attributes:
         polls: status requests sent so far.
@@ -172,7 +172,7 @@ class Tracker:
         if not project.name and not self._is_unnamed_told:
             self._is_unnamed_told = True
             log.warning(
-                "%s: the service tells no name of project %s; taken at its word", job.photo_path, job.project_id
+                "%s: the service reports no name for project %s; taken at its word", job.photo_path, job.project_id
             )
         self._admission.seen(job.id)
         if not project.enabled:
@@ -185,7 +185,7 @@ class Tracker:
             followed.last = project
             followed.waiting_s = self._age_s(followed.job)
             if project.price.odd or (project.price.credits or 0) > job.credits:
-                self._settle(followed, project)  # for the ledger to count, before another create goes by it
+                self._settle(followed, project)  # for the ledger to count, before another create uses that price
             else:
                 self._ask_again(followed)
         elif project.status is ProjectStatus.COMPLETE and not project.downloads and followed.empty < EMPTY_ASKS:

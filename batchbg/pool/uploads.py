@@ -147,7 +147,7 @@ class Uploads:
     def _uploaded(self, recipe: str, task: asyncio.Task[Asset]) -> None:
         self._under_way.pop(recipe, None)
         if not task.cancelled():
-            task.exception()  # whoever waited has it; where nobody does any more it is no news
+            task.exception()  # a waiting job has seen it; without one it does not matter
 
     async def _upload(self, source: Source) -> Asset:
         async with self._at_once:
@@ -193,7 +193,7 @@ class Uploads:
         return await future
 
     async def _ask(self) -> None:
-        await asyncio.sleep(0)  # whoever wants one now joins the first request
+        await asyncio.sleep(0)  # all that want one now join the first request
         while self._asked:
             batch, self._asked = self._asked[:MOST_IN_ONE_REQUEST], self._asked[MOST_IN_ONE_REQUEST:]
             try:
@@ -258,7 +258,7 @@ class _FileBody:
             except OSError as error:
                 raise PhotoChanged(f"{self._path.name}: {error.strerror or error}") from error
             if not is_same(os.fstat(file.fileno()), self._info.stamp):
-                raise PhotoChanged(f"{self._path.name} has changed since it was looked at")
+                raise PhotoChanged(f"{self._path.name} has changed since it was checked")
             left = self._info.stamp.size
             while left and (chunk := file.read(min(_CHUNK, left))):
                 left -= len(chunk)

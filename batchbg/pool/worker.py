@@ -185,7 +185,7 @@ class Worker:
             return moved
 
     async def _misattributed(self, job: Job, name: str) -> Job:
-        """Park a job whose project turns out to be another's; its picture is not taken."""
+        """Make a job unresolved whose project turns out to be another's; its picture is not taken."""
         why = f"project {job.project_id} is called {name!r}, which is another's: what this create made is not known"
         moved = await self._writer.do(transitions.misattributed, job, why)
         self._admission.breaker.mistaken()
@@ -202,7 +202,7 @@ class Worker:
         moved = await self._writer.do(transitions.ended, job, state, error, project.price, project.error_code)
         log.warning("%s: %s", job.photo_path, error)
         if project.error_code == NO_CREDITS:
-            why = f"the service has ended a job for want of credits ({error}); buy some, then run again"
+            why = f"the service has ended a job for lack of credits ({error}); buy some, then run again"
             self._stop.creates(ExitCode.ACCOUNT, why)
         elif project.error_code == LOST_UPLOAD:
             await forget_uploads_of(job, self._writer)

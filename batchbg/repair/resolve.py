@@ -70,7 +70,7 @@ def _check_project(ledger: Ledger, job: Job, project_id: str, project: Project, 
     """Refuse a project that is not that of the job's last create.
 
     Raises:
-        ConfigError: it bears another name, or none and nobody has vouched for it, or another job has it.
+        ConfigError: it has another name, or none and nobody has vouched for it, or another job has it.
     """
     if not project.name and not unnamed:
         raise ConfigError(

@@ -36,7 +36,7 @@ class Retry(Task[Retried]):
     """Open failed and canceled jobs again.
 
     A job that was never created or whose refund was seen is planned again. One that is still charged, or whose render
-    was complete, whatever it took, is only asked for, unless a person says that it shall be paid for once more.
+    was complete, whatever it took, is only asked for, unless a person says that it is to be paid for again.
 
     Attributes:
         ids: of the jobs; none for all.

@@ -1,4 +1,4 @@
 """What people and programs are told: summaries from ledger rows, and the HTML page.
 
-``gathering`` reads the ledger once for the page, by ``rows``; ``page`` writes it, with small pictures of ``page_thumbs``.
+``gathering`` reads the ledger once for the page, by ``rows``; ``page`` writes it, with pictures of ``page_thumbs``.
 """

@@ -144,7 +144,7 @@ def _place(ledger: Ledger, connection: Connection, target: Path | None, output: 
 
 
 def _refuse_foreign(table: Path) -> None:
-    """Refuse to replace somebody's own table: nobody named it, it just bears the report's name."""
+    """Refuse to replace somebody's own table: nobody named it, it just has the report's name."""
     try:
         with open_file(table) as file:
             first = file.readline(4000).decode("utf-8-sig", "replace").strip()
@@ -153,7 +153,7 @@ def _refuse_foreign(table: Path) -> None:
     except OSError as error:
         raise DiskError(f"{table}: {error.strerror or error}") from error
     if first and not first.startswith(",".join(COLUMNS[:5])):
-        raise ConfigError(f"report: {table} is no report's table and would be replaced; name another page with -o")
+        raise ConfigError(f"report: {table} is not a report's table and would be replaced; name another page with -o")
 
 
 @contextlib.contextmanager

@@ -1,4 +1,4 @@
-"""Small pictures for the report, made once for each content and carried from one report to the next."""
+"""Small pictures for the report, made once for each content and kept from one report to the next."""
 
 import base64
 import concurrent.futures
@@ -55,7 +55,7 @@ def block(thumbs: Mapping[str, str]) -> Iterator[str]:
 
 
 def earlier(page: Path, wanted: Mapping[str, Path]) -> dict[str, str]:
-    """Return those of the wanted thumbnails that an earlier report holds; whatever else is in that file is passed by."""
+    """Return those of the wanted thumbnails that an earlier report holds; anything else in that file is ignored."""
     found: dict[str, str] = {}
     try:
         with io.TextIOWrapper(open_file(page), encoding="ascii", errors="replace") as file:

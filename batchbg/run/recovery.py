@@ -37,7 +37,7 @@ def conclude(run: RunContext, task: Task[Found], found: Found) -> Found:
 
 
 def _recover_lost_creates(tx: Tx) -> None:
-    """Park every create that a dead run left without an answer; nobody else can be at work on it."""
+    """Make unresolved every create that a dead run left without an answer; nobody else can be at work on it."""
     for job in list(jobs.in_states(tx.connection, {JobState.SUBMITTING})):
         jobs.take_up(tx, job.id)
         transitions.lost(tx, job, "the process ended between the create and its answer")

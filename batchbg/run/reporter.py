@@ -1,4 +1,4 @@
-"""What a run tells while it goes. Printing is the command line's."""
+"""What a run reports on its way. The command line prints it."""
 
 from batchbg.core.progress import Progress
 from batchbg.ledger.estimate import Estimate
@@ -6,7 +6,7 @@ from batchbg.plan.lines import Line
 
 
 class Reporter:
-    """What a run tells while it goes; silent by default.
+    """What a run reports on its way; silent by default.
 
     Attributes:
         live: whether ``tick`` is wanted.

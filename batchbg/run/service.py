@@ -25,7 +25,7 @@ CONNECTIONS_BESIDE = 16
 
 
 async def with_the_service(run: RunContext, feed: PlanFeed | None, carried_over: int) -> Work:
-    """Carry jobs to their end; ``carried_over`` of them are open before the first comes from ``feed``."""
+    """Take jobs to their end; ``carried_over`` of them are open before the first comes from ``feed``."""
     settings = run.settings
     limiter = RateLimiter(settings.requests_per_second)
     width = settings.max_in_flight + CONNECTIONS_BESIDE

@@ -29,7 +29,7 @@ class Work:
 
 
 async def process(run: RunContext) -> Work:
-    """Carry every job that is planned or paid for as far as it gets; without any, nobody is asked for anything."""
+    """Take every job that is planned or paid for as far as it gets; without any, nobody is asked for anything."""
     work = Work(run.budget)
     if not is_idle(run):
         with ended_by_signals(run.stop), contextlib.suppress(asyncio.CancelledError):

@@ -1,8 +1,8 @@
-"""The signals a process heeds: to end, in order or at once, and to say how it stands.
+"""The signals that a process handles: to end, in order or at once, and to say how it stands.
 
 The first of SIGINT, SIGTERM and SIGHUP ends what runs in order; the second ends the process at once, whatever hangs.
-Python hears a signal only between two steps of its main thread, which may never come: so a thread of its own, woken by
-the system's side of the signal, sees to the second.
+Python handles a signal only between two steps of its main thread, and the next step may never come. So a thread of its
+own, which the system itself wakes, takes care of the second.
 """
 
 import contextlib
@@ -162,7 +162,7 @@ def ended_by_signals(stop: "Stop") -> Iterator[None]:
 
 @contextlib.contextmanager
 def status_on_signal(tell: Callable[[], None]) -> Iterator[None]:
-    """Call ``tell`` at every SIGUSR1; all the time, for without a handler the signal kills."""
+    """Call ``tell`` at every SIGUSR1, from the beginning to the end: without a handler the signal kills."""
     if not hasattr(signal, "SIGUSR1"):
         yield
         return

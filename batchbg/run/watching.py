@@ -1,4 +1,4 @@
-"""Showing how a run stands: to the reporter now and then, to whoever asks by signal at any time."""
+"""Showing how a run stands: to the reporter now and then, and by signal at any time."""
 
 import asyncio
 import contextlib
@@ -10,7 +10,7 @@ from batchbg.errors import LedgerError
 from batchbg.run.reporter import Reporter
 
 TICK_S: Final = 0.5
-"""Seconds between two looks of somebody who watches."""
+"""Seconds between two updates."""
 
 
 class RunDisplay:
@@ -39,7 +39,7 @@ class RunDisplay:
                 self._reporter.tick(progress())
 
     def asked(self) -> None:
-        """Tell how the run stands, as somebody wants to know it now."""
+        """Show how the run stands now, as asked by a signal."""
         if self._shown is None:
             self._reporter.status(None)
         else:

@@ -137,12 +137,12 @@ class Service:
         return order
 
     def _asset(self, path: str, field: str) -> Asset | None:
-        """Return the upload at ``path``, or None where the job is to fail for the want of it."""
+        """Return the upload at ``path``, or None where the job is to fail without it."""
         if "://" in path:
             unprocessable(f"{field}: the sandbox fetches no URLs; upload the file")
         asset = self.books.asset(path, self.config.asset_ttl_s)
         if asset is not None and self._uploads.get(asset.sha256) is None:
-            asset = None  # dropped for want of room: gone earlier than the service would let it go
+            asset = None  # dropped for lack of memory: earlier than the service would
         if asset is None and self.config.unknown_asset == "refuse":
             unprocessable(f"{field}: nothing was uploaded to this path, or it has been deleted")
         if asset is not None and path.rpartition(".")[2] not in IMAGE_EXTENSIONS:
@@ -253,7 +253,7 @@ class Service:
         try:
             made = self._picture(project)
             content = made.result() if made.done() else await asyncio.wrap_future(made)
-        except RenderFailed:  # dropped for want of room, and so was what it could be made from
+        except RenderFailed:  # dropped for lack of memory, and so was what it could be made from
             raise StorageRefusal(404, "NoSuchKey", "The result is no longer stored") from None
         self.books.note_bytes(Operation.DOWNLOAD, len(content))
         return Response(content, media_type="image/png")

@@ -149,7 +149,7 @@ ENTRUSTED: Final = MappingProxyType(
         "ping_url": "says who is told of every run",
     }
 )
-"""What only its user may say, and why; paths and the ledger are looked at as well."""
+"""What only its user may say, and why; paths and the ledger are checked as well."""
 
 
 def needs_trust(path: Path, table: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

@@ -30,7 +30,7 @@ def check_variables(environ: Mapping[str, str]) -> None:
             continue
         setting = known.get(variable)
         if setting is None and (right := _meant_variable(variable, known)):
-            raise ConfigError(f"{variable} is no setting; did you mean {right}? Until then nothing is done")
+            raise ConfigError(f"{variable} is not a setting; did you mean {right}? Until then nothing is done")
         if setting is not None and setting.key in LIMITING and not environ[variable].strip():
             raise ConfigError(f"{variable} is empty; give it {setting.kind.expects}, or `unset {variable}`")
         if setting is not None and len({environ[one] for one in setting.variables if environ.get(one)}) > 1:

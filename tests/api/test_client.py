@@ -467,7 +467,7 @@ async def test_an_odd_redirect_is_trouble_with_this_photo_not_a_crash(api, sandb
 
 
 async def test_a_full_disk_during_a_download_is_the_disk_s_fault(api, tmp_path, monkeypatch):
-    """Exit code 5; the paid result stays to be had."""
+    """Exit code 5; the paid result can still be downloaded."""
     url = await completed(api)
 
     def refuse(*_args, **_options):

@@ -210,12 +210,12 @@ def test_a_photo_whose_decoder_dies_is_rejected_for_good(tmp_path, monkeypatch):
     for killed, start in ((False, "damaged"), (True, "cannot be read")):
 
         def die(*_args: object, killed: bool = killed) -> None:
-            raise DecoderDied("its decoder broke down over it", killed=killed)
+            raise DecoderDied("its decoder crashed on it", killed=killed)
 
         monkeypatch.setattr(decoder_pool, "run", die)
         found = decoding.probe(path, stamp(path))
         assert (found.pixels, found.rejected.startswith(start)) == (None, True)
-        with pytest.raises(ResultUnusable, match="no whole picture"):
+        with pytest.raises(ResultUnusable, match="not a whole picture"):
             decoding.verify(path, Size(40, 24), None, OutputFormat())
 
 

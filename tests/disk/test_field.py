@@ -448,7 +448,7 @@ def test_a_copy_is_made_of_the_bytes_that_were_paired(put: Put):
     digest = hashlib.sha256(data).hexdigest()
     assert decoding.upright_copy(path, digest) == normalise.upright_copy(path)
     put("a.png", encoded(colours().rotate(180), "PNG"))
-    told = r"a\.png has changed since it was looked at"
+    told = r"a\.png has changed since it was checked"
     with pytest.raises(PhotoChanged, match=told):
         decoding.upright_copy(path, digest)
     with pytest.raises(PhotoChanged, match=told):

@@ -67,7 +67,7 @@ def test_flipped_bytes_are_refused(part):
 )
 def test_what_is_no_picture_is_refused(part, content):
     """An error page with 200 OK."""
-    with pytest.raises(ResultUnusable, match="no whole picture"):
+    with pytest.raises(ResultUnusable, match="not a whole picture"):
         checked(part, content)
 
 

@@ -35,7 +35,7 @@ def test_a_file_still_being_copied_between_look_and_upload_is_left_for_the_next_
     monkeypatch.setattr(uploads.Uploads, "_prepare", prepare_late)
     result = shop.run("--json")
     assert (len(shop.creates()), result.json["jobs"]["done"], shop.outputs()) == (1, 1, ["b.png"])
-    assert "a.bmp: left out: a.bmp has changed since it was looked at" in result.err
+    assert "a.bmp: left out: a.bmp has changed since it was checked" in result.err
     monkeypatch.setattr(uploads.Uploads, "_prepare", prepare)
     assert shop.run().code == 0
     assert sha256(photo) in {create.image_sha256 for create in shop.creates()}

@@ -245,7 +245,7 @@ def test_a_project_without_a_name_is_tracked_and_said(shop: Shop):
     shop.faults.add("status", "replace", fields={"name": None})
     result = shop.run("--json")
     assert result.code == 0
-    assert "tells no name" in result.err
+    assert "reports no name" in result.err
     assert len(shop.outputs()) == 3
 
 

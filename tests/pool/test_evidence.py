@@ -73,9 +73,9 @@ async def test_without_a_balance_nothing_is_proved(guarded: Guarded):
     """None before, none now, or none at all."""
     assert await guarded.asked(await guarded.sent()) == "the balance was not known before"
     guarded.tells(Account(ACCOUNT, None, "pro"))
-    assert await guarded.asked(await guarded.sent("b.jpg")) == "the service tells no balance"
+    assert await guarded.asked(await guarded.sent("b.jpg")) == "the service reports no balance"
     guarded.tells(None)
-    assert await guarded.asked(await guarded.sent("c.jpg")) == "the service tells no balance"
+    assert await guarded.asked(await guarded.sent("c.jpg")) == "the service reports no balance"
     guarded.tells(AccountUnreadable("403 forbidden"))
     assert "403 forbidden" in await guarded.asked(await guarded.sent("d.jpg"))
 

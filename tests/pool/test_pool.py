@@ -168,7 +168,7 @@ async def test_another_accounts_jobs_are_left_alone(bench: Bench, pool: Pool, ca
 
 
 async def test_what_comes_back_while_refunds_are_waited_for_is_used(bench: Bench, pool: Pool, monkeypatch):
-    """A job that ended for want of credits is planned again once its refund is seen."""
+    """A job that ended for lack of credits is planned again once its refund is seen."""
     monkeypatch.setattr("batchbg.pool.refunds.ASKED_AFTER_S", (0.0, 0.0))
     job = bench.photo_job()
     no_credits = {"error": "no credits", "error_code": "insufficient_credits"}

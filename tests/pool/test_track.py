@@ -98,7 +98,7 @@ async def test_a_nameless_project_is_taken_at_its_word(bench: Bench, tracking: T
     assert isinstance(await tracking.follow(job, record()), Project)
     first = await bench.created(tracking.admission, await bench.admitted(tracking.admission, "b.jpg"))
     assert isinstance(await tracking.follow(first, record()), Project)
-    assert caplog.text.count("tells no name of project") == 1
+    assert caplog.text.count("reports no name for project") == 1
     assert tracking.admission.breaker.price_known
 
 

@@ -255,7 +255,7 @@ async def test_a_job_that_ends_for_want_of_credits_stops_creates(bench: Bench, w
     """Like a 402; it is planned again once its refund is seen."""
     broke = record("error", price=0, error="no credits", error_code=NO_CREDITS)
     ended = await working.process(await in_state(bench, job, JobState.RENDERING), broke, record())
-    assert "for want of credits (no credits)" in bench.stop.reasons[ExitCode.ACCOUNT]
+    assert "for lack of credits (no credits)" in bench.stop.reasons[ExitCode.ACCOUNT]
     assert ended.state is JobState.DONE  # planned again, and these stages know no stop
     assert working.admission.breaker.errors == 0
 

@@ -40,7 +40,7 @@ def test_an_empty_limit_is_no_limit_and_therefore_an_error(variable, value):
 )
 def test_a_misspelt_variable_is_an_error_like_a_misspelt_key(variable, meant):
     """A cap that is misspelt would be no cap."""
-    with pytest.raises(ConfigError, match=f"{variable} is no setting; did you mean {meant}") as caught:
+    with pytest.raises(ConfigError, match=f"{variable} is not a setting; did you mean {meant}") as caught:
         load({}, {variable: "5"})
     assert caught.value.exit_code is ExitCode.USAGE
 

@@ -35,7 +35,7 @@ def command(
 
     \b
     batchbg resolve JOB --project-id ID      the project is there: attach it
-    batchbg resolve JOB --charged            the credits are gone, the project is not to be found
+    batchbg resolve JOB --charged            the credits are gone, the project cannot be found
     batchbg resolve --all --not-charged      nothing was made: plan them again
     """
     from batchbg.repair.resolve import resolve
