@@ -166,7 +166,7 @@ class PhotoChanged(BatchbgError):
 
 
 class PlanAbandoned(BatchbgError):
-    """A plan was left before its end: the run is being left."""
+    """A plan was abandoned before its end: the run is being left."""
 
     exit_code = ExitCode.INTERRUPT
 

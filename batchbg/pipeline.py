@@ -24,7 +24,7 @@ from batchbg.settings import Settings
 
 @dataclasses.dataclass(frozen=True)
 class Ended(Generic[Found]):
-    """A run that has come to its end: its summary, and what its task has found out."""
+    """A run that has ended: its summary, and what its task found out."""
 
     summary: Summary
     found: Found
@@ -37,7 +37,7 @@ def run(settings: Settings, key: str, task: Task[Found], reporter: Reporter) -> 
         settings: checked.
         key: the API key.
         task: what the command wants; one that creates nothing leaves planned jobs alone.
-        reporter: hears what happens.
+        reporter: is told what happens.
 
     Raises:
         ConfigError, LedgerError, DiskError: nothing could be begun.
@@ -56,7 +56,7 @@ def run(settings: Settings, key: str, task: Task[Found], reporter: Reporter) -> 
 
 
 def _plan_beside_work(context: RunContext, plan: Plan) -> Work:
-    """Begin with the first job that is planned: however many there are, nobody has to be asked."""
+    """Begin with the first job that is planned: nobody has to be asked, however many there are."""
     may_save = opened_output(context, plan)
     take_up(context)
     return asyncio.run(plan_and_process(context, plan) if may_save else process(context))

@@ -1,4 +1,4 @@
-"""When creates slow down or stop because of what became of earlier ones."""
+"""When creates slow down or stop, judging by earlier ones."""
 
 import dataclasses
 from typing import Final
@@ -19,8 +19,8 @@ class CircuitBreaker:
 
     Attributes:
         price_known: the record of a create of this run was seen, so that what the next one takes is known.
-        doubts: ambiguous answers and 502s since a create last yielded an id. Refusals between them are no comfort: a
-            service that is too busy to take one create may have lost the answer to the one before.
+        doubts: ambiguous answers and 502s since a create last yielded an id. Refusals between them do not reset it: a
+            service that is too busy for one create may have lost the answer to the one before.
         strangers: projects in a row whose record has another job's name.
         errors: jobs in a row that the service could not render, or whose request it refused.
     """
@@ -51,7 +51,7 @@ class CircuitBreaker:
         self.doubts = 0
 
     def doubted(self) -> None:
-        """Nobody can tell what a create did, or not yet."""
+        """It is not known what a create did, or not yet."""
         self.doubts += 1
 
     def recorded(self, *, of_this_run: bool = True) -> None:

@@ -1,4 +1,4 @@
-"""What became of a create request: created, certainly not created, or nobody can tell.
+"""What a create request did, and so whether it may be sent again: created, certainly not created, or unknown.
 
 The API has no idempotency key and no way to list projects, so this is the question on which money depends. A short
 list of outcomes is certain not to have created anything; an answer with a readable id has; a quick 502 is checked

@@ -5,7 +5,7 @@ import dataclasses
 from typing import Final
 
 WINDOW_S: Final = 60.0
-"""Seconds over which the rate is taken: long beside one render, short beside a change of the service's mood."""
+"""Seconds over which the rate is taken: long beside one render, short beside a change in the service's speed."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -21,7 +21,7 @@ class Progress:
         spent: credits that count against this run's cap.
         cap: the tightest cap, as what has been spent under it and what it allows; None without one.
         per_minute: results a minute of late; None before the first.
-        left_s: seconds until the last job ends; None while that is anybody's guess.
+        left_s: seconds until the last job ends; None while it cannot be estimated.
         stopping: whether no further create leaves.
     """
 

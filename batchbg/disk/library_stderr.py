@@ -1,4 +1,4 @@
-"""What libraries written in C say to stderr, caught: it is about the file at hand, and nobody else's business."""
+"""What libraries written in C say to stderr, caught: it concerns one file and does not belong on the user's terminal."""
 
 import os
 import tempfile
@@ -8,7 +8,7 @@ MOST_BYTES: Final = 10_000
 
 
 class _Captured:
-    """A file without a name in the place of stderr; None in a process whose stderr is a person's."""
+    """A nameless file in place of stderr; None in a process whose stderr belongs to a person."""
 
     descriptor: int | None = None
 
@@ -30,14 +30,14 @@ def _nameless() -> int:
 
 
 def clear() -> None:
-    """Leave out what was said until now."""
+    """Forget what was printed until now."""
     if _Captured.descriptor is not None:
         os.ftruncate(_Captured.descriptor, 0)
         os.lseek(_Captured.descriptor, 0, os.SEEK_SET)
 
 
 def captured() -> str:
-    """Return what was said since."""
+    """Return what was printed since."""
     if _Captured.descriptor is None:
         return ""
     return os.pread(_Captured.descriptor, MOST_BYTES, 0).decode("utf-8", "replace")

@@ -202,7 +202,7 @@ def _decode(picture: Image.Image, file: IO[bytes]) -> bool:
 
 
 _SPECK: Final = 1
-"""Pixels a side of a picture in which nothing can be seen: a spacer of a web page."""
+"""Pixels a side of a picture in which nothing can be seen, such as the spacer of a web page."""
 
 
 _BLANK: Final = "blank: nothing in it to cut out"

@@ -44,7 +44,7 @@ def about_time(last: float | None) -> Iterator[str]:
 
 
 def told_if_ahead(connection: sa.Connection) -> str:
-    """Say that the ledger's time is ahead of this machine's where that is so; "" where it is not."""
+    """Say that the ledger's time is ahead of this machine's, if it is; "" where it is not."""
     late = ahead_s(connection)
     return told_ahead(time.time() + late, late) if late > AHEAD_S else ""
 

@@ -168,7 +168,7 @@ class Listener:
 
     Attributes:
         opened: told how many files were opened, each time that some more were.
-        is_abandoned: whether nobody waits for the plan any more.
+        is_abandoned: whether the plan is no longer wanted.
         wants_all: photos that are done and unchanged have their lines, too.
     """
 
@@ -177,13 +177,13 @@ class Listener:
     wants_all: bool = False
 
     def stop_if_abandoned(self) -> None:
-        """Say that the plan is over where that is so.
+        """End the plan if it is no longer wanted.
 
         Raises:
-            PlanAbandoned: nobody waits for the plan any more.
+            PlanAbandoned: the plan is no longer wanted.
         """
         if self.is_abandoned():
-            raise PlanAbandoned("the scan was left before its end")
+            raise PlanAbandoned("the scan was abandoned before its end")
 
 
 _SUCH_AS: Final = 3

@@ -85,7 +85,7 @@ class Planner:
         Raises:
             ConfigError: a folder is missing, or no background can be used.
             DiskError: there are no photos where there were some.
-            PlanAbandoned: nobody waits for it any more.
+            PlanAbandoned: the plan is no longer wanted.
         """
         request = self._request
         with concurrent.futures.ThreadPoolExecutor(PROBERS) as probers:

@@ -71,7 +71,7 @@ class Probing:
             files: stamps by name.
 
         Raises:
-            PlanAbandoned: nobody waits for the plan any more.
+            PlanAbandoned: the plan is no longer wanted.
         """
         for some in portions(sorted(files.items())):
             stamps = {f"{folder}/{name}" if folder else name: stamp for name, stamp in some}

@@ -20,7 +20,7 @@ class Summary:
         photos: seen, rejected, reused, skipped, ignored.
         credits: sums; ``headroom`` is what the tightest cap leaves, None without caps.
         exit_code: of the run.
-        reasons: sentences on why it ended as it did, the weightiest first.
+        reasons: sentences on why it ended as it did, the most important first.
         notes: other things a person should know.
     """
 

@@ -1,4 +1,4 @@
-"""Whose credits are spent: the account behind the key, and what a person should know of it before paying."""
+"""Whose credits are spent: the account behind the key, and what a person should know about it before paying."""
 
 import logging
 from typing import Final
@@ -24,7 +24,7 @@ OFF_S: Final = 3600.0
 async def find_accounts(run: RunContext, api: MagicHour, writer: Writer) -> list[str] | None:
     """Return the account's name, then the base URL, which is its name where the service has no account operation.
 
-    None where the key is refused. What cannot be asked for now is taken from the last run.
+    None if the key is refused. If the service cannot be asked now, the name is taken from the last run.
     """
     base_url = run.settings.base_url
     try:
@@ -48,7 +48,7 @@ async def find_accounts(run: RunContext, api: MagicHour, writer: Writer) -> list
 async def _ask(run: RunContext, api: MagicHour, writer: Writer) -> tuple[Account | None, ExitCode, str]:
     """Return (account, exit code and reason where its balance is needed and not known).
 
-    A service on which only this operation is down can still be used.
+    A service with only this operation down can still be used.
 
     Raises:
         AccountRefused: the key is.

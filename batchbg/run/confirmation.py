@@ -1,4 +1,4 @@
-"""Where a person has a say: the question before a large batch, and the pilot."""
+"""Where a person decides: the question before a large batch, and the pilot."""
 
 from typing import TYPE_CHECKING
 
@@ -18,7 +18,7 @@ def may_start_unasked(run: RunContext) -> bool:
     """Return whether a batch of any size may start, so that it need not be known how large it is."""
     settings = run.settings
     unasked = settings.sandbox or settings.yes or settings.confirm_batch_over < 0 or run.reporter.never_asks
-    # What matches nothing may be a slip of the hand, which is to be said before anything is paid for.
+    # A pattern that matches nothing may be a typo, which has to be reported before anything is paid for.
     is_picked = settings.include or settings.exclude or settings.files_from or settings.background_map
     return unasked and settings.pilot is None and not is_picked
 

@@ -42,7 +42,7 @@ class RunContext:
         budget: whose caps it spends under; its account is known once the service has told it.
         stop: why and how far it stops.
         rehearsal: tries out where results belong before anything is paid for.
-        reporter: hears what happens.
+        reporter: is told what happens.
         watching: shows how it stands.
     """
 

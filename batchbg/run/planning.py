@@ -1,4 +1,4 @@
-"""Planning: before the work where somebody has to be asked, beside it where nobody has to."""
+"""Planning: before the work if somebody has to be asked, otherwise beside it."""
 
 import asyncio
 import functools
@@ -24,7 +24,7 @@ class Plan:
     """The plan of one folder of photos.
 
     Attributes:
-        given_up: whether nobody waits for it any more.
+        given_up: whether it is no longer wanted.
         is_complete: whether every photo was planned.
     """
 
@@ -110,7 +110,7 @@ def opened_output(run: RunContext, plan: Plan) -> bool:
 
 
 def plan_all(run: RunContext, plan: Plan) -> None:
-    """Plan every photo before anything is sent; where that cannot be done, what is paid for is collected all the same.
+    """Plan every photo before anything is sent; if that fails, what is paid for is still collected.
 
     Raises:
         ConfigError: the folders cannot be used so.
@@ -139,14 +139,14 @@ def start_planning(run: RunContext, plan: Plan, feed: PlanFeed) -> "asyncio.Task
 
 
 def take_up(run: RunContext) -> None:
-    """Count what this run will work on: all that is paid for, and without a scan all that is planned."""
+    """Assign to this run what it will work on: all that is paid for, and without a scan all that is planned."""
     scans = run.settings.photos is not None
     with run.ledger.transaction(run.id) as tx:
         jobs.take_up_all(tx, PAID | {JobState.PLANNED} if run.creates and not scans else PAID)
 
 
 def try_outputs(run: RunContext) -> None:
-    """Pay for nothing that cannot be saved; a scan has tried its own output folder before it began."""
+    """Stop creates if results cannot be saved; a scan has already tried its own output folder."""
     if run.settings.photos or run.stop.no_creates:
         return
     with run.ledger.reading() as connection:

@@ -1,4 +1,4 @@
-"""Watching a run: what the pool tells and the ledger holds, as the figures a person wants to see."""
+"""Measuring a run: what the pool reports and the ledger holds, as the figures a person wants to see."""
 
 import logging
 import time
@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 
 
 class Counter(Observer):
-    """Counts what the pool tells.
+    """Counts what the pool reports.
 
     Attributes:
         ended: jobs that have come to their end.
@@ -49,7 +49,7 @@ class Counter(Observer):
 
 
 class ProgressMeter:
-    """Puts together how a run stands, when somebody looks.
+    """Puts together how a run stands, when it is asked.
 
     Attributes:
         total: jobs that are to come to an end, but for those that are still being planned.

@@ -17,7 +17,7 @@ class Reporter:
     never_asks = False
 
     def line(self, line: Line) -> None:
-        """One photo was planned."""
+        """Report one photo that was planned."""
 
     def ledger_made(self, path: str) -> None:
         """A new ledger was made."""

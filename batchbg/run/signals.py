@@ -42,7 +42,7 @@ HANGS_AFTER_S: Final = 10.0
 
 
 class _SignalWatcher:
-    """Sees from outside the main thread that signals end the process.
+    """Makes sure, from outside the main thread, that signals end the process.
 
     Attributes:
         on_signal: how the run that is at work ends in order, and then at once; None where an exception does it.
@@ -94,14 +94,14 @@ class _SignalWatcher:
                 if end_at is not None and time.monotonic() >= end_at:
                     if self.running:
                         os._exit(self._code)
-                    self._end_at = None  # it came to its end
+                    self._end_at = None  # it ended in time
                 continue
             for number in os.read(wakes, 64):
                 if number in ENDINGS:
                     self._count(ENDINGS[signal.Signals(number)])
 
     def _count(self, code: ExitCode) -> None:
-        """Note a signal: what it leads to has to come about in time."""
+        """Count a signal, and set the time by which the process has to end."""
         self._seen += 1
         if self._seen == 1:
             self._code = code

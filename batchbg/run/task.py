@@ -1,4 +1,4 @@
-"""What a command wants of a run."""
+"""What a command wants from a run."""
 
 import dataclasses
 from typing import Generic, TypeVar
@@ -10,7 +10,7 @@ Found = TypeVar("Found")
 
 
 class Task(Generic[Found]):
-    """What a command wants of a run; what it finds out on the way comes back as a value.
+    """What a command wants from a run; what it finds out on the way is returned.
 
     Attributes:
         command: its name, for the ledger.

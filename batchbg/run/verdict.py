@@ -1,4 +1,4 @@
-"""What came of a run: its figures, its reasons, its exit code."""
+"""The outcome of a run: its figures, its reasons, its exit code."""
 
 import contextlib
 
@@ -23,7 +23,7 @@ def verdict(run: RunContext, plan: Plan | None, work: Work) -> Summary:
         at = enter(connection, run.id).at
         states, sums, headroom = of_run(connection, run.id, work.budget, at)
         ever = jobs.counts(connection)
-    # What happened is told also where the ledger can no longer be written.
+    # The summary is given even if the ledger can no longer be written.
     with contextlib.suppress(LedgerError):
         with run.ledger.transaction(run.id) as tx:
             runs.describe(tx, **photos)
@@ -67,7 +67,7 @@ def _note_what_is_left(run: RunContext, states: dict[JobState, int], ever: dict[
 
 
 def _reasons(run: RunContext, states: dict[JobState, int]) -> tuple[str, ...]:
-    """Return why the run ended as it did, the weightiest first; where it stopped short, how far it got."""
+    """Return why the run ended as it did, the most important reason first; if it stopped early, how far it got."""
     code = run.stop.exit_code
     first, *others = sorted(run.stop.reasons.items(), key=lambda item: item[0] != code) or [(code, "")]
     reason = first[1]

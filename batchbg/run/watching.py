@@ -14,7 +14,7 @@ TICK_S: Final = 0.5
 
 
 class RunDisplay:
-    """Has something to show while the pool is at work, and says so where it has not."""
+    """Shows the progress of the run while the pool is at work; before and after there is none."""
 
     def __init__(self, reporter: Reporter) -> None:
         self._reporter = reporter
