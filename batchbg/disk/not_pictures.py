@@ -14,7 +14,10 @@ CAMERA_RAW: Final = (
     *(".ari", ".bay", ".cap", ".gpr", ".k25", ".mdc", ".ptx", ".pxn", ".rwz", ".cine", ".braw", ".r3d"),
 )
 PHOTOSHOP: Final = (".psd", ".psb")
-_OTHERS: Final = (".jpe", ".jfif", ".hif", ".j2k", ".jpx", ".jxl", ".gif", ".apng")
+_OTHERS: Final = (
+    *(".jpe", ".jfif", ".jif", ".pjpeg", ".pjp", ".hif", ".heics", ".heifs", ".avifs", ".dib"),
+    *(".j2k", ".j2c", ".jpc", ".jpf", ".jpx", ".jxl", ".gif", ".apng"),
+)
 _NOT_TAKEN: Final = (
     *(".ico", ".cur", ".icns", ".tga", ".exr", ".hdr", ".ppm", ".pgm", ".pbm", ".pnm", ".pfm", ".pcx", ".qoi", ".sgi"),
     *(".dds", ".blp", ".xpm", ".xbm", ".fli", ".flc", ".pcd", ".msp", ".im", ".spi", ".wmf", ".emf"),

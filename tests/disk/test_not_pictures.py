@@ -1,6 +1,7 @@
 import pytest
 from PIL import TiffImagePlugin
 
+from batchbg.disk.not_pictures import names_another_kind
 from tests.support.pictures import Save, probed, two_halves
 
 OF_ITS_OWN = b"\x01\x02\x03 something of its own"
@@ -74,3 +75,19 @@ def test_a_cameras_raw_file_is_not_taken_for_its_preview(save: Save, name: str, 
 def test_an_empty_file_is_rejected(tmp_path, name):
     """An aborted copy."""
     assert probed(tmp_path / name, b"").rejected.startswith("empty")
+
+
+@pytest.mark.parametrize(
+    ("name", "another"),
+    [
+        *[(f"a.{ending}", True) for ending in ("dat", "txt", "mp4", "PDF", "jpg.bak", "jpg.zip", "tmp")],
+        *[
+            (f"a.{ending}", False)
+            for ending in ("jpg", "JPEG", "pjpeg", "jif", "dib", "heics", "CR2", "psd", "dat.png")
+        ],
+        *[(name, False) for name in ("noending", "mug 12.30", "v1.", "IMG_1.2024-05-01", "a.jpg?v=2", "x.jpg_large")],
+    ],
+)
+def test_which_names_say_that_a_file_is_something_else(name: str, another: bool):
+    """An ending of letters that is no picture's; a number, or nothing, says nothing."""
+    assert names_another_kind(name) is another
