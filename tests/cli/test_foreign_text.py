@@ -146,7 +146,7 @@ def test_there_is_no_other_way_out():
     ways = {
         "output": "escapes",
         "logs": "escapes",
-        "asking": "a question of figures and settings, and its answer's mistake",
+        "prompt": "a question of figures and settings, and its answer's mistake",
         "summary": "a table of lines that are escaped as they are made",
         "help": "our own topics",
         "init": "files for cron and systemd, from names that need no escapes",
