@@ -138,7 +138,7 @@ class Tally:
         return told
 
     @property
-    def twofold(self) -> list[str]:
+    def of_same_name(self) -> list[str]:
         """Sentences on photos that are skipped because they are another's picture."""
         return [
             f"{self.skipped[why]} skipped: {why}" for why in (*PREFERRED.values(), PAID_BEFORE) if self.skipped[why]

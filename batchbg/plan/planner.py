@@ -16,7 +16,7 @@ from batchbg.disk.scan import UNREADABLE, Listing, listed, walk
 from batchbg.errors import DiskError
 from batchbg.ledger import outputs, photos
 from batchbg.ledger.store import Ledger
-from batchbg.plan import backgrounds, twofold
+from batchbg.plan import backgrounds, same_name
 from batchbg.plan.deciding import Deciding
 from batchbg.plan.lines import BEING_WRITTEN, MISNAMED, NO_PICTURE, NOT_THERE, Line, Listener, Tally
 from batchbg.plan.probing import PROBERS, Probing
@@ -35,7 +35,7 @@ class Steps:
     unchanged: Unchanged
     vanished: Vanished
     probing: Probing
-    masters: twofold.Masters
+    masters: same_name.Masters
     deciding: Deciding
 
 
@@ -122,7 +122,7 @@ class Planner:
             unchanged = Unchanged(connection, self.roots, chooser, force=force, wants_all=wants_all)
         deciding = Deciding(ledger, run_id, request, self.roots, chooser, self._rehearsal)
         prefer = "both" if request.saved is not None else request.settings.prefer
-        masters = twofold.Masters(ledger, self.roots, prefer)
+        masters = same_name.Masters(ledger, self.roots, prefer)
         return Steps(unchanged, Vanished(ledger, run_id, self.roots), probing, masters, deciding)
 
     def _listings(self) -> Iterator[Listing]:
@@ -172,7 +172,7 @@ class Planner:
 
     def _ignore_needless(self, listing: Listing, left: dict[str, Stamp]) -> Iterator[Line]:
         """Take out of ``left`` what is not needed beside another file; an older version may have rejected it."""
-        needless = twofold.needless(listing.files, left) if self._request.saved is None else {}
+        needless = same_name.needless(listing.files, left) if self._request.saved is None else {}
         if not needless:
             return
         reasons = {_join(listing, name): reason for name, reason in needless.items()}

@@ -77,7 +77,7 @@ class Plan:
         if self.tally.missing:
             gone = are(self.tally.missing, "result")
             log.warning("%s no longer on disk: `batchbg rescue` fetches what is missing, free", gone)
-        for text in (*self.tally.left_out, *self.tally.twofold):
+        for text in (*self.tally.left_out, *self.tally.of_same_name):
             # Before others are paid for; every night anew it would be noise.
             log.log(logging.WARNING if self.tally.new else logging.INFO, "%s", text)
         with self._run.ledger.transaction(self._run.id) as tx:
