@@ -74,7 +74,7 @@ def _plan(settings: Settings, save: Path | None) -> tuple[Tally, Estimate]:
                 progress.line(line)
             elif settings.verbose:
                 # Beside the one JSON object stdout has to stay empty.
-                text = _text(line, price)
+                text = _text(line, price, figures=settings.verbose > 1)
                 output.note(text, settings) if settings.json else output.tell_above_bar(text)
             if file and line.entry:
                 write_entry(file, line.entry)
@@ -96,12 +96,13 @@ def _open(stack: contextlib.ExitStack, path: Path) -> IO[str]:
         raise ConfigError(f"--save {path}: {error.strerror or error}") from error
 
 
-def _text(line: Line, price: int) -> str:
-    """Return one photo's line: action, photo, size, background with its figures, output, cost; or why not."""
+def _text(line: Line, price: int, *, figures: bool) -> str:
+    """Return one photo's line: action, photo, size, background and how it fits, output, cost; or why not."""
     background = f"on {line.background}" if line.background else ""
+    detail = f"{line.detail} ({line.figures})" if figures and line.figures else line.detail
     where = f"-> {line.output}" if line.output and line.action != "skip" else ""
     cost = counted(price, "credit") if line.entry else ""
-    parts = [f"{line.action:5s}", line.path, str(line.pixels or ""), background, line.detail, where, cost]
+    parts = [f"{line.action:5s}", line.path, str(line.pixels or ""), background, detail, where, cost]
     return "  ".join(part for part in parts if part)
 
 

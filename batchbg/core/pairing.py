@@ -33,6 +33,9 @@ class Misfit:
     blur: int
     excess: int
 
+    def __str__(self) -> str:
+        return f"distortion {self.distortion / 1000:.3f}, blur {self.blur / 1000:.3f}, excess {self.excess / 1000:.3f}"
+
     def in_words(self, *, cropped: bool) -> str:
         """Return what becomes of the background, for people: "fits", "cropped 6 %, enlarged 1.4 times".
 

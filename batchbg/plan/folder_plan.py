@@ -256,8 +256,13 @@ class FolderPlan:
         if not photo.has_planned(decision.job_id) or isinstance(photo.chosen, str):
             return line
         entry = _entry(photo, photo.chosen)
-        detail = _explain(photo.chosen)
-        return dataclasses.replace(line, background=entry.background, detail=detail, entry=entry)
+        return dataclasses.replace(
+            line,
+            background=entry.background,
+            detail=_explain(photo.chosen),
+            entry=entry,
+            figures=_figures(photo.chosen),
+        )
 
     def _copy(self, photo: _Photo, decision: Decision) -> Line:
         self._claim(photo)
@@ -310,6 +315,7 @@ class FolderPlan:
             enlarged,
             _entry(photo, chosen),
             changed,
+            figures=_figures(chosen),
         )
 
     def _remember(self, path: str, job_id: str, new: NewJob) -> None:
@@ -343,6 +349,10 @@ def _explain(chosen: Chosen) -> str:
     if chosen.choice is None:
         return "no background"
     return chosen.choice.misfit.in_words(cropped=chosen.treatment is Treatment.FIT)
+
+
+def _figures(chosen: Chosen) -> str:
+    return str(chosen.choice.misfit) if chosen.choice else ""
 
 
 def _enlargement(chosen: Chosen, photo: Size) -> float:

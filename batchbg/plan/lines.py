@@ -36,13 +36,14 @@ class Line:
         action: "new", "go on", "copy", "skip", "reject", "ignore".
         background: path below the background folder, "" for none.
         output: path below the output folder.
-        detail: figures of the pairing, or the reason.
+        detail: how the background fits, in words, or the reason.
         pixels: the photo's size, None where it was not opened.
         enlarged: how many times a cover crop enlarges its background, 1.0 where it does not.
         entry: what a saved plan keeps of a new job.
         changed: it had a result before its content changed.
         other_background: it is done, on another background than would be chosen today.
         missing: it is done, and its result is no longer on disk.
+        figures: of the pairing, "" where there is no background.
     """
 
     path: str
@@ -56,6 +57,7 @@ class Line:
     changed: bool = False
     other_background: bool = False
     missing: bool = False
+    figures: str = ""
 
     @property
     def is_job(self) -> bool:

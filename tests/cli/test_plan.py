@@ -7,7 +7,7 @@ from tests.support.shop import Shop
 
 
 def test_a_line_a_photo_tells_all(shop: Shop):
-    """Size, background with its figures, output, cost; or the reason why not."""
+    """Size, background and how it fits, with -vv in figures, output, cost; or the reason why not."""
     shop.photo("a.png", size=(64, 48))
     shop.photo("b.png", size=(200, 50))
     (shop.photos / "bad.jpg").write_text("text")
@@ -19,6 +19,8 @@ def test_a_line_a_photo_tells_all(shop: Shop):
     assert f"new    b.png  200x50  on wood.png  {cropped}  -> b.png  5 credits\n" in result.out
     assert "rejected bad.jpg: not a picture" in result.err
     assert "1 of these crops enlarges its background" in result.out
+    figures = "fits (distortion 0.000, blur 0.000, excess 0.000)"
+    assert f"new    a.png  64x48  on wood.png  {figures}  -> a.png  5 credits\n" in shop.do("plan", "-vv").out
     shop.run()
     lines = shop.do("plan", "-v").out.splitlines()
     assert lines[:2] == ["skip   a.png  done before", "skip   b.png  done before"]
