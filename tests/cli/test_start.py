@@ -30,6 +30,7 @@ def test_help_opens_nothing(shop: Shop, arguments: str):
     assert imported(shop, *arguments.split()).isdisjoint(NOT_NEEDED)
 
 
+@pytest.mark.slow
 def test_a_run_with_nothing_to_do_needs_no_service(shop: Shop):
     """It opens the ledger, and looks at the folder."""
     shop.some_photos(2)

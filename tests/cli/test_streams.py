@@ -96,6 +96,7 @@ def test_every_command_ends_with_the_code_of_what_it_did(shop: Shop, command: st
     assert start(shop, arguments, streams)[0] == expected
 
 
+@pytest.mark.slow
 def test_what_could_not_be_printed_is_said_where_somebody_hears_it(shop: Shop):
     """A script that keeps the output has not got it."""
     shop.photo("a.png")

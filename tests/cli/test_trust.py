@@ -268,6 +268,7 @@ def test_a_rehearsal_s_pictures_do_not_pass_for_results_of_the_real_run(foreign:
     assert (foreign.folder / "results" / "photo-000.png").exists()
 
 
+@pytest.mark.slow
 def test_demo_has_its_own_folder_whatever_is_set(foreign: Shop, monkeypatch: pytest.MonkeyPatch):
     cut = Renderer.picture
     monkeypatch.setattr(Renderer, "picture", lambda self, photo, background, _: cut(self, photo, background, "fast"))

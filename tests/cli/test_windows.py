@@ -3,6 +3,8 @@
 import subprocess
 import sys
 
+import pytest
+
 PROGRAM = """
 import asyncio, concurrent.futures, email.message, http.client, importlib.metadata, logging.handlers, multiprocessing
 import os, pathlib, pkgutil, selectors, shutil, signal, socket, ssl, subprocess, sys, tempfile, types, urllib.request, uuid
@@ -25,6 +27,7 @@ print("imported")
 """
 
 
+@pytest.mark.slow
 def test_everything_can_be_imported_where_unix_is_not():
     done = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True)
     assert (done.stdout, done.stderr) == ("imported\n", "")

@@ -178,7 +178,7 @@ def left_rendering(shop: Shop) -> None:
     shop.sandbox.advance(100_000)
 
 
-@pytest.mark.parametrize("flags", [(), ("--yes",)])
+@pytest.mark.parametrize("flags", [(), pytest.param(("--yes",), marks=pytest.mark.slow)])
 def test_what_is_paid_for_is_collected_while_the_photos_are_away(shop: Shop, flags: tuple[str, ...]):
     """And summed up."""
     left_rendering(shop)
@@ -191,7 +191,7 @@ def test_what_is_paid_for_is_collected_while_the_photos_are_away(shop: Shop, fla
     assert shop.outputs() == ["a.png"]
 
 
-@pytest.mark.parametrize("flags", [(), ("--yes",)])
+@pytest.mark.parametrize("flags", [(), pytest.param(("--yes",), marks=pytest.mark.slow)])
 def test_what_is_paid_for_is_collected_where_nothing_new_can_be_saved(shop: Shop, flags: tuple[str, ...]):
     """Another output folder than the one before, and it cannot be made."""
     left_rendering(shop)

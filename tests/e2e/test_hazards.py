@@ -19,6 +19,7 @@ def sha256(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
+@pytest.mark.slow
 def test_a_file_still_being_copied_between_look_and_upload_is_left_for_the_next_run(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ):

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import pytest
 from PIL import Image
 
 from tests.support.shop import Shop
@@ -170,6 +171,7 @@ def test_plan_sends_nothing_and_writes_no_jobs(shop: Shop):
     assert not (shop.folder / "batchbg.db").exists()
 
 
+@pytest.mark.slow
 def test_rejects_that_a_killed_run_found_are_news_to_the_next(shop: Shop):
     """Nobody has told a person of them yet."""
     (shop.photos / "bad.jpg").write_text("no picture")

@@ -362,7 +362,7 @@ def places(job: Job) -> set[tuple[Scope, str]]:
     }
 
 
-@pytest.mark.parametrize("examples", rest_slow([8, 40]))
+@pytest.mark.parametrize("examples", rest_slow([5, 40]))
 def test_the_caps_hold_under_any_interleaving(empty_ledger, examples):
     """Reservations, answers at any price, losses, refunds, words, runs, kills and clock jumps, in any order."""
     Money.empty = empty_ledger
