@@ -16,6 +16,7 @@ from tests.support.terminal import Terminal
 def test_without_opencv_the_demo_cuts_out_roughly_and_says_so(shop: Shop, monkeypatch: pytest.MonkeyPatch):
     """And says that it is a rehearsal, shows a photo that is no use, and ends well all the same."""
     monkeypatch.setitem(sys.modules, "cv2", None)
+    monkeypatch.delitem(sys.modules, "batchbg.sandbox.cutout", raising=False)  # which may have found it before
     result = shop.batchbg("demo")
     assert (result.code, result.out) == (0, "15 photos: 13 done, 1 reused, 1 rejected; 65 credits spent\n")
     assert ADVICE in result.err
