@@ -173,7 +173,8 @@ def test_a_scan_is_left_where_the_work_cannot_begin(shop: Shop, planning):
 
     planning(wait)
     ran = shop.run("-y")
-    assert (ran.code, folders) == (5, ["", "a", "b"])
+    assert ran.code == 5
+    assert folders in (["", "a"], ["", "a", "b"])  # whichever of the two threads is first; never to the end
     assert not shop.creates()
 
 
