@@ -5,6 +5,7 @@ The disks are stood in for by the system's own calls, which refuse what such a d
 
 import errno
 import os
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -97,7 +98,17 @@ def test_a_paid_result_whose_name_is_refused_stops_nobody(shop: Shop, monkeypatc
     shop.photo("other 12:30.jpg")
     shop.photo("a.png")
     with monkeypatch.context() as patch:
-        shop.meanwhile("create", lambda: refuse(patch, odd, errno.EINVAL, "link replace"), nth=3)
+        turn, refused = threading.Lock(), threading.Event()
+
+        def refuse_what_is_paid() -> None:
+            shop.wait_for(lambda: len(shop.creates()) == 3)
+            with turn:
+                if not refused.is_set():
+                    refuse(patch, odd, errno.EINVAL, "link replace")
+                    refused.set()
+
+        for nth in (1, 2, 3):
+            shop.meanwhile("download", refuse_what_is_paid, nth=nth)
         result = shop.run("--json")
         assert result.code == 3, result
         assert result.json["jobs"]["failed"] == 2
