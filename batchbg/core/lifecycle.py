@@ -55,6 +55,9 @@ PAID: Final = frozenset({_S.RENDERING, _S.DOWNLOADING})
 FINAL: Final = frozenset({_S.DONE, _S.FAILED, _S.CANCELED, _S.UNRESOLVED})
 """States that no run leaves by itself."""
 
+ENDED_BADLY: Final = frozenset({_S.FAILED, _S.CANCELED})
+"""Final states without a result, which `retry` leaves; whether they are still charged, each job tells."""
+
 OPEN: Final = frozenset(JobState) - FINAL
 """States in which a run still has something to do."""
 

@@ -16,7 +16,7 @@ from collections.abc import Collection, Sequence
 from typing import Final
 
 from batchbg.core.failure_codes import is_planned_again
-from batchbg.core.lifecycle import FINAL, JobState
+from batchbg.core.lifecycle import ENDED_BADLY, FINAL, JobState
 from batchbg.core.model import KnownJob, Output
 
 
@@ -177,7 +177,7 @@ def _go_on_with(facts: Facts, job: KnownJob, *, force: bool) -> Decision | None:
         return Decision(Action.TAKE_UP, job.id)
     if job.state is JobState.DONE and not force:
         return Decision(Action.COPY, job.id)
-    if job.state in (JobState.FAILED, JobState.CANCELED) and not force:
+    if job.state in ENDED_BADLY and not force:
         return Decision(Action.SKIP, reason=FAILED_BEFORE)
     return None
 

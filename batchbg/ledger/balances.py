@@ -6,7 +6,7 @@ from typing import Final
 import sqlalchemy as sa
 
 from batchbg.core.budget import Bucket
-from batchbg.core.lifecycle import JobState
+from batchbg.core.lifecycle import ENDED_BADLY
 from batchbg.ledger.tables import balances, credit_entries, jobs
 from batchbg.ledger.transaction import Tx
 
@@ -93,7 +93,7 @@ def _moved_after(connection: sa.Connection, bucket: Bucket, at: float) -> int:
 
 def _refunds_due(connection: sa.Connection, at: float) -> int:
     """Return what is still charged for renders that came to nothing after ``at``: it may have been given back."""
-    mine = jobs.c.state.in_((JobState.FAILED, JobState.CANCELED)), jobs.c.ended_at > at
+    mine = jobs.c.state.in_(ENDED_BADLY), jobs.c.ended_at > at
     return int(connection.scalar(sa.select(sa.func.sum(jobs.c.charged)).where(*mine)) or 0)
 
 

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
-from batchbg.core.lifecycle import JobState
+from batchbg.core.lifecycle import ENDED_BADLY, JobState
 from batchbg.core.model import Job, KnownJob, Size, Treatment
 from batchbg.ledger.sql import chunks
 from batchbg.ledger.tables import folders, jobs, outputs
@@ -124,7 +124,7 @@ def in_states(connection: sa.Connection, states: Collection[JobState]) -> Iterat
 def charged_in_vain(connection: sa.Connection, ended_after: float) -> Iterator[Job]:
     """Yield failed and canceled jobs that are still charged, whose refund may yet come, in the order of their ends."""
     query = SELECT_JOBS.where(
-        jobs.c.state.in_({JobState.FAILED, JobState.CANCELED}),
+        jobs.c.state.in_(ENDED_BADLY),
         jobs.c.credits > 0,
         jobs.c.project_id.is_not(None),
         jobs.c.ended_at >= ended_after,

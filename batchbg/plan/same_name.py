@@ -11,7 +11,7 @@ import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Final
 
-from batchbg.core.lifecycle import JobState
+from batchbg.core.lifecycle import ENDED_BADLY
 from batchbg.core.model import PhotoInfo, Size
 from batchbg.core.naming import fold
 from batchbg.disk.not_pictures import CAMERA_RAW, PHOTOSHOP, SENT_NAMES, ending_of
@@ -24,8 +24,6 @@ from batchbg.plan.roots import Roots
 _TIFFS: Final = (".tif", ".tiff")
 _ONE_SHAPE: Final = 0.01
 """By how much two aspect ratios may differ: an export in 100x67 pixels is one of 6000x4000."""
-
-_ENDED_BADLY: Final = frozenset({JobState.FAILED, JobState.CANCELED})
 
 
 def needless(files: Collection[str], left: Iterable[str]) -> dict[str, str]:
@@ -78,7 +76,7 @@ class Masters:
         """Return the photos that have a result, or a job that is to bring one."""
         contents = {content for info in infos.values() for content in info.contents}
         known = jobs.by_content(connection, contents)
-        live = {content for content, found in known.items() if any(job.state not in _ENDED_BADLY for job in found)}
+        live = {content for content, found in known.items() if any(job.state not in ENDED_BADLY for job in found)}
         owned = outputs.of_photos(connection, self._roots.output_root, self._roots.photo_root, list(infos))
         saved = {path for path, output in owned.items() if output.saved_job is not None}
         return saved | {path for path, info in infos.items() if live.intersection(info.contents)}

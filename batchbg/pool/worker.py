@@ -8,7 +8,7 @@ from typing import assert_never
 from batchbg import log_context
 from batchbg.api.wire import Project, ProjectStatus
 from batchbg.core.failure_codes import LOST_UPLOAD, NO_CREDITS
-from batchbg.core.lifecycle import JobState
+from batchbg.core.lifecycle import ENDED_BADLY, JobState
 from batchbg.core.model import Job
 from batchbg.errors import (
     AccountRefused,
@@ -209,6 +209,6 @@ class Worker:
         if not canceled and moved.state is not JobState.PLANNED:
             self._admission.breaker.failed()
             self._admission.stop_if_tripped()
-        if moved.state in (JobState.FAILED, JobState.CANCELED) and moved.credits and not self._stop.collecting:
+        if moved.state in ENDED_BADLY and moved.credits and not self._stop.collecting:
             self._refunds.watch(moved)
         return moved

@@ -12,8 +12,6 @@ from batchbg.ledger.lock import held
 from batchbg.ledger.store import Connection, Ledger
 from batchbg.settings import Settings
 
-ENDED_BADLY = frozenset({JobState.FAILED, JobState.CANCELED})
-
 
 def pick(connection: Connection, ids: Sequence[str], states: frozenset[JobState]) -> list[Job]:
     """Return the named jobs, or all in ``states`` where none is named.

@@ -3,13 +3,13 @@
 import dataclasses
 from pathlib import Path
 
-from batchbg.core.lifecycle import JobState
+from batchbg.core.lifecycle import ENDED_BADLY, JobState
 from batchbg.disk.results import digest
 from batchbg.ledger import folders, jobs, outputs, transitions
 from batchbg.ledger.events import EventKind
 from batchbg.ledger.store import Ledger
 from batchbg.ledger.transaction import Tx
-from batchbg.repair.picking import ENDED_BADLY, is_charged_or_rendered
+from batchbg.repair.picking import is_charged_or_rendered
 from batchbg.run.task import Task
 
 

@@ -3,13 +3,13 @@
 import dataclasses
 from collections.abc import Sequence
 
-from batchbg.core.lifecycle import JobState
+from batchbg.core.lifecycle import ENDED_BADLY, JobState
 from batchbg.errors import ConfigError
 from batchbg.ledger import jobs, prices, transitions
 from batchbg.ledger.events import EventKind
 from batchbg.ledger.store import Ledger
 from batchbg.ledger.transaction import Tx
-from batchbg.repair.picking import ENDED_BADLY, held_ledger, is_charged_or_rendered, pick
+from batchbg.repair.picking import held_ledger, is_charged_or_rendered, pick
 from batchbg.run.task import Task
 from batchbg.settings import Settings
 

@@ -1,5 +1,6 @@
 """What a command wants from a run."""
 
+import abc
 import dataclasses
 from typing import Generic, TypeVar
 
@@ -9,7 +10,7 @@ from batchbg.ledger.transaction import Tx
 Found = TypeVar("Found")
 
 
-class Task(Generic[Found]):
+class Task(abc.ABC, Generic[Found]):
     """What a command wants from a run; what it finds out on the way is returned.
 
     Attributes:
@@ -20,9 +21,9 @@ class Task(Generic[Found]):
     command: str
     creates: bool
 
+    @abc.abstractmethod
     def prepare(self, tx: Tx, ledger: Ledger) -> Found:
-        """Change jobs before the work begins."""
-        raise NotImplementedError
+        """Change jobs before the work begins; return what was found out."""
 
     def conclude(self, tx: Tx, found: Found) -> Found:
         """Change jobs once the work is over; ``found`` is what ``prepare`` returned."""

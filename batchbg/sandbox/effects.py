@@ -5,6 +5,7 @@ the place of the answer (those are in `deliveries`). Only the last sort knows ``
 done first.
 """
 
+import abc
 import asyncio
 import io
 import json
@@ -42,7 +43,7 @@ class Effect:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Delivery(Effect):
+class Delivery(Effect, abc.ABC):
     """An effect that takes the place of the answer.
 
     Attributes:
@@ -53,9 +54,9 @@ class Delivery(Effect):
     hears_out: ClassVar[bool] = True
     commit: bool = True
 
+    @abc.abstractmethod
     async def deliver(self, wire: Wire, answer: Response | None) -> None:
         """Do to the client whatever this kind does; ``answer`` is None where ``commit`` is false."""
-        raise NotImplementedError(self.kind)  # each kind of delivery brings its own
 
 
 # On the answer
