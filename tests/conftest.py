@@ -9,7 +9,10 @@ search for new ones: ``pytest --hypothesis-profile=search``; what it finds becom
 import contextlib
 import itertools
 import logging
+import os
+import shutil
 import signal
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -30,6 +33,18 @@ SLOWNESS = [HealthCheck.too_slow, HealthCheck.data_too_large]
 settings.register_profile("same", max_examples=50, derandomize=True, deadline=None, suppress_health_check=SLOWNESS)
 settings.register_profile("search", max_examples=1000, deadline=None, suppress_health_check=SLOWNESS, print_blob=True)
 settings.load_profile("same")
+
+MEMORY = Path("/dev/shm")
+ENOUGH_BYTES = 4_000_000_000
+"""For all that is written side by side; a container may have 64 MB there, where nothing would fit."""
+
+# Thousands of commits wait for the disk, longest where it is busy: what is tested stands in memory where there is some.
+if os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > ENOUGH_BYTES:
+    os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
+
+# Hundreds of processes would compile the package anew, each of them.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 _homes = itertools.count()
 

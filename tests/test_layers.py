@@ -153,6 +153,7 @@ def test_the_sandbox_is_not_known_to_what_does_the_work(layer):
     assert {name for name in users if is_below(name, f"batchbg.{layer}")} == set()
 
 
+@pytest.mark.slow
 def test_the_sandbox_is_the_only_server():
     """What a test needs a server to say, the sandbox can be made to say: a second one would know another service."""
     servers = ("socketserver", "http.server", "wsgiref", "aiohttp", "uvicorn")

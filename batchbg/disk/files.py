@@ -74,7 +74,8 @@ def whole(path: Path, encoding: str, *, newline: str = "\n") -> Iterator[IO[str]
     Raises:
         OSError: the disk refuses, or something else than a file stands in its place.
     """
-    if path.is_relative_to("/dev"):  # /dev/stdout and its like are links by nature, and nobody's to plant
+    # /dev/stdout and its like are links by nature, and nobody's to plant; /dev/shm is a folder like any other.
+    if path.is_relative_to("/dev") and not path.is_relative_to("/dev/shm"):
         with path.open("w", encoding=encoding, errors="replace", newline=newline) as file:
             yield file
         return

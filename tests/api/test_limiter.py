@@ -235,6 +235,7 @@ def test_a_free_start_is_granted_at_once():
     assert run(work()) == [0.0, 5.0, 10.0]
 
 
+@pytest.mark.slow
 async def test_on_a_real_clock_no_second_holds_more_than_the_rate():
     """The same on the loop that runs in earnest: however late each wakes up, number 41 is a second after the first."""
     limiter = RateLimiter(40)

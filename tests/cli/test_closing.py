@@ -149,6 +149,7 @@ def test_numbers_agree_and_nothing_is_said_twice(shop: Shop):
     ]
 
 
+@pytest.mark.slow
 def test_rescue_says_what_was_missing_and_what_came_back(shop: Shop):
     shop.some_photos(2)
     assert shop.run().code == 0
@@ -192,6 +193,7 @@ def test_ctrl_c_while_it_still_plans_names_what_continues(shop: Shop, monkeypatc
     assert shop.creates() == []
 
 
+@pytest.mark.slow
 def test_a_plan_ends_with_the_command_that_does_just_that(shop: Shop):
     """With what was picked, its backgrounds, and a cap of what it costs where there is none."""
     shop.some_photos(2)
@@ -204,6 +206,7 @@ def test_a_plan_ends_with_the_command_that_does_just_that(shop: Shop):
     assert shlex.split(typed)[-2:] != ["--max-credits", "10"]
 
 
+@pytest.mark.slow
 def test_a_saved_plan_ends_with_the_command_that_does_it(shop: Shop):
     """It names backgrounds, which have to be given again."""
     shop.some_photos(2)

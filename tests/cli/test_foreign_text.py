@@ -55,7 +55,7 @@ COMMANDS = [
 ]
 
 
-@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+@pytest.mark.parametrize("command", rest_slow(COMMANDS, 3), ids=" ".join)
 def test_names_are_shown_and_do_nothing(nasty: Shop, command: list[str]):
     if command[0] != "run":
         nasty.run()
@@ -74,7 +74,7 @@ def test_on_a_terminal_too(nasty: Shop, terminal: Terminal):
     assert r"results      " in Terminal.plain(result.out)
 
 
-@pytest.mark.parametrize("form", ["text", "json"])
+@pytest.mark.parametrize("form", rest_slow(["text", "json"]))
 def test_what_a_server_says_is_text_in_the_log_and_everywhere(shop: Shop, form: str):
     shop.some_photos(3)
     error = {"code": f"x{NASTY}", "message": f"y{NASTY}"}
@@ -185,6 +185,7 @@ def test_an_exported_name_is_no_formula(shop: Shop, name: str):
     assert "apostrophe" in CliRunner().invoke(group, ["ledger", "export", "--help"]).output
 
 
+@pytest.mark.slow
 def test_an_exported_message_is_no_formula_and_numbers_are_numbers(shop: Shop):
     shop.some_photos(1)
     shop.faults.add("create", "job_error", nth=1)
@@ -194,6 +195,7 @@ def test_an_exported_message_is_no_formula_and_numbers_are_numbers(shop: Shop):
     assert not [amount for amount in amounts if amount.startswith("'")]
 
 
+@pytest.mark.slow
 def test_a_file_of_the_export_says_the_same(shop: Shop, tmp_path: Path):
     shop.photo("=1+1.png")
     shop.run()

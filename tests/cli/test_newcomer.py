@@ -44,6 +44,7 @@ def test_what_the_demo_leads_to_is_there(shop: Shop, terminal: Terminal):
         assert shop.batchbg(command, *found.split()).code == 0
 
 
+@pytest.mark.slow
 def test_rehearsals_are_found_too(shop: Shop):
     shop.some_photos(1)
     assert shop.batchbg("run", str(shop.photos), "--sandbox", "-q").code == 0

@@ -48,6 +48,7 @@ def test_the_plan_warns_where_a_cap_will_not_do(shop: Shop):
     assert "warning: budget.per_day: 10 of 15 credits left, enough for 2 of 3 jobs" in shop.do("plan").out
 
 
+@pytest.mark.slow
 def test_what_an_earlier_run_planned_is_part_of_the_cost_and_of_a_saved_plan(shop: Shop):
     """It is still to be paid, and to be approved."""
     shop.some_photos(3)

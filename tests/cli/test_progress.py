@@ -49,6 +49,7 @@ def test_sigusr1_tells_how_the_run_stands_and_disturbs_nothing(shop: Shop):
     assert " of 50 under the cap" in line
 
 
+@pytest.mark.slow
 def test_a_rescue_counts_the_results_that_it_fetches(shop: Shop):
     """It said "2 of 0 jobs"."""
     shop.some_photos(2)

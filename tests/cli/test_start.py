@@ -6,6 +6,7 @@ import sys
 import pytest
 
 from tests.support.shop import Shop
+from tests.support.tiers import rest_slow
 
 NOT_NEEDED = ("sqlalchemy", "httpx", "PIL", "alembic", "asyncio", "tqdm", "jinja2", "starlette", "zoneinfo")
 
@@ -24,7 +25,9 @@ def imported(shop: Shop, *arguments: str) -> set[str]:
     return set(done.stdout.splitlines()[-1].split())
 
 
-@pytest.mark.parametrize("arguments", ["--version", "--help", "run --help", "plan --help", "status --help", "init new"])
+@pytest.mark.parametrize(
+    "arguments", rest_slow(["run --help", "--version", "--help", "plan --help", "status --help", "init new"], 2)
+)
 def test_help_opens_nothing(shop: Shop, arguments: str):
     """Databases, the network and pictures are for commands that do something."""
     assert imported(shop, *arguments.split()).isdisjoint(NOT_NEEDED)

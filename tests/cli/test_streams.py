@@ -48,6 +48,7 @@ def assert_nothing_internal(*texts: bytes) -> None:
         assert b"Exception ignored" not in text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "streams",
     [pytest.param(one, marks=() if one == ("", ">&-", "2>&-") else pytest.mark.slow) for one in COMBINATIONS],

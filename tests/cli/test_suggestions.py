@@ -49,6 +49,7 @@ def limits(**changed: str) -> list[str]:
 # The next command
 
 
+@pytest.mark.slow
 def test_what_is_to_be_typed_after_a_cap_keeps_to_the_caps(shop: Shop, terminal: Terminal):
     """Typed as it stands it spends no more than that, and finds the same ledger and service."""
     shop.some_photos(5)
@@ -82,6 +83,7 @@ def test_after_a_pilot_comes_the_rest_under_the_same_caps(shop: Shop, terminal: 
     assert options(words) == {"--ledger": shop.ledger, "--base-url": shop.base_url, "--max-credits": "10"}
 
 
+@pytest.mark.slow
 def test_a_config_that_was_named_and_names_that_need_quotes(shop: Shop, terminal: Terminal):
     """Whatever the shop is called, the line can be typed as it stands."""
     shop.some_photos(2)
@@ -110,6 +112,7 @@ def test_commands_in_sentences_are_the_same_ones(shop: Shop):
     assert suggested(refused.err, "jobs") == ["jobs", "--ledger", shop.ledger]
 
 
+@pytest.mark.slow
 def test_retry_rescue_and_plan_name_the_ledger_too(shop: Shop):
     shop.some_photos(2)
     shop.faults.add("create", "job_error", nth=1)
@@ -157,6 +160,7 @@ def test_a_command_of_another_run_is_no_suggestion(shop: Shop):
         assert "`batchbg run`, pid " in shop.run("--max-credits", "5").err
 
 
+@pytest.mark.slow
 def test_commands_on_the_report_s_page_find_their_ledger(shop: Shop):
     shop.some_photos(2)
     shop.faults.add("create", "hang_up", nth=1)
@@ -249,6 +253,7 @@ def test_what_a_free_account_means_is_said_in_the_question(shop: Shop, answers: 
     assert said == (tier == "free")
 
 
+@pytest.mark.slow
 def test_after_a_pilot_the_question_shows_what_is_left_under_the_caps(shop: Shop, answers: list[str]):
     shop.some_photos(5)
     result = shop.run("--pilot", "1", "--max-credits", "15")

@@ -10,6 +10,7 @@ from batchbg.cli import COMMANDS
 from batchbg.sandbox.rendering import Renderer
 from tests.cli.test_commands import completed
 from tests.support.shop import KEY, Result, Shop
+from tests.support.tiers import rest_slow
 
 COMMANDS_WITH_KEY = ("account", "doctor", "run", "resume", "audit", "retry", "rescue")
 
@@ -209,7 +210,7 @@ def test_a_user_without_a_home_has_no_settings_and_no_trust(foreign: Shop):
     assert "not marked as trusted" in made.err
 
 
-@pytest.mark.parametrize("home", ["/dev/null", "/nonexistent", "relative"])
+@pytest.mark.parametrize("home", rest_slow(["/dev/null", "/nonexistent", "relative"]))
 def test_a_home_that_is_none_is_no_trouble(foreign: Shop, home: str):
     foreign.setting("XDG_CONFIG_HOME", "", prefix="")
     foreign.setting("HOME", home, prefix="")
@@ -234,6 +235,7 @@ def test_the_user_s_own_settings_stand_below_those_of_the_folder(foreign: Shop, 
     assert "chmod go-w" in refused.err
 
 
+@pytest.mark.slow
 def test_paths_in_the_user_s_own_file_are_relative_to_it_and_the_ledger_is_not_beside_it(
     foreign: Shop, own_settings: Path
 ):
@@ -257,6 +259,7 @@ def test_the_command_is_listed_and_completed():
 # Rehearsals
 
 
+@pytest.mark.slow
 def test_a_rehearsal_s_pictures_do_not_pass_for_results_of_the_real_run(foreign: Shop):
     """With ``output`` in config.toml, which both of them read."""
     write(foreign, 'photos = "photos"\noutput = "results"\n')

@@ -11,6 +11,7 @@ from tests.contract.description import Description
 from tests.contract.listening import Exchange
 from tests.contract.record import SANDBOXES, record
 from tests.contract.scenarios import EXPECTED, STORIES, Place
+from tests.support.tiers import rest_slow
 
 CASSETTES = sorted(FOLDER.glob("*.yaml"))
 
@@ -20,7 +21,7 @@ def test_every_story_has_a_cassette():
     assert {path.stem for path in CASSETTES} == set(STORIES) == set(EXPECTED) == set(SANDBOXES)
 
 
-@pytest.mark.parametrize("name", STORIES)
+@pytest.mark.parametrize("name", rest_slow(STORIES))
 def test_a_story_ends_the_same_from_its_cassette(name: str, tmp_path: Path):
     """Same exit codes and credits as when it was recorded; everything recorded is asked for, and nothing else."""
     with Cassettes().use(name) as cassette:

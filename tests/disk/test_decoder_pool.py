@@ -65,6 +65,7 @@ def test_memory_has_an_end(decoders):
     assert decoder_pool.run(odd.take, 2 * (memory.USUAL_BYTES + memory.SLACK_BYTES)) == "MemoryError"
 
 
+@pytest.mark.slow
 def test_time_has_an_end(decoders, monkeypatch):
     """Also where a library goes round in circles and lets no signal's handler run."""
     monkeypatch.setattr(decoder_pool, "CPU_S", 1)
@@ -163,7 +164,7 @@ def is_there(pid: int) -> bool:
 
 
 @linux
-@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM, None])
+@pytest.mark.parametrize("how", rest_slow([signal.SIGKILL, signal.SIGTERM, None]))
 @pytest.mark.parametrize("closed", rest_slow([False, True]))
 def test_no_decoder_outlives_whoever_started_it(tmp_path, how, closed):
     """Killed, ended or done, in the middle of a picture, with streams or without."""

@@ -119,6 +119,7 @@ def test_a_lost_block_of_a_jpeg_is_damage(put: Put, start: float, options: dict[
     assert "corrupt" in probed(put("a.jpg", with_hole(whole, start, length))).rejected
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", rest_slow(["RGB", "CMYK", "L"]))
 @pytest.mark.parametrize(
     "options", [{}, {"optimize": True}, {"progressive": True}, {"subsampling": 0, "optimize": True, "quality": 95}]

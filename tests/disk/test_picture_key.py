@@ -15,6 +15,7 @@ from batchbg.disk import isobmff
 from batchbg.disk.picture_key import picture_key
 from tests.support.made import colours, with_nclx
 from tests.support.pictures import chunk, encoded, wide_gamut_profile
+from tests.support.tiers import rest_slow
 
 SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 
@@ -236,7 +237,7 @@ def test_what_another_library_writes_about_a_picture_makes_no_new_one(kind: str)
         assert picture_key(written(kind, exif=exif(1, rating), xmp=xmp(rating))) == plain
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", rest_slow(KINDS, 4))
 @settings(max_examples=15)  # writing files is what takes the time
 @given(one=st.integers(0, 255), other=st.integers(0, 255))
 def test_other_pixels_are_another_picture(kind: str, one: int, other: int):

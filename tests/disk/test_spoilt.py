@@ -66,7 +66,7 @@ def seeds(kind: str) -> list[bytes]:
     return [plain, plain[:33] + text + plain[33:], encoded(quarters().convert("RGBA"), "PNG")]
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", rest_slow(KINDS, 5))
 def test_a_spoilt_result_costs_one_job(tmp_path: Path, kind: str):
     """It is whole or it is unusable; nothing else comes out, however it is spoilt: no fault of the disk's, no crash."""
     part = tmp_path / "a.part"
@@ -78,7 +78,7 @@ def test_a_spoilt_result_costs_one_job(tmp_path: Path, kind: str):
                 assert check(part, Size(40, 30)).pixels
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", rest_slow(KINDS, 5))
 def test_a_spoilt_photo_costs_one_photo(tmp_path: Path, kind: str):
     """It has a size or a reason."""
     draw = random.Random(kind)
@@ -133,6 +133,7 @@ def test_a_result_that_claims_too_much_is_not_decoded(tmp_path: Path, size: tupl
         check(part, Size(64, 48))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("extra", rest_slow(["zTXt", "iTXt", "iCCP"]))
 def test_comments_that_unpack_to_gigabytes_are_not_unpacked(
     tmp_path: Path, extra: str, monkeypatch: pytest.MonkeyPatch
@@ -182,6 +183,7 @@ class Delivers(Effect):
         return Response(self.content, media_type="image/png")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "content",
     rest_slow(

@@ -20,6 +20,7 @@ from batchbg.ledger.engine import open_ledger
 from batchbg.ledger.store import Ledger
 from batchbg.plan.planner import Planner
 from tests.support.shop import Result, Shop
+from tests.support.tiers import rest_slow
 
 
 @pytest.fixture
@@ -58,7 +59,7 @@ def test_the_first_create_leaves_while_the_scan_goes_on(shop: Shop, in_folder):
     shop.assert_adds_up()
 
 
-@pytest.mark.parametrize("flags", [["--max-credits", "1000"], ["--confirm-batch-over", "-1"]])
+@pytest.mark.parametrize("flags", rest_slow([["--max-credits", "1000"], ["--confirm-batch-over", "-1"]]))
 def test_a_cap_or_no_question_is_as_good_as_a_yes(shop: Shop, in_folder, flags):
     """Off a terminal, where a capped run is never refused."""
     shop.photo("a/1.png")
@@ -75,6 +76,7 @@ def test_a_batch_that_may_be_refused_sends_nothing_before_it_is_known_how_large_
     assert not shop.creates()
 
 
+@pytest.mark.slow
 def test_a_copy_wanted_after_its_result_has_come_is_made_in_the_same_run(shop: Shop, in_folder):
     """The same photo in a folder that the scan reaches when the first one is done."""
     shop.photo("a/1.png", colour=77)
@@ -89,6 +91,7 @@ def test_a_copy_wanted_after_its_result_has_come_is_made_in_the_same_run(shop: S
     shop.assert_adds_up()
 
 
+@pytest.mark.slow
 def test_jobs_of_an_earlier_run_are_found_however_late_the_scan_comes_to_them(shop: Shop, in_folder):
     """They are older than those that are under way already."""
     shop.photo("b/2.png")
@@ -214,7 +217,7 @@ def left_rendering(shop: Shop) -> None:
     shop.setting("RENDER_PATIENCE", "30m")
 
 
-@pytest.mark.parametrize("flags", [(), ("--force",)])
+@pytest.mark.parametrize("flags", [(), pytest.param(("--force",), marks=pytest.mark.slow)])
 def test_what_came_before_the_scan_did_is_counted_once(shop: Shop, in_folder, flags):
     """The pool finishes what an earlier run left, and its copy, while the scan has not come to their photos."""
     left_rendering(shop)
@@ -231,6 +234,7 @@ def has_failed(ledger: Ledger) -> bool:
         return bool(connection.scalar(sa.select(sa.exists().where(tables.jobs.c.state == JobState.FAILED))))
 
 
+@pytest.mark.slow
 def test_what_failed_before_the_scan_came_to_it_is_counted_once(shop: Shop, in_folder):
     """It is a job of this run, and none that failed before."""
     shop.faults.add("create", "job_error")
@@ -247,6 +251,7 @@ def test_what_failed_before_the_scan_came_to_it_is_counted_once(shop: Shop, in_f
     assert_counts_add_up(ran)
 
 
+@pytest.mark.slow
 def test_a_job_of_an_earlier_run_that_a_copy_needed_first_is_counted_once(shop: Shop, in_folder):
     """The scan comes to the copy in a, then to the photo for which the job was planned."""
     shop.photo("b/1.png", colour=77)

@@ -60,6 +60,7 @@ def test_an_output_inside_the_photos_by_another_path_is_paid_for_once(shop: Shop
     assert len(shop.creates()) == 1
 
 
+@pytest.mark.slow
 def test_an_output_mounted_inside_the_photos_is_not_scanned(shop: Shop):
     """The mount is met by its own name; what it is, its identity tells."""
     shop.photo("a.png")
@@ -72,13 +73,14 @@ def test_an_output_mounted_inside_the_photos_is_not_scanned(shop: Shop):
         assert len(shop.creates()) == 2
 
 
+@pytest.mark.slow
 def test_photos_mounted_inside_themselves_are_scanned_once(shop: Shop):
     shop.photo("a.png")
     with mounted(shop.photos, shop.photos / "again"):
         assert shop.run("--json").json["photos"]["seen"] == 1
 
 
-@pytest.mark.parametrize("command", ["run", "resume"])
+@pytest.mark.parametrize("command", rest_slow(["run", "resume"]))
 def test_a_folder_of_photos_mounted_below_the_output_is_not_written_to(shop: Shop, command: str):
     """One photo costs one photo; with --force, and where the mount comes between plan and create."""
     shop.photo("a.png")
@@ -98,6 +100,7 @@ def test_a_folder_of_photos_mounted_below_the_output_is_not_written_to(shop: Sho
     assert shop.outputs() == ["a.png", "sub/b.png"]
 
 
+@pytest.mark.slow
 def test_a_paid_result_is_not_written_among_photos_either(shop: Shop):
     """Mounted while it renders: the job fails, still charged, and `rescue` fetches it when the mount is gone."""
     shop.photo("sub/a.png")
@@ -128,6 +131,7 @@ def test_an_original_that_lies_in_the_place_of_its_result_is_not_replaced(shop: 
     assert not shop.creates()
 
 
+@pytest.mark.slow
 def test_a_result_copied_among_the_photos_is_no_photo(shop: Shop):
     """Whatever it is called there; told in the plan, and never paid for."""
     shop.photo("a.png")
@@ -191,6 +195,7 @@ def test_what_is_paid_for_is_collected_while_the_photos_are_away(shop: Shop, fla
     assert shop.outputs() == ["a.png"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("flags", [(), pytest.param(("--yes",), marks=pytest.mark.slow)])
 def test_what_is_paid_for_is_collected_where_nothing_new_can_be_saved(shop: Shop, flags: tuple[str, ...]):
     """Another output folder than the one before, and it cannot be made."""
@@ -203,6 +208,7 @@ def test_what_is_paid_for_is_collected_where_nothing_new_can_be_saved(shop: Shop
     assert len(shop.creates()) == 1
 
 
+@pytest.mark.slow
 def test_a_photo_that_was_taken_away_is_no_error_where_others_are_left(shop: Shop):
     shop.some_photos(2)
     assert shop.run().code == 0
@@ -210,6 +216,7 @@ def test_a_photo_that_was_taken_away_is_no_error_where_others_are_left(shop: Sho
     assert shop.run().code == 0
 
 
+@pytest.mark.slow
 def test_one_file_the_disk_tells_nothing_of_is_one_reject(shop: Shop, monkeypatch: pytest.MonkeyPatch):
     """An I/O error of one photo in a folder of many; the others are done, and it is taken when the disk is well."""
     shop.some_photos(3)

@@ -149,6 +149,7 @@ def test_rescue_brings_back_the_format_it_was(shop: Shop):
     assert max(corner(shop.output / "a.jpg")[:3]) < 20
 
 
+@pytest.mark.slow
 def test_duplicates_in_other_formats_are_converted_not_paid_again(shop: Shop):
     """From a PNG on disk, else from the service; and all of a folder's results can be had in another format so."""
     data = product(shop, "a.png").read_bytes()

@@ -42,7 +42,7 @@ def assert_nowhere(shop: Shop, *said: str) -> None:
 @pytest.mark.parametrize(
     ("where", "written"),
     [
-        *(("message", written) for written in WRITINGS),
+        *rest_slow((("message", written) for written in WRITINGS), 2),
         *rest_slow(("code", written) for written in WRITINGS),
         *rest_slow(("error", written) for written in WRITINGS),
     ],
@@ -69,6 +69,7 @@ def test_a_refusal_that_repeats_the_key_gives_it_to_nobody(shop: Shop, written: 
     assert_nowhere(shop, result.out, result.err)
 
 
+@pytest.mark.slow
 def test_other_words_of_the_service_that_hold_the_key(shop: Shop):
     """The account's name and plan, a status that is unknown, and the project's id, which nobody asks for then."""
     shop.some_photos(2)

@@ -92,6 +92,7 @@ def test_invariant_8_every_troublesome_sample_is_rejected_with_its_reason(shop: 
         assert f"rejected {name}: " in result.err
 
 
+@pytest.mark.slow
 def test_the_sample_photos_are_all_done(shop: Shop):
     """Thirteen jobs and a copy; every result stands as its photo does."""
     shop.photos, shop.backgrounds = SAMPLES / "photos", SAMPLES / "backgrounds"
@@ -151,6 +152,7 @@ def test_invariant_6_the_photo_folder_is_left_as_it_was(shop: Shop):
     assert len(shop.creates()) == 3
 
 
+@pytest.mark.slow
 def test_a_large_batch_needs_a_word_where_nobody_can_be_asked(shop: Shop):
     """Exit 2 names the flag; --yes or a cap lets it go."""
     shop.some_photos(5)

@@ -144,6 +144,7 @@ def copied(shop: Shop, name: str = "copy") -> Shop:
     return other
 
 
+@pytest.mark.slow
 def test_a_copied_folder_does_not_pay_for_what_the_original_pays_for(shop: Shop):
     """Exit 2 in the copy, and the original goes on."""
     shop.some_photos(8)
@@ -157,6 +158,7 @@ def test_a_copied_folder_does_not_pay_for_what_the_original_pays_for(shop: Shop)
     assert len(shop.creates()) == 8
 
 
+@pytest.mark.slow
 def test_a_copy_goes_on_once_a_person_says_so(shop: Shop):
     """Each of the two keeps to itself from then on; the original is not refused for it."""
     shop.some_photos(4)
@@ -168,6 +170,7 @@ def test_a_copy_goes_on_once_a_person_says_so(shop: Shop):
     assert shop.run("-o", str(copy.output)).code == 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("across", rest_slow([False, True]))
 def test_a_moved_folder_goes_on_where_it_is(shop: Shop, across: bool):
     """Also on another disk, to which moving is copying and deleting."""
@@ -223,6 +226,7 @@ def test_a_hard_link_is_refused(shop: Shop):
     assert len(shop.creates()) == 1
 
 
+@pytest.mark.slow
 def test_results_of_another_ledger_are_not_added_to(shop: Shop):
     """Cron with another current folder: no ledger is made, exit 2, and the right one is named."""
     shop.some_photos(3)
@@ -238,6 +242,7 @@ def test_results_of_another_ledger_are_not_added_to(shop: Shop):
     assert len(shop.creates()) == 1 + 4
 
 
+@pytest.mark.slow
 def test_a_new_ledger_is_said_with_q_too(shop: Shop):
     shop.photo("a.png")
     assert shop.run("-q").err == f"new ledger: {shop.folder / 'batchbg.db'}\n"
@@ -263,6 +268,7 @@ def test_an_older_copy_is_refused_for_another_output_folder_too(shop: Shop):
     assert len(shop.creates()) == 4
 
 
+@pytest.mark.slow
 def test_an_output_folder_that_a_person_removed_is_no_foreign_ledger(shop: Shop):
     """Its results are missing, which `rescue` mends."""
     shop.some_photos(2)
@@ -294,6 +300,7 @@ def test_a_mark_is_not_written_through_a_link(shop: Shop):
     assert shop.creates() == []
 
 
+@pytest.mark.slow
 def test_a_spoilt_mark_asks_for_a_word(shop: Shop):
     shop.some_photos(2)
     assert shop.run("--max-files", "1").code == 8
@@ -311,6 +318,7 @@ def set_meta(shop: Shop, statement: str, *values: object) -> None:
         connection.execute(statement, values)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("reachable", rest_slow([True, False]))
 def test_a_ledger_that_paid_is_no_rehearsal_whatever_an_answer_said(shop: Shop, reachable: bool):
     """Bound before the first create, by the address: also where the account could not be asked for at the start."""
@@ -328,6 +336,7 @@ def test_a_ledger_that_paid_is_no_rehearsal_whatever_an_answer_said(shop: Shop, 
     assert paid_twice(shop) == 0
 
 
+@pytest.mark.slow
 def test_a_rehearsal_s_ledger_is_refused_for_any_address(shop: Shop):
     shop.photo("a.png")
     rehearsal = ["run", str(shop.photos), "-o", str(shop.output), "--ledger", shop.ledger, "--sandbox"]
@@ -338,6 +347,7 @@ def test_a_rehearsal_s_ledger_is_refused_for_any_address(shop: Shop):
     assert shop.batchbg(*rehearsal).code == 0
 
 
+@pytest.mark.slow
 def test_a_ledger_of_the_version_before_is_bound_by_how_it_is_used_now(shop: Shop):
     """That one took an answer's word; where it was sent to the real API it stays the real API's."""
     shop.some_photos(2)
@@ -382,6 +392,7 @@ def test_another_zone_than_the_ledger_s_is_an_error_with_the_way_out(shop: Shop)
     assert shop.run().code == 0
 
 
+@pytest.mark.slow
 def test_a_clock_that_was_once_years_ahead_is_said_and_can_be_set_right(shop: Shop):
     """Until then the day of the ledger is that day, and its budget is used up; no label ever goes back by itself."""
     shop.some_photos(6)
@@ -409,6 +420,7 @@ def test_a_clock_that_was_once_years_ahead_is_said_and_can_be_set_right(shop: Sh
 # -- a ledger that cannot be written any more ------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_what_a_run_did_is_told_although_its_ledger_is_kept_locked(shop: Shop, monkeypatch: pytest.MonkeyPatch):
     """Another program keeps it until the end; the next run has the result."""
     monkeypatch.setattr("batchbg.ledger.engine.BUSY_TIMEOUT_MS", 50)

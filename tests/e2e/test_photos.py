@@ -8,6 +8,7 @@ from PIL import Image
 
 from batchbg.ledger import marks
 from tests.support.shop import Shop
+from tests.support.tiers import rest_slow
 
 
 def test_invariant_10_every_file_is_accounted_for(shop: Shop):
@@ -27,6 +28,7 @@ def test_invariant_10_every_file_is_accounted_for(shop: Shop):
     assert sum(shop.status()["jobs"].values()) == 3
 
 
+@pytest.mark.slow
 def test_two_photos_never_share_an_output(shop: Shop):
     """Same stem: all get their full name; one that comes later does, and the older keeps its own."""
     shop.photo("IMG.jpg")
@@ -40,6 +42,7 @@ def test_two_photos_never_share_an_output(shop: Shop):
     assert len(shop.creates()) == 4
 
 
+@pytest.mark.slow
 def test_a_renamed_photo_is_copied_and_a_moved_folder_is_done(shop: Shop):
     """Content tells; nothing is paid for again."""
     shop.photo("a.png")
@@ -60,6 +63,7 @@ def test_a_renamed_photo_is_copied_and_a_moved_folder_is_done(shop: Shop):
     assert len(shop.creates()) == 2
 
 
+@pytest.mark.slow
 def test_a_file_the_ledger_does_not_know_is_left_alone(shop: Shop):
     """The photo is skipped, nothing is paid; --force pays and replaces."""
     shop.photo("a.png")
@@ -76,6 +80,7 @@ def test_a_file_the_ledger_does_not_know_is_left_alone(shop: Shop):
         picture.load()
 
 
+@pytest.mark.slow
 def test_the_background_map_overrides_the_policy(shop: Shop):
     """By glob; "transparent" is no background; a mistake names the line."""
     shop.photo("mugs/a.png")
@@ -95,7 +100,7 @@ def test_the_background_map_overrides_the_policy(shop: Shop):
 
 @pytest.mark.parametrize(
     ("policy", "treatment", "skipped"),
-    [("fit", "fit", 0), ("accept", "as-is", 0), ("transparent", "none", 0), ("skip", None, 1)],
+    rest_slow([("fit", "fit", 0), ("accept", "as-is", 0), ("transparent", "none", 0), ("skip", None, 1)]),
 )
 def test_a_background_of_another_shape(shop: Shop, policy: str, treatment: str | None, skipped: int):
     """Cropped to fit, sent as it is, left away, or the photo is left out, as on_mismatch says."""
@@ -134,6 +139,7 @@ def test_only_the_photos_that_are_named(shop: Shop):
     assert {job["photo"] for job in shop.jobs()} == {"photo-001.png", "odd\nname.png"}
 
 
+@pytest.mark.slow
 def test_names_that_no_encoding_can_read(shop: Shop):
     """Bytes that are no text are kept, byte for byte."""
     raw = os.fsencode(shop.photos) + b"/caf\xe9.png"
@@ -146,6 +152,7 @@ def test_names_that_no_encoding_can_read(shop: Shop):
     assert shop.do("jobs").code == 0
 
 
+@pytest.mark.slow
 def test_portable_names_are_valid_on_windows(shop: Shop):
     """Device names, forbidden characters, trailing dots; the ledger still knows which photo it was."""
     shop.photo("CON.png")
@@ -175,6 +182,7 @@ def test_a_changed_photo_is_new_work_and_replaces_its_result(shop: Shop):
     assert len(shop.creates()) == 2
 
 
+@pytest.mark.slow
 def test_new_backgrounds_make_no_new_work(shop: Shop):
     """Done is done, whatever pairing would choose today; the plan says how many are on another background."""
     shop.photo("a.png", size=(60, 40))

@@ -57,6 +57,7 @@ def test_no_file_of_the_ledger_may_be_a_link_that_is_planted(shop: Shop, victim:
     assert_unharmed(victim)
 
 
+@pytest.mark.slow
 def test_a_temporary_file_is_not_written_through_a_link(shop: Shop, victim: Path):
     """Its name is known from the ledger, before the result comes."""
     shop.photo("a.png")
@@ -71,7 +72,7 @@ def test_a_temporary_file_is_not_written_through_a_link(shop: Shop, victim: Path
     assert shop.outputs() == ["a.png"]
 
 
-@pytest.mark.parametrize("form", ["webp", "jpeg"])
+@pytest.mark.parametrize("form", rest_slow(["webp", "jpeg"]))
 def test_a_converted_result_is_not_written_through_a_link(shop: Shop, victim: Path, form: str):
     """Nor is what is kept as it came."""
     shop.photo("a.png")
@@ -85,7 +86,7 @@ def test_a_converted_result_is_not_written_through_a_link(shop: Shop, victim: Pa
     assert len(shop.outputs()) == 2  # the first photo's, and what came of it
 
 
-@pytest.mark.parametrize("when", ["before", "during"])
+@pytest.mark.parametrize("when", rest_slow(["before", "during"]))
 def test_a_subfolder_swapped_for_a_link_is_not_written_through(shop: Shop, victim: Path, when: str):
     """Found before it is paid for; and where it comes later, the paid result is kept for `rescue`."""
     shop.photo("sub/a.png")
@@ -110,6 +111,7 @@ def test_a_subfolder_swapped_for_a_link_is_not_written_through(shop: Shop, victi
     assert len(shop.creates()) == 2
 
 
+@pytest.mark.slow
 def test_an_output_folder_that_is_a_link_itself_is_what_a_person_named(shop: Shop):
     (shop.folder / "disk").mkdir()
     shop.output.symlink_to(shop.folder / "disk")
@@ -118,6 +120,7 @@ def test_an_output_folder_that_is_a_link_itself_is_what_a_person_named(shop: Sho
     assert (shop.folder / "disk" / "sub" / "a.png").exists()
 
 
+@pytest.mark.slow
 def test_reports_exports_and_plans_are_not_written_through_links(shop: Shop, victim: Path):
     shop.photo("a.png")
     assert shop.run().code == 0
@@ -150,6 +153,7 @@ def plant_socket(path: Path) -> None:
 PLANTS = [plant_fifo, plant_device, plant_socket]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("plant", rest_slow(PLANTS))
 def test_odd_things_in_the_place_of_results_hang_nothing(shop: Shop, plant: Callable[[Path], None]):
     """Neither a run, nor what looks at results; a person is told, and the rest is done."""

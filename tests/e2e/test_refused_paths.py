@@ -79,6 +79,7 @@ def test_a_name_the_disk_refuses_costs_one_photo_and_nothing(shop: Shop, monkeyp
     assert len(shop.creates()) == 4
 
 
+@pytest.mark.slow
 def test_portable_names_help_where_nothing_was_saved_yet(shop: Shop, monkeypatch: Patch):
     """The message says so, and the photo is done under its other name."""
     shop.photo("mug 12:30.jpg")
@@ -92,6 +93,7 @@ def test_portable_names_help_where_nothing_was_saved_yet(shop: Shop, monkeypatch
     shop.assert_adds_up()
 
 
+@pytest.mark.slow
 def test_a_paid_result_whose_name_is_refused_stops_nobody(shop: Shop, monkeypatch: Patch):
     """Refused only when it is saved: that job fails, still charged; another name, or another disk, brings it for free."""
     shop.photo("mug 12:30.jpg")
@@ -125,6 +127,7 @@ def test_a_paid_result_whose_name_is_refused_stops_nobody(shop: Shop, monkeypatc
     shop.assert_adds_up()
 
 
+@pytest.mark.slow
 def test_rescue_brings_a_paid_result_when_the_disk_takes_its_name(shop: Shop, monkeypatch: Patch):
     shop.photo("mug 12:30.jpg")
     with monkeypatch.context() as patch:
@@ -151,6 +154,7 @@ def test_one_read_only_folder_costs_its_own_photos(shop: Shop, monkeypatch: Patc
     assert len(shop.creates()) == 4
 
 
+@pytest.mark.slow
 def test_another_photo_of_the_same_content_takes_over(shop: Shop, monkeypatch: Patch):
     """The content is paid for once, under a name that can be saved."""
     shop.photo("mug 12:30.png", colour=7)
@@ -161,6 +165,7 @@ def test_another_photo_of_the_same_content_takes_over(shop: Shop, monkeypatch: P
     assert len(shop.creates()) == 1
 
 
+@pytest.mark.slow
 def test_a_planned_job_whose_path_is_refused_since_is_left_out_by_resume(shop: Shop, monkeypatch: Patch):
     """Tried again just before it is paid for."""
     shop.photo("mug 12:30.jpg")
@@ -209,6 +214,7 @@ def test_a_disk_on_which_nothing_can_be_renamed_is_found_before_paying(
     assert not shop.outputs()
 
 
+@pytest.mark.slow
 def test_a_kill_in_the_middle_of_trying_a_name_leaves_nothing_in_its_place(shop: Shop, monkeypatch: Patch):
     """The next run takes the empty file for what it is, and does the photo."""
     shop.photo("mug 12:30.jpg")
@@ -230,6 +236,7 @@ def test_a_kill_in_the_middle_of_trying_a_name_leaves_nothing_in_its_place(shop:
     shop.assert_adds_up()
 
 
+@pytest.mark.slow
 def test_two_ledgers_share_an_output_folder_and_neither_sweeps_the_others_files(shop: Shop):
     """What a dead run of this ledger left goes; what may be another's run at work stays."""
     shop.some_photos(1)

@@ -46,6 +46,7 @@ def test_a_raw_beside_its_jpeg_is_one_photo_and_no_reject(shop: Shop):
     assert "camera raw" not in shop.run().err  # nothing is paid for any more, and so there is no news
 
 
+@pytest.mark.slow
 def test_a_raw_by_itself_is_rejected(shop: Shop):
     """So is one whose JPEG lies in another folder, has another name, or is filtered out."""
     shop.photo("a.jpg")
@@ -58,6 +59,7 @@ def test_a_raw_by_itself_is_rejected(shop: Shop):
     assert shop.do("plan", "--exclude", "*.jpg", "--json").json["photos"]["rejected"] == 2
 
 
+@pytest.mark.slow
 def test_a_raw_that_was_rejected_is_forgotten_when_its_jpeg_arrives(shop: Shop):
     raw(shop, "a.CR2")
     assert shop.run().code == 3
@@ -119,6 +121,7 @@ def test_what_is_left_out_is_said_before_it_is_paid(shop: Shop):
     assert not shop.creates()
 
 
+@pytest.mark.slow
 def test_photos_of_one_name_may_be_different_pictures(shop: Shop):
     """Other formats, another shape, another folder: each is paid for."""
     shop.photo("shop.jpg")
@@ -132,6 +135,7 @@ def test_photos_of_one_name_may_be_different_pictures(shop: Shop):
     assert len(shop.creates()) == 6
 
 
+@pytest.mark.slow
 def test_the_second_of_two_is_not_paid_for_when_it_comes_later(shop: Shop):
     """Whichever was first, also into another folder of results; a changed one that was paid for is new work."""
     master(shop, "a.tif")
@@ -154,6 +158,7 @@ def test_a_master_goes_where_its_export_cannot(shop: Shop):
     assert (result.code, result.json["jobs"]["done"], result.json["photos"]["rejected"]) == (3, 1, 1)
 
 
+@pytest.mark.slow
 def test_a_saved_plan_does_just_what_it_says(shop: Shop):
     """Whatever is preferred when it is carried out."""
     shop.photo("a.jpg")
@@ -204,6 +209,7 @@ def test_ignored_files_are_listed_with_their_reasons(shop: Shop):
 # -- pictures under other names -----------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_pictures_under_names_of_other_things_are_counted_and_not_paid_for(shop: Shop):
     """Said once, by plan and by a run that pays for others; a person who names one means it."""
     shop.photo("a.jpg")

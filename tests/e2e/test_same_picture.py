@@ -9,6 +9,7 @@ import pytest
 from PIL import Image, PngImagePlugin
 
 from tests.support.shop import Shop
+from tests.support.tiers import rest_slow
 
 
 def rate(path: Path, stars: int) -> None:
@@ -51,6 +52,7 @@ def test_two_files_of_one_picture_are_paid_for_once(shop: Shop):
     assert result.json["photos"]["reused"] == 1
 
 
+@pytest.mark.slow
 def test_a_planned_photo_that_is_rated_before_it_is_sent_goes_up_as_it_is_now(shop: Shop):
     """What is sent is hashed as it is sent, and the job goes on."""
     shop.photo("a.png")
@@ -62,7 +64,7 @@ def test_a_planned_photo_that_is_rated_before_it_is_sent_goes_up_as_it_is_now(sh
     shop.assert_adds_up()
 
 
-@pytest.mark.parametrize("change", ["a pixel", "its orientation"])
+@pytest.mark.parametrize("change", rest_slow(["a pixel", "its orientation"]))
 def test_a_changed_look_is_a_new_picture(shop: Shop, change: str):
     """An edit, or a turn."""
     path = shop.photo("a.jpg", (64, 48), quality=95)
@@ -80,6 +82,7 @@ def test_a_changed_look_is_a_new_picture(shop: Shop, change: str):
     assert len(shop.creates()) == 2
 
 
+@pytest.mark.slow
 def test_what_an_older_ledger_knows_stays_known(shop: Shop):
     """Its photos are looked at once more, and from then on a rating makes none of them a new picture."""
     path = shop.photo("a.png")
@@ -106,6 +109,7 @@ def overwrite(path: Path) -> None:
     assert now.st_ctime_ns != told.st_ctime_ns
 
 
+@pytest.mark.slow
 def test_another_picture_under_the_same_size_time_and_number_is_seen(shop: Shop):
     """Some programs set the time back after they have written; the system's own mark of a change they cannot set."""
     path, _ = shop.photo("a.bmp"), shop.photo("b.bmp")
@@ -117,6 +121,7 @@ def test_another_picture_under_the_same_size_time_and_number_is_seen(shop: Shop)
     shop.assert_adds_up()
 
 
+@pytest.mark.slow
 def test_a_change_of_rights_or_names_costs_nothing(shop: Shop):
     """It is looked at once more, and what is found is kept: the night after, nothing is opened."""
     path, lasting = shop.photo("a.png"), shop.photo("b.png")

@@ -9,6 +9,7 @@ import pytest
 from PIL import Image, ImageOps
 
 from batchbg.sandbox.cutout import compose, remove_background
+from tests.support.tiers import rest_slow
 from tests.tools.drawn_products import BACKDROPS, draw
 from tests.tools.evaluate_cutout import iou
 
@@ -33,7 +34,9 @@ def alpha_of(image: Image.Image) -> np.ndarray:
 
 @pytest.mark.parametrize(
     ("backdrop", "product"),
-    list(zip([name for name in BACKDROPS if not name.startswith(("white", "clutter"))], 4 * TRIED, strict=True)),
+    rest_slow(
+        zip([name for name in BACKDROPS if not name.startswith(("white", "clutter"))], 4 * TRIED, strict=True), 2
+    ),
 )
 def test_a_product_comes_out_whole_and_clean(backdrop, product):
     """IoU of at least 0.95 on plain, graded, shadowed and wooden backdrops."""
@@ -59,7 +62,7 @@ def test_a_shadow_does_not_leave_a_white_product_in_pieces():
     assert kept.mean() < 0.6
 
 
-@pytest.mark.parametrize("backdrop", ["graded vignette", "wood"])
+@pytest.mark.parametrize("backdrop", rest_slow(["graded vignette", "wood"]))
 def test_a_small_product_is_not_taken_for_a_fragment(backdrop):
     """A backdrop with a grain or a vignette stands out from its model too, more of it than there is product."""
     scene = BACKDROPS[backdrop](500, 500, np.random.default_rng(0))
@@ -78,6 +81,7 @@ def test_dust_is_no_product():
     assert cut.getchannel("A").getextrema() == (255, 255)
 
 
+@pytest.mark.slow
 def test_clutter_is_cut_too():
     """Where the border is restless GrabCut takes over; products that the frame cuts off stay a weak case there."""
     scores = []
@@ -93,6 +97,7 @@ def test_a_handle_keeps_its_hole():
     assert alpha_of(remove_background(photo))[132, 175] == 0
 
 
+@pytest.mark.slow
 def test_the_edge_is_soft_and_carries_no_halo():
     """A dark product from a light backdrop, put on black, shows no light rim; the edge has levels between."""
     photo, truth = draw("bottle", "plain light grey", 300, 300)
@@ -105,6 +110,7 @@ def test_the_edge_is_soft_and_carries_no_halo():
     assert np.percentile(on_black[rim].sum(axis=1), 90) <= np.percentile(on_black[body].sum(axis=1), 99)
 
 
+@pytest.mark.slow
 def test_the_same_photo_gives_the_same_bytes():
     """No randomness: neither in the watershed nor in GrabCut."""
     for backdrop in ("graded grey", "clutter"):
@@ -112,7 +118,7 @@ def test_the_same_photo_gives_the_same_bytes():
         assert remove_background(photo).tobytes() == remove_background(photo).tobytes()
 
 
-@pytest.mark.parametrize("path", PHOTOS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", rest_slow(PHOTOS, 2), ids=lambda path: path.stem)
 def test_every_sample_photo_is_cut_sensibly(path):
     """One product in the middle, whole, with a clear border around it."""
     photo = opened(path)
@@ -186,6 +192,7 @@ def test_a_background_is_stretched_to_the_photo():
     assert np.percentile(np.abs(centre - np.asarray(photo)[truth >= 0.999]), 98) <= 2
 
 
+@pytest.mark.slow
 def test_a_megapixel_takes_a_fraction_of_a_second():
     """0.13 s of one core of 2026; counted is what all threads compute, not what they wait, and the best of three."""
     photo = draw("mug", "shadow on grey", 250, 250)[0].resize((1000, 1000))

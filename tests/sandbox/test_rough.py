@@ -12,7 +12,7 @@ def photo(backdrop: tuple[int, int, int], product: tuple[int, int, int]) -> Imag
     return drawn
 
 
-@pytest.mark.parametrize("backdrop", [(255, 255, 255), (40, 90, 60)])
+@pytest.mark.parametrize("backdrop", [(255, 255, 255), pytest.param((40, 90, 60), marks=pytest.mark.slow)])
 def test_a_product_before_a_plain_wall_is_cut_out(backdrop):
     """And what is of the wall's colour within it stays."""
     drawn = photo(backdrop, (200, 40, 30))
@@ -24,12 +24,14 @@ def test_a_product_before_a_plain_wall_is_cut_out(backdrop):
     assert [alpha.getpixel(at) for at in ((75, 65), (105, 105), (145, 155))] == [255, 255, 255]
 
 
+@pytest.mark.slow
 def test_it_is_put_on_a_background_of_the_photo_s_size():
     made = compose(photo((255, 255, 255), (200, 40, 30)), Image.new("RGB", (10, 10), (0, 0, 255)))
     assert made.size == (240, 200)
     assert (made.getpixel((5, 5)), made.getpixel((100, 100))) == ((0, 0, 255, 255), (200, 40, 30, 255))
 
 
+@pytest.mark.slow
 def test_where_nothing_stands_out_the_photo_is_kept():
     assert compose(Image.new("RGB", (50, 50), (9, 9, 9)), None).getchannel("A").getextrema() == (255, 255)
 

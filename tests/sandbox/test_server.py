@@ -14,6 +14,7 @@ from PIL import Image
 from batchbg.errors import ConfigError
 from batchbg.sandbox import SandboxConfig, SandboxServer
 from batchbg.sandbox.rendering import _cut, is_rough
+from tests.support.tiers import rest_slow
 
 
 def test_it_starts_and_stops_in_no_time():
@@ -62,6 +63,7 @@ def test_a_taken_port_is_an_error_at_once(client):
         pass
 
 
+@pytest.mark.slow
 def test_without_opencv_it_cuts_out_roughly(monkeypatch):
     """A rehearsal needs nothing that has to be installed besides; the commands say what would make it better."""
     monkeypatch.setitem(sys.modules, "cv2", None)
@@ -76,7 +78,7 @@ def test_without_opencv_it_cuts_out_roughly(monkeypatch):
         assert (alpha.getpixel((2, 2)), alpha.getpixel((30, 20))) == (0, 255)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", rest_slow([signal.SIGINT, signal.SIGTERM]))
 def test_serve_ends_cleanly_on_a_signal(number):
     """Both signals close the server and return to the caller, who sees which it was."""
     script = (
