@@ -142,11 +142,13 @@ class RequestRefused(ApiError):
 
     Attributes:
         status: the HTTP status.
+        has_reason: whether a code or a message came with it, as in the service's own errors; pages of proxies have none.
     """
 
-    def __init__(self, message: str, *, status: int) -> None:
+    def __init__(self, message: str, *, status: int, has_reason: bool = False) -> None:
         super().__init__(message)
         self.status = status
+        self.has_reason = has_reason
 
 
 class WrongProject(BatchbgError):

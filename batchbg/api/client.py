@@ -7,7 +7,7 @@ import dataclasses
 import datetime
 import functools
 import ssl
-from typing import Self
+from typing import Final, Self
 from urllib.parse import quote, urlsplit
 
 import httpx
@@ -123,15 +123,36 @@ class MagicHour:
         Raises:
             AccountRefused, ApiUnreachable, RequestRefused: see ``errors``; status 404 where it is not known.
         """
-        if project_id in (".", ".."):  # would be read as a step in the path
-            raise RequestRefused(f"{project_id!r} is not a project id", status=404)
-        body = await self._connection.ask(
-            self._carrier, "GET", f"/v1/image-projects/{quote(project_id, safe='')}", Urgency.STATUS
-        )
+        body = await self._connection.ask(self._carrier, "GET", _project_path(project_id), Urgency.STATUS)
         found = wire.project(body, project_id)
         if found is None:
             raise ApiUnreachable("the project's answer cannot be read, or is that of another project")
         return found
+
+    async def delete(self, project_id: str) -> None:
+        """DELETE /v1/image-projects/{id}: its results are gone for good, and nothing brings them back.
+
+        A project that the service does not know (any more) counts as deleted: the answer to an earlier try may have
+        been lost.
+
+        Raises:
+            AccountRefused, ApiUnreachable, RequestRefused: see ``errors``; it may or may not be deleted.
+        """
+        try:
+            await self._connection.ask(self._carrier, "DELETE", _project_path(project_id), Urgency.DELETE)
+        except RequestRefused as error:
+            if error.status not in GONE or not error.has_reason:
+                raise
+
+
+GONE: Final = (404, 410)
+"""HTTP statuses with which the service says that a project is not there."""
+
+
+def _project_path(project_id: str) -> str:
+    if project_id in (".", ".."):  # would be read as a step in the path
+        raise RequestRefused(f"{project_id!r} is not a project id", status=404)
+    return f"/v1/image-projects/{quote(project_id, safe='')}"
 
 
 @functools.cache

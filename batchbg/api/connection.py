@@ -54,7 +54,7 @@ class Connection:
             return None
 
     async def ask(self, carrier: Carrier, method: str, path: str, urgency: Urgency, body: Any = None) -> Any:
-        """Send a request that costs nothing and return the parsed answer.
+        """Send a request that costs nothing and return the parsed answer; None for a 204, which has none.
 
         Raises:
             AccountRefused, ApiUnreachable, RequestRefused: see ``errors``.
@@ -67,6 +67,8 @@ class Connection:
         now = datetime.datetime.now(datetime.UTC)
         self.throttling.notice(reply, now)
         if 200 <= reply.status < 300 and not reply.broken:
+            if reply.status == 204:
+                return None
             try:
                 return scrubbed(json.loads(reply.body), self._key)
             except (ValueError, RecursionError) as error:
@@ -76,7 +78,7 @@ class Connection:
         if is_account_refusal(reply.status, code):
             raise AccountRefused(text, status=reply.status)
         if 400 <= reply.status < 500 and reply.status not in (408, 425, 429):
-            raise RequestRefused(text, status=reply.status)
+            raise RequestRefused(text, status=reply.status, has_reason=bool(code or message))
         raise ApiUnreachable(text, retry_after_s=retry_after_s(reply.headers, now), busy=reply.status in BUSY)
 
     async def exchange(

@@ -13,11 +13,12 @@ MARGIN: Final = 1.02
 
 
 class Urgency(enum.IntEnum):
-    """Who goes first when several wait: a create keeps a place rendering, a poll only learns."""
+    """Who goes first when several wait: a create keeps a place rendering, a poll only learns, a deletion has time."""
 
     CREATE = 0
     UPLOAD = 1
     STATUS = 2
+    DELETE = 3
 
 
 class RateLimiter:

@@ -339,6 +339,12 @@ async def test_an_endless_answer_is_cut(api, sandbox, monkeypatch):
         ("upload_urls", "reset", {}, ApiUnreachable),
         ("account", "html", {}, ApiUnreachable),
         ("account", "status", {"status": 401}, AccountRefused),
+        ("delete", "status", {"status": 400}, RequestRefused),
+        ("delete", "status", {"status": 403}, AccountRefused),
+        ("delete", "status", {"status": 503}, ApiUnreachable),
+        ("delete", "status", {"status": 404, "body": "<h1>no such application</h1>"}, RequestRefused),
+        ("delete", "html", {}, ApiUnreachable),
+        ("delete", "hang_up", {}, ApiUnreachable),
     ],
 )
 async def test_an_answer_that_is_no_answer_says_what_may_be_done(api, sandbox, operation, kind, details, error):
@@ -350,6 +356,7 @@ async def test_an_answer_that_is_no_answer_says_what_may_be_done(api, sandbox, o
         "status": lambda: api.project(outcome.project_id),
         "upload_urls": lambda: api.upload_targets(["png"]),
         "account": api.account,
+        "delete": lambda: api.delete(outcome.project_id),
     }[operation]
     with pytest.raises(error) as caught:
         await ask()
@@ -359,13 +366,36 @@ async def test_an_answer_that_is_no_answer_says_what_may_be_done(api, sandbox, o
 @pytest.mark.parametrize("project_id", ["../account", "a/b", "a?b=c", "ä#", "%2e%2e", ".."])
 async def test_an_odd_project_id_asks_for_no_other_path(listening, connect, project_id):
     """It came from a server, or from a person's keyboard."""
-    with contextlib.suppress(ApiError):
-        await connect(listening.url).project(project_id)
+    api = connect(listening.url)
+    for ask in (api.project(project_id), api.delete(project_id)):
+        with contextlib.suppress(ApiError):
+            await ask
     for asked in listening.heard:
         assert asked.path.startswith("/v1/image-projects/")
         assert asked.path.count("/") == 3
         assert asked.path.removeprefix("/v1/image-projects/") not in ("", ".", "..")
         assert not asked.query
+
+
+async def test_what_is_deleted_cannot_be_had_again_and_may_be_deleted_twice(api, sandbox, tmp_path):
+    """The second answer is that of a try whose first answer was lost."""
+    outcome = await create(api)
+    assert isinstance(outcome, Created)
+    project = await finished(api, outcome.project_id)
+    await api.delete(outcome.project_id)
+    with pytest.raises(RequestRefused):
+        await api.storage.download(project.downloads[0], tmp_path / "part")
+    assert not (await api.project(outcome.project_id)).enabled
+    sandbox.configure(after_delete="not_found")
+    await api.delete(outcome.project_id)
+    with pytest.raises(RequestRefused):
+        await api.project(outcome.project_id)
+
+
+@pytest.mark.parametrize("status", [404, 410])
+async def test_a_project_that_the_service_does_not_know_counts_as_deleted(api, sandbox, status):
+    sandbox.faults.add("delete", "status", status=status, commit=False)
+    await api.delete("unknown")
 
 
 # Storage

@@ -148,7 +148,7 @@ def test_a_pause_that_is_prolonged_while_it_is_waited_for_is_kept():
 
 
 def test_the_urgent_go_first():
-    """A create before an upload before a question; among equals the first that came."""
+    """A create before an upload before a question, deletions last; among equals the first that came."""
 
     async def work() -> list[str]:
         limiter, order = RateLimiter(10), []
@@ -158,12 +158,18 @@ def test_the_urgent_go_first():
             order.append(name)
 
         await limiter.acquire(Urgency.STATUS)
-        names = [("s1", Urgency.STATUS), ("u1", Urgency.UPLOAD), ("c1", Urgency.CREATE), ("s2", Urgency.STATUS)]
+        names = [
+            ("d1", Urgency.DELETE),
+            ("s1", Urgency.STATUS),
+            ("u1", Urgency.UPLOAD),
+            ("c1", Urgency.CREATE),
+            ("s2", Urgency.STATUS),
+        ]
         names += [("c2", Urgency.CREATE), ("u2", Urgency.UPLOAD)]
         await asyncio.gather(*(one(name, urgency) for name, urgency in names))
         return order
 
-    assert run(work()) == ["c1", "c2", "u1", "u2", "s1", "s2"]
+    assert run(work()) == ["c1", "c2", "u1", "u2", "s1", "s2", "d1"]
 
 
 def test_a_create_that_comes_late_overtakes_the_questions_that_wait():

@@ -121,16 +121,23 @@ async def test_every_request_of_the_client_is_as_published(published: Descriptio
             for strange in ("unknown", "with / and ?", "../account"):
                 with pytest.raises(RequestRefused):
                     await api.project(strange)
+                await api.delete(strange)
             sandbox.faults.add("status", "status", status=500)
             with pytest.raises(ApiUnreachable):
                 await api.project(outcome.project_id)
+            await api.delete(outcome.project_id)
             sandbox.configure(api_key="another")
-            with pytest.raises(AccountRefused):
-                await api.account()
+            for refused in (api.account(), api.delete(outcome.project_id)):
+                with pytest.raises(AccountRefused):
+                    await refused
         for exchange in sandbox.heard:
             published.check_request(exchange)
         statuses = {(method, status) for method, _, status in heard(sandbox, published)}
-        assert statuses == {("GET", 200), ("POST", 200), ("POST", 402), ("GET", 404), ("GET", 500), ("GET", 401)}
+        assert statuses == {
+            *(("POST", 200), ("POST", 402)),
+            *(("GET", 200), ("GET", 404), ("GET", 500), ("GET", 401)),
+            *(("DELETE", 204), ("DELETE", 404), ("DELETE", 401)),
+        }
 
 
 def test_every_request_of_a_whole_run_is_as_published(published: Description, tmp_path: Path):
