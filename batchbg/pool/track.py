@@ -11,7 +11,7 @@ from typing import Final
 
 from batchbg.api.wire import KNOWN_WAITING, Project, ProjectStatus
 from batchbg.core.model import Job
-from batchbg.core.poll_schedule import PollSchedule
+from batchbg.core.poll_schedule import PollSchedule, blind_gap_s
 from batchbg.errors import AccountRefused, ApiUnreachable, ExitCode, RequestRefused
 from batchbg.pool.admission import Admission
 from batchbg.pool.outage import Outage
@@ -153,7 +153,7 @@ class Tracker:
             self._missing(followed, error)
         except ApiUnreachable as error:
             self._outage.unanswered(str(error))
-            self._ask_again(followed, wait_s=max(self._schedule.gap_s(followed.asked), error.retry_after_s or 0.0))
+            self._ask_again(followed, wait_s=max(blind_gap_s(followed.asked), error.retry_after_s or 0.0))
         except Exception as error:
             if not followed.ending.done():
                 followed.ending.set_exception(error)
@@ -209,7 +209,7 @@ class Tracker:
             self._settle(followed, Gone(str(error)))
         else:
             # Asked in any case, however old it is: one 404 shortly after a create proves nothing.
-            self._ask_in(followed, max(GONE_AFTER_S / GONE_ASKS, self._schedule.gap_s(followed.missing)))
+            self._ask_in(followed, max(GONE_AFTER_S / GONE_ASKS, blind_gap_s(followed.missing)))
 
     def _ask_again(self, followed: _Followed, wait_s: float | None = None) -> None:
         if self._outage.gave_up or time.monotonic() >= followed.give_up_at_s:
@@ -217,7 +217,9 @@ class Tracker:
                 self._stop.note(ExitCode.TEMPORARY, "some renders take longer than render_patience; run again later")
             self._settle(followed, None)
             return
-        self._ask_in(followed, self._schedule.gap_s(followed.asked) if wait_s is None else wait_s)
+        if wait_s is None:
+            wait_s = self._schedule.gap_s(self._age_s(followed.job), followed.asked)
+        self._ask_in(followed, wait_s)
 
     @staticmethod
     def _settle(followed: _Followed, ending: Ending | None) -> None:

@@ -24,14 +24,14 @@ ROUNDS = 12
 FEWEST = 30
 
 
-def efficiency(slots: int, width: int, mean_s: float = MEAN_S, first: float | None = None) -> list[str]:
-    """Return a row of the table; ``first`` asks at that part of the median instead of where batchbg does."""
+def efficiency(slots: int, width: int, mean_s: float = MEAN_S, cost: float | None = None) -> list[str]:
+    """Return a row of the table; ``cost`` is what a question may cost, instead of what batchbg thinks it may."""
     number = max(FEWEST, ROUNDS * slots)
     median_s = mean_s / math.exp(SIGMA**2 / 2)
     options = ["--render-time", f"{median_s}s", "--slots", str(slots), "--seed", "1"]
     options += ["--set", f"render_sigma={SIGMA}", "--set", "background_cutout=fast"]
     with work(number) as made, serving(*options) as service:
-        patch = f"import batchbg.core.poll_schedule; batchbg.core.poll_schedule.FIRST = {first}" if first else ""
+        patch = f"import batchbg.core.poll_schedule; batchbg.core.poll_schedule.COST = {cost}" if cost else ""
         batchbg(made, service, "--requests-per-second", "1000", "--max-in-flight", str(width), first=patch)
         books = service.ask("books")
         with contextlib.closing(sqlite3.connect(made.ledger)) as ledger:
@@ -51,10 +51,10 @@ def efficiencies(slots: list[int]) -> str:
     return table(TITLE, [efficiency(n, width) for n in slots for width in (n, n + (n + 1) // 2)])
 
 
-def curve(slots: int, firsts: list[float]) -> str:
+def curve(slots: int, costs: list[float]) -> str:
     """Return the table of efficiency against polls, for width = slots."""
-    rows = [[f"{first}", *efficiency(slots, slots, first=first)] for first in firsts]
-    return table(["first question at", *TITLE], rows)
+    rows = [[f"{cost}", *efficiency(slots, slots, cost=cost)] for cost in costs]
+    return table(["a question costs", *TITLE], rows)
 
 
 if __name__ == "__main__":
@@ -62,4 +62,4 @@ if __name__ == "__main__":
     parser.add_argument("--slots", type=int, nargs="+", default=[1, 5, 32, 200])
     parser.add_argument("--curve", type=int, metavar="SLOTS", help="the curve alone, for so many slots")
     arguments = parser.parse_args()
-    print(curve(arguments.curve, [0.5, 0.75, 0.9, 1.1]) if arguments.curve else efficiencies(arguments.slots))
+    print(curve(arguments.curve, [0.01, 0.03, 0.06, 0.15]) if arguments.curve else efficiencies(arguments.slots))

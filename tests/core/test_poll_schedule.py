@@ -1,4 +1,7 @@
+import itertools
 import math
+import random
+import statistics
 
 import pytest
 from hypothesis import given
@@ -6,7 +9,7 @@ from hypothesis import strategies as st
 
 from batchbg.core.backoff import LONGEST_S, pause_s
 from batchbg.core.circuit_breaker import MAX_DOUBTS, MAX_ERRORS, MAX_STRANGERS, CircuitBreaker
-from batchbg.core.poll_schedule import PollSchedule
+from batchbg.core.poll_schedule import STEPS, PollSchedule, best_ages_s
 
 # backoff
 
@@ -101,51 +104,125 @@ def test_ten_errors_in_a_row_stop_the_run():
     assert MAX_ERRORS == 10
 
 
-# cadence
+# when to ask
+
+
+def asked_about(schedule: PollSchedule, render_s: float) -> tuple[int, float]:
+    """Follow a render to its end, and learn from it; return the number of questions and the idle seconds."""
+    age_s, last_s, asked = schedule.first_s(), 0.0, 1
+    while age_s < render_s:
+        last_s, age_s = age_s, age_s + schedule.gap_s(age_s, asked)
+        asked += 1
+    schedule.learn(last_s, age_s)
+    return asked, age_s - render_s
+
+
+def over_many(spread: float, median_s: float = 4.0, number: int = 1500) -> tuple[float, float]:
+    """Return questions a render and the share of time that a place is not idle, for lognormal render times."""
+    draw = random.Random(1)
+    schedule = PollSchedule()
+    renders_s = [median_s * math.exp(draw.gauss(0, spread)) for _ in range(number)]
+    met = [asked_about(schedule, render_s) for render_s in renders_s]
+    settled = slice(number // 5, None)  # once it has learned
+    busy_s, idle_s = sum(renders_s[settled]), sum(idle for _, idle in met[settled])
+    return statistics.fmean(asked for asked, _ in met[settled]), busy_s / (busy_s + idle_s)
+
+
+@pytest.mark.parametrize(
+    ("spread", "most_questions", "least_busy"),
+    [(0.02, 2.4, 0.96), (0.1, 2.8, 0.94), (0.2, 3.3, 0.925), (0.4, 4.1, 0.905), (0.6, 4.7, 0.89)],
+)
+def test_the_less_render_times_spread_the_fewer_questions_and_the_less_idle_time(spread, most_questions, least_busy):
+    questions, busy = over_many(spread)
+    assert questions <= most_questions
+    assert busy >= least_busy
+
+
+def test_a_service_that_got_quicker_is_asked_earlier():
+    """Renders that are over at the first question say only that they were quicker than that."""
+    schedule = PollSchedule()
+    for render_s in [60.0] * 20 + [0.5] * 1000:
+        asked_about(schedule, render_s)
+    assert schedule.first_s() < 0.75
+    assert schedule.median_s == pytest.approx(0.5, rel=0.5)
+
+
+def test_two_kinds_of_renders_are_asked_about_when_each_of_them_ends():
+    """Small photos after 2 s, large ones after 60: nothing between is worth a question a second."""
+    schedule = PollSchedule()
+    met = [asked_about(schedule, render_s) for render_s in [2.0, 60.0] * 400][200:]
+    assert statistics.fmean(asked for asked, _ in met) < 7
+    assert statistics.fmean(idle for _, idle in met) < 4
 
 
 def test_nothing_is_known_before_the_first_render():
     """It is asked early, then every half second or less often."""
-    cadence = PollSchedule()
-    assert cadence.median_s is None
-    assert cadence.first_s() == 0.25
-    assert cadence.gap_s(1) == 0.5
-
-
-def test_the_first_question_comes_while_most_renders_are_under_way():
-    """Well before the median of what was seen lately."""
-    cadence = PollSchedule()
-    for seconds in (4.0, 2.0, 60.0):
-        cadence.learn(seconds, seconds)
-    assert cadence.median_s == 4.0
-    assert cadence.first_s() == pytest.approx(2.8)
-    for _ in range(200):
-        cadence.learn(1.0, 1.0)
-    assert cadence.median_s == 1.0
+    schedule = PollSchedule()
+    assert schedule.median_s is None
+    assert schedule.first_s() == 0.25
+    assert schedule.gap_s(0.25, 1) == 0.5
+    assert schedule.gap_s(1e9, 10**9) == 10.0
 
 
 def test_a_render_ended_somewhere_between_two_questions():
     """Its time is not the one at which it was asked about: the next question would come later and later."""
-    cadence = PollSchedule()
-    cadence.learn(1.0, 2.0)
-    assert cadence.median_s == 1.5
+    schedule = PollSchedule()
+    schedule.learn(1.0, 2.0)
+    assert schedule.median_s == 1.5
 
 
 def test_renders_that_are_over_when_first_asked_about_are_asked_about_earlier():
     """Until the question no longer costs anything."""
-    cadence = PollSchedule()
-    for _ in range(1000):
-        cadence.learn(0.0, cadence.first_s())
-    assert cadence.first_s() < 0.001
+    schedule = PollSchedule()
+    for _ in range(10_000):
+        schedule.learn(0.0, schedule.first_s())
+    assert schedule.first_s() < 0.1
 
 
-@given(st.lists(st.floats(0, 3600), max_size=20), st.integers(1, 10**9))
-def test_gaps_grow_and_stay_within_bounds(times, asked):
-    """Never closer than 0.25 s or a tenth of a render, never further apart than 10 s or a seventh of one."""
-    cadence = PollSchedule()
-    for seconds in times:
-        cadence.learn(seconds / 2, seconds)
-    gap = cadence.gap_s(asked)
-    assert max(0.25, (cadence.median_s or 0) / 10) <= gap <= max(10.0, (cadence.median_s or 0) / 7)
-    assert cadence.gap_s(asked + 1) >= gap
-    assert math.isfinite(cadence.first_s())
+@given(
+    st.lists(st.tuples(st.floats(0, 3600), st.floats(0, 3600)), max_size=40),
+    st.floats(0, 10_000),
+    st.integers(1, 10**9),
+)
+def test_it_never_asks_more_often_than_it_may_nor_stops_asking(renders, age_s, asked):
+    """Never closer than 0.25 s; past all that was seen within 10 s or a seventh of the longest render."""
+    schedule = PollSchedule()
+    for one, other in renders:
+        schedule.learn(min(one, other), max(one, other))
+    longest_s = max((max(render) for render in renders), default=0.0)
+    assert 0 <= schedule.first_s() <= max(0.25, longest_s * 1.01)
+    gap_s = schedule.gap_s(age_s, asked)
+    assert 0.25 <= gap_s <= max(10.0, longest_s * 1.01)
+    if age_s > longest_s:
+        assert gap_s <= max(10.0, longest_s / 7)
+
+
+@given(st.lists(st.tuples(st.floats(0, 100), st.floats(0.01, 100)), min_size=1, max_size=30), st.floats(0.001, 10))
+def test_the_ages_at_which_it_asks_are_the_best_there_are(renders, cost_s):
+    """No age left out, added or moved would make it cheaper."""
+    ended = [(min(render), max(render)) for render in renders]
+    ages = best_ages_s(ended, cost_s)
+    assert ages == sorted(set(ages))
+    assert ages[-1] >= max(seen for _, seen in ended) * 0.999
+    cheapest = expected_cost_s(ages, ended, cost_s)
+    latest = ages[-1]
+    for number in range(len(ages) - 1):
+        assert expected_cost_s(ages[:number] + ages[number + 1 :], ended, cost_s) >= cheapest - 1e-6 * latest
+    more = sorted({*ages, latest / 2})
+    # A question between two steps of the grid may save what a step is worth.
+    assert expected_cost_s(more, ended, cost_s) >= cheapest - latest / STEPS
+
+
+def expected_cost_s(ages: list[float], ended: list[tuple[float, float]], cost_s: float) -> float:
+    """Return what asking at these ages costs a render that ends as one of these did: its questions and its idle time."""
+    total = 0.0
+    for start, end in ended:
+        for number, (earlier, age) in enumerate(itertools.pairwise([0.0, *ages]), start=1):
+            first, last = max(start, earlier), min(end, age)
+            if start == end:
+                if earlier < start <= age or (number == 1 and start == 0):
+                    total += number * cost_s + age - start
+            elif first < last:
+                share = (last - first) / (end - start)
+                total += share * (number * cost_s + age - (first + last) / 2)
+    return total / len(ended)
