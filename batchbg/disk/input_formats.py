@@ -26,9 +26,6 @@ FORMATS: Final = (*(EXTENSIONS.keys() - {"MPO"}), "GIF")
 """What Pillow is asked to recognise; it makes an MPO of a JPEG by itself. Each other decoder would be one more way in:
 icons hold pictures that claim what they like, EPS starts a program."""
 
-MAX_PIXELS: Final = 250_000_000
-"""Larger pictures are refused from their header, before anything is allocated; 250 MP decode to 1 GB."""
-
 MOST_TEXT_BYTES: Final = 32_000_000
 """Of a PNG's comments and profile, unpacked; editors write 3 MB of history."""
 

@@ -64,7 +64,10 @@ class Container:
             ValueError: the file ends before them.
         """
         item, data = self.items[number], b""
+        end = file.seek(0, io.SEEK_END)
         for offset, length in item.extents:
+            if not item.in_idat and offset + length > end:
+                raise ValueError("an item ends behind the file's end")
             if item.in_idat:
                 piece = self.idat[offset : offset + length] if length else self.idat[offset:]
             else:

@@ -4,9 +4,10 @@ Where pictures are decoded in processes of their own, more than is usual has to 
 wait for each other and the machine is never filled because of one file.
 """
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from PIL import Image
+if TYPE_CHECKING:
+    from PIL import Image
 
 MOST_BYTES: Final = 1_250_000_000
 """What one picture may take, and all that are decoded at the same time together."""
@@ -35,6 +36,10 @@ twice."""
 
 ROWS_PIXEL_BYTES: Final = 5.0
 """The same for a HEIC that is decoded and not copied into a picture of Pillow's."""
+
+
+MAX_PIXELS: Final = 250_000_000
+"""Larger pictures are refused from their header, before anything is allocated; 250 MP decode to 1 GB."""
 
 
 class NeedsMemory(BaseException):
@@ -66,7 +71,7 @@ def ask(need: float) -> None:
         raise NeedsMemory(int(need))
 
 
-def decoding(picture: Image.Image, *, reduced: bool = False) -> float:
+def decoding(picture: "Image.Image", *, reduced: bool = False) -> float:
     """Return how many bytes the decoding of a picture takes that was opened and not yet decoded.
 
     Args:
@@ -82,7 +87,22 @@ def decoding(picture: Image.Image, *, reduced: bool = False) -> float:
     return pixels * PIXEL_BYTES.get(picture.format or "", 5.5)
 
 
-def copying(picture: Image.Image, *, turned: bool) -> float:
+def too_many_pixels(pixels: int, kind: str, pixel_bytes: float) -> str:
+    """Return why a picture is too large to be read, or "".
+
+    Args:
+        pixels: how many it has.
+        kind: Pillow's name of its format.
+        pixel_bytes: memory that its decoder takes for each.
+    """
+    most = min(MAX_PIXELS, MOST_BYTES / pixel_bytes)
+    if pixels <= most:
+        return ""
+    of_its_kind = f" as {kind}" if most < MAX_PIXELS else ""
+    return f"{pixels / 1e6:.0f} megapixels{of_its_kind}; at most {int(most / 1e6)}: save it smaller"
+
+
+def copying(picture: "Image.Image", *, turned: bool) -> float:
     """Return how many bytes an upright sRGB copy of a picture takes, its decoding included."""
     plain = picture.mode in ("RGB", "RGBA")
     has_alpha = picture.has_transparency_data

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import IO, Final
 
 from batchbg.disk import tiff_tags
+from batchbg.disk.unreadable_kinds import unreadable_kind
 
 _VECTOR: Final = (".svg", ".svgz", ".eps", ".ai")
 CAMERA_RAW: Final = (
@@ -15,7 +16,22 @@ CAMERA_RAW: Final = (
 )
 PHOTOSHOP: Final = (".psd", ".psb")
 _OTHERS: Final = (
-    *(".jpe", ".jfif", ".jif", ".pjpeg", ".pjp", ".hif", ".heics", ".heifs", ".avifs", ".dib"),
+    *(
+        ".jpe",
+        ".jfif",
+        ".jif",
+        ".pjpeg",
+        ".pjp",
+        ".mpo",
+        ".jps",
+        ".btf",
+        ".tf8",
+        ".hif",
+        ".heics",
+        ".heifs",
+        ".avifs",
+        ".dib",
+    ),
     *(".j2k", ".j2c", ".jpc", ".jpf", ".jpx", ".jxl", ".gif", ".apng"),
 )
 _NOT_TAKEN: Final = (
@@ -75,8 +91,14 @@ _BY_START: Final = (
 
 DAMAGED: Final = "corrupt or cut off: it cannot be read to its end; save or copy it again"
 
-_OWN: Final = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"\0\0\0\x0cjP  ", b"II*\0", b"MM\0*")
+_OWN: Final = (
+    *(b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"\0\0\0\x0cjP  ", b"\xff\x4f\xff\x51", b"BM"),
+    *(b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"),
+)
 """What pictures that are read begin with."""
+
+_FILMS: Final = (b"qt  ", b"isom", b"iso2", b"mp41", b"mp42", b"avc1", b"M4V ", b"3gp4", b"3gp5", b"3gp6", b"MSNV")
+"""Brands of the container that HEIC and AVIF share with films. Source: the list of MP4RA."""
 
 
 _QUERY: Final = re.compile(r"(\.[a-z0-9]{2,5})[?@&#;].*$")
@@ -113,16 +135,13 @@ def what_else(file: IO[bytes], path: Path) -> str:
     found = tiff_tags.directories(file)
     if tiff_tags.is_raw(found) or is_camera_raw(file):
         return RAW
-    if kind := tiff_tags.kind_of(found):
-        return unreadable_tiff(kind)
-    if start.startswith(_OWN):
+    if reason := unreadable_kind(file):
+        return reason
+    if start[4:8] == b"ftyp" and start[8:12] in _FILMS:
+        return "a video, not a picture; save the picture you want by itself, or take it away"
+    if start.startswith(_OWN) or start[4:8] == b"ftyp" or start[8:12] == b"WEBP":
         return DAMAGED
     return _BY_NAME.get(ending_of(path.name), "not a picture, or a damaged one; copy it again or take it away")
-
-
-def unreadable_tiff(kind: str) -> str:
-    """Say that a TIFF is of a kind that no decoder here knows."""
-    return f"a TIFF of a kind that cannot be read here ({kind}); save it as 8- or 16-bit RGB"
 
 
 def is_camera_raw(file: IO[bytes]) -> bool:

@@ -12,7 +12,7 @@ from PIL import Image, TiffImagePlugin, UnidentifiedImageError
 from batchbg.core.model import MAX_UPLOAD_BYTES, PhotoInfo, Stamp
 from batchbg.disk import damage, library_stderr, memory, tiff_tags
 from batchbg.disk.appearance import is_over_8_bits, orientation_of, upright_size, why_normalise
-from batchbg.disk.input_formats import EXTENSIONS, MAX_PIXELS, TooManyPixels, forget_xmp, open_picture
+from batchbg.disk.input_formats import EXTENSIONS, TooManyPixels, forget_xmp, open_picture
 from batchbg.disk.not_pictures import (
     CAMERA_RAW,
     DAMAGED,
@@ -20,12 +20,12 @@ from batchbg.disk.not_pictures import (
     RAW,
     ending_of,
     is_camera_raw,
-    unreadable_tiff,
     what_else,
 )
 from batchbg.disk.picture_key import MOST_BYTES, picture_key
 from batchbg.disk.scan import UNREADABLE as UNREADABLE
 from batchbg.disk.scan import is_same
+from batchbg.disk.unreadable_kinds import a_tiff_of, unreadable_kind
 from batchbg.errors import PhotoChanged
 
 _TOO_LARGE: Final = ", and the most that can be uploaded (max_upload_bytes)"
@@ -152,8 +152,7 @@ def _judge(file: IO[bytes], path: Path, stamp: Stamp, name_claims: bool, limits:
     except UnidentifiedImageError:
         return _no(stamp, what_else(file, path) if name_claims else "")
     except TooManyPixels as many:
-        most = memory.MOST_BYTES / memory.PIXEL_BYTES["WEBP"] / 1e6
-        return _no(stamp, f"{many.pixels / 1e6:.0f} megapixels as WEBP; at most {most:.0f}: save it smaller")
+        return _no(stamp, memory.too_many_pixels(many.pixels, "WEBP", memory.PIXEL_BYTES["WEBP"]))
     except Exception as error:  # decoders raise anything on spoilt bytes
         return _no(stamp, _spoilt(error, file) if name_claims else "")
     with picture:
@@ -217,8 +216,7 @@ def _spoilt(error: Exception, file: IO[bytes]) -> str:
     if isinstance(error, MemoryError):
         raise error
     _digest(file)  # where the disk refuses, it refuses again
-    kind = tiff_tags.kind_of(tiff_tags.directories(file))
-    return unreadable_tiff(kind) if kind else DAMAGED
+    return unreadable_kind(file) or DAMAGED
 
 
 def _why_not(picture: Image.Image, path: Path, file: IO[bytes]) -> str:
@@ -227,8 +225,10 @@ def _why_not(picture: Image.Image, path: Path, file: IO[bytes]) -> str:
     Raises:
         NeedsMemory: it takes more memory than is granted.
     """
-    if picture.width * picture.height > MAX_PIXELS:
-        return f"{_megapixels(picture)}; at most {MAX_PIXELS / 1e6:.0f}: save it smaller"
+    pixels = picture.width * picture.height
+    need = memory.decoding(picture, reduced=True)
+    if reason := memory.too_many_pixels(pixels, picture.format or "", need / pixels):
+        return reason
     if picture.format == "TIFF":
         found = tiff_tags.directories(file)
         if ending_of(path.name) in CAMERA_RAW or tiff_tags.is_raw(found) or is_camera_raw(file):
@@ -236,12 +236,9 @@ def _why_not(picture: Image.Image, path: Path, file: IO[bytes]) -> str:
         if tiff_tags.is_preview(found):
             return "a TIFF that begins with a preview of its picture; save it as 8- or 16-bit RGB"
         if tiff_tags.is_misread(found):
-            return unreadable_tiff(tiff_tags.kind_of(found))
+            return a_tiff_of(tiff_tags.kind_of(found))
     if hdr := picture.info["hdr"]:
         return f"HDR ({hdr}), which every screen shows in its own way; save it as sRGB"
-    need = memory.decoding(picture, reduced=True)
-    if need > memory.MOST_BYTES:
-        return f"{_megapixels(picture)} as {picture.format}; at most {_most(picture, need)}: save it smaller"
     if picture.format == "HEIF":
         need = max(need, min(memory.decoding(picture), memory.MOST_BYTES))
     memory.ask(need)
@@ -249,7 +246,7 @@ def _why_not(picture: Image.Image, path: Path, file: IO[bytes]) -> str:
 
 
 def _most(picture: Image.Image, need: float) -> str:
-    return f"{picture.width * picture.height * memory.MOST_BYTES / need / 1e6:.0f}"
+    return f"{int(picture.width * picture.height * memory.MOST_BYTES / need / 1e6)}"
 
 
 def _why_no_copy(picture: Image.Image, why: str) -> str:

@@ -1,6 +1,7 @@
 """The tags of a TIFF, read without a decoder: of what kind is it, and is it a camera's raw file?"""
 
 import dataclasses
+import io
 import struct
 from typing import IO, Final
 
@@ -37,6 +38,7 @@ _COMPRESSIONS: Final = {
     50002: "JPEG XL inside",
     52546: "JPEG XL inside",
 }
+_CMYK: Final = 5
 _COLOURS: Final = {8: "Lab", 9: "ICC Lab", 10: "ITU Lab", 32844: "LogL", 32845: "LogLuv"}
 
 
@@ -78,13 +80,13 @@ def directories(file: IO[bytes]) -> list[Directory]:
             directory, following = _directory(file, at, order, big=big)
             found.append(directory)
             waiting += [*directory.tags.get(_SUB_IFDS, ()), following]
-    except (KeyError, struct.error, OverflowError):
+    except (KeyError, ValueError, struct.error):
         pass
     return found
 
 
 def _directory(file: IO[bytes], at: int, order: str, *, big: bool) -> tuple[Directory, int]:
-    file.seek(at)
+    _go_to(at, file)
     (count,) = struct.unpack(order + ("Q" if big else "H"), file.read(8 if big else 2))
     size = 20 if big else 12
     count = min(count, _MOST_TAGS)
@@ -101,12 +103,23 @@ def _directory(file: IO[bytes], at: int, order: str, *, big: bool) -> tuple[Dire
     return Directory(tags, raw), int(following)
 
 
+def _go_to(place: int, file: IO[bytes]) -> None:
+    """Go to a place that a file names.
+
+    Raises:
+        ValueError: it does not reach so far; the system would call it a fault of the disk's.
+    """
+    if place > file.seek(0, io.SEEK_END):
+        raise ValueError("behind the end")
+    file.seek(place)
+
+
 def _values(file: IO[bytes], entry: bytes, order: str, kind: str, count: int, *, big: bool) -> tuple[int, ...]:
     form = f"{order}{count}{kind}"
     length, start = struct.calcsize(form), 12 if big else 8
     if length <= len(entry) - start:
         return struct.unpack_from(form, entry, start)
-    file.seek(struct.unpack_from(order + ("Q" if big else "I"), entry, start)[0])
+    _go_to(struct.unpack_from(order + ("Q" if big else "I"), entry, start)[0], file)
     return struct.unpack(form, file.read(length))
 
 
@@ -143,6 +156,8 @@ def kind_of(found: list[Directory]) -> str:
     if len(set(first.tags.get(_BITS, ()))) > 1:
         return "channels of different depth"
     extra = len(first.tags.get(_EXTRA, ()))
+    if first.one(_PHOTOMETRIC) == _CMYK and first.one(_EXTRA) in (1, 2):
+        return "CMYK with transparency"
     if bits == 16 and extra and samples - extra < 3:
         return "16-bit grey with transparency"
     return f"{samples} channels" if samples > 5 else ""

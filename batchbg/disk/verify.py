@@ -9,7 +9,7 @@ from PIL import Image, ImageChops, ImageStat
 
 from batchbg.core.model import Size
 from batchbg.disk import memory
-from batchbg.disk.input_formats import EXTENSIONS, MAX_PIXELS, open_picture
+from batchbg.disk.input_formats import EXTENSIONS, open_picture
 from batchbg.disk.normalise import MINIATURE, miniature
 from batchbg.disk.output_formats import OutputFormat
 from batchbg.errors import PhotoChanged, ResultUnusable
@@ -84,7 +84,7 @@ def _verify(file: IO[bytes], wanted: Size, photo: Path | None, form: OutputForma
 def _check_claimed_size(pixels: Size, wanted: Size) -> None:
     """Refuse what a few bytes may claim and no render of this photo can be, before memory is taken for it."""
     number = pixels.width * pixels.height
-    if number > MAX_PIXELS or number > max(FREE_PIXELS, MOST_TIMES * wanted.width * wanted.height):
+    if number > memory.MAX_PIXELS or number > max(FREE_PIXELS, MOST_TIMES * wanted.width * wanted.height):
         raise ResultUnusable(f"the result claims {pixels} pixels, where the photo has {wanted}")
 
 

@@ -30,7 +30,12 @@ OF_ITS_OWN = b"\x01\x02\x03 something of its own"
         ("a.jpg", b"\xff\xd8\xff", ""),
         ("a.jpg", b"\xff\xd8\xff\xe0", ""),
         ("a.png", b"\x89PNG\r\n\x1a\n", ""),
-        ("a.heic", b"\0\0\0\x18ftypheic" + bytes(30), ""),
+        ("a.heic", b"\0\0\0\x18ftypheic" + bytes(30), "corrupt"),
+        ("a.webp", b"RIFF\x20\0\0\0WEBPVP8 " + bytes(30), "corrupt"),
+        ("a.j2k", b"\xff\x4f\xff\x51" + bytes(30), "corrupt"),
+        ("a.bmp", b"BM" + bytes(10), "corrupt"),
+        ("a.heic", b"\0\0\0\x14ftypqt  " + bytes(30), "a video"),
+        ("a.jpg", b"\0\0\0\x18ftypmp42" + bytes(30), "a video"),
     ],
 )
 def test_what_is_no_picture_is_rejected_with_a_reason(put, name: str, data: bytes, told: str):
@@ -83,7 +88,7 @@ def test_an_empty_file_is_rejected(tmp_path, name):
         *[(f"a.{ending}", True) for ending in ("dat", "txt", "mp4", "PDF", "jpg.bak", "jpg.zip", "tmp")],
         *[
             (f"a.{ending}", False)
-            for ending in ("jpg", "JPEG", "pjpeg", "jif", "dib", "heics", "CR2", "psd", "dat.png")
+            for ending in ("jpg", "JPEG", "pjpeg", "jif", "MPO", "jps", "btf", "dib", "heics", "CR2", "psd", "dat.png")
         ],
         *[(name, False) for name in ("noending", "mug 12.30", "v1.", "IMG_1.2024-05-01", "a.jpg?v=2", "x.jpg_large")],
     ],

@@ -12,7 +12,7 @@ from PIL import Image, TiffImagePlugin
 from batchbg.core.model import MAX_UPLOAD_BYTES, Size
 from batchbg.disk import memory
 from batchbg.disk import probe as probing
-from batchbg.disk.input_formats import MAX_PIXELS
+from batchbg.disk.memory import MAX_PIXELS
 from batchbg.disk.normalise import upright_copy
 from batchbg.disk.probe import ProbeLimits, probe
 from batchbg.disk.scan import stamp_of
