@@ -39,8 +39,8 @@ NEXT: Final[Mapping[JobState, frozenset[JobState]]] = MappingProxyType(
         _S.RENDERING: frozenset({_S.DOWNLOADING, _S.FAILED, _S.CANCELED, _S.UNRESOLVED}),
         # Back to RENDERING where a fresh look finds the project no longer complete.
         _S.DOWNLOADING: frozenset({_S.DONE, _S.FAILED, _S.RENDERING, _S.UNRESOLVED}),
-        # Back to DOWNLOADING where `rescue` finds the result missing on disk.
-        _S.DONE: frozenset({_S.DOWNLOADING}),
+        # A result that went missing is fetched again without a move: the job has been done all the same.
+        _S.DONE: frozenset(),
         # `retry`: PLANNED where nothing is charged any more, else RENDERING, which asks again for free.
         _S.FAILED: frozenset({_S.PLANNED, _S.RENDERING}),
         _S.CANCELED: frozenset({_S.PLANNED, _S.RENDERING}),

@@ -21,7 +21,6 @@ ARROWS = {
     (S.DOWNLOADING, S.RENDERING): "no longer complete",
     (S.RENDERING, S.UNRESOLVED): "its project is another's",
     (S.DOWNLOADING, S.UNRESOLVED): "its project is another's",
-    (S.DONE, S.DOWNLOADING): "rescue",
     (S.FAILED, S.PLANNED): "retry of what is not charged",
     (S.FAILED, S.RENDERING): "retry of what is charged",
     (S.CANCELED, S.PLANNED): "retry of what is not charged",
