@@ -9,7 +9,6 @@ from click.shell_completion import CompletionItem
 
 from batchbg.core.lifecycle import JobState
 from batchbg.errors import BatchbgError
-from batchbg.settings import load
 
 MOST: Final = 200
 """Job ids to offer: more are no help to anybody."""
@@ -37,6 +36,7 @@ def job_ids(*states: JobState) -> Complete:
     def complete(ctx: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
         from batchbg.ledger import jobs
         from batchbg.ledger.engine import open_to_read
+        from batchbg.settings import load
 
         flags: dict[str, Any] = {name: ctx.params.get(name) for name in ("ledger", "sandbox")}
         items: list[CompletionItem] = []

@@ -3,14 +3,16 @@
 import datetime
 import logging
 import sys
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from batchbg import log_context
 from batchbg.api.quiet import silence_libraries
 from batchbg.cli.suggest import located
 from batchbg.core.model import new_id
 from batchbg.core.text import as_json, shown
-from batchbg.settings import Settings
+
+if TYPE_CHECKING:
+    from batchbg.settings import Settings
 
 
 class _TqdmHandler(logging.Handler):
@@ -60,7 +62,7 @@ def log_to_stderr(log_format: str) -> None:
     root.addHandler(handler)
 
 
-def set_up_logging(settings: Settings) -> None:
+def set_up_logging(settings: "Settings") -> None:
     """Send the log to stderr as the settings say."""
     log_to_stderr(settings.log_format)
     root = logging.getLogger()

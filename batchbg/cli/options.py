@@ -14,7 +14,7 @@ from batchbg.cli.logs import log_to_stderr, set_up_logging
 from batchbg.cli.suggest import located, remember
 from batchbg.core.suggestion import anyway, meant
 from batchbg.errors import BatchbgError, ConfigError, NoLedger
-from batchbg.settings import BY_KEY, Setting, load
+from batchbg.settings.definitions import BY_KEY, Setting
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -130,6 +130,8 @@ def with_settings(
                 raise
 
         def call(config: Path | None, parameters: dict[str, Any]) -> Any:
+            from batchbg.settings import load
+
             fields = {BY_KEY[key].field for key in (*keys, "photos")}
             flags = {name: parameters.pop(name) for name in list(parameters) if name in fields}
             changed = overrides(parameters) if overrides else None

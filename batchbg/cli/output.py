@@ -2,7 +2,7 @@
 
 import os
 import sys
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
@@ -10,10 +10,12 @@ from batchbg.cli.logs import say, write
 from batchbg.cli.suggest import located
 from batchbg.core.text import as_json, shown
 from batchbg.core.words import counted
-from batchbg.settings import Settings
+
+if TYPE_CHECKING:
+    from batchbg.settings import Settings
 
 
-def note(text: str, settings: Settings) -> None:
+def note(text: str, settings: "Settings") -> None:
     """Say something on stderr, unless nothing is to be said."""
     if not settings.quiet:
         say(located(text))
@@ -45,7 +47,7 @@ def print_json(value: Any) -> None:
     click.echo(as_json(value))
 
 
-def money(credits: int, settings: Settings) -> str:
+def money(credits: int, settings: "Settings") -> str:
     """Return credits, and money where the price of one is known."""
     text = counted(credits, "credit")
     return f"{text} ({credits * settings.price_per_credit:.2f})" if settings.price_per_credit else text
@@ -62,7 +64,7 @@ MEDIAN_S: Final = 4.0
 """Seconds from create to result, queueing included. Source: docs, processing times, 30 days to 2026-07-20."""
 
 
-def expected_s(jobs: int, settings: Settings) -> float:
+def expected_s(jobs: int, settings: "Settings") -> float:
     """Return how long jobs take where every place in flight is always taken and every render takes the median."""
     return max(jobs / settings.max_in_flight, bool(jobs)) * MEDIAN_S
 

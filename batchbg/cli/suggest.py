@@ -10,13 +10,16 @@ import re
 import shlex
 from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from batchbg.core.text import shown
 from batchbg.errors import ConfigError
-from batchbg.settings import BY_KEY, Settings, load
+from batchbg.settings.definitions import BY_KEY
+
+if TYPE_CHECKING:
+    from batchbg.settings import Settings
 
 REPEATED: Final = (
     "ledger",
@@ -37,7 +40,7 @@ _COMMAND: Final = re.compile(r"`batchbg ([a-z][^`]*)`(?!, pid)")
 """In a sentence. With a process id behind it, it is told of and not suggested."""
 
 
-def remember(settings: Settings) -> None:
+def remember(settings: "Settings") -> None:
     """Let suggestions of the present command know its settings."""
     if context := click.get_current_context(silent=True):
         context.meta[_META] = settings
@@ -52,7 +55,7 @@ def located(text: str) -> str:
     return _COMMAND.sub(lambda found: f"`{command_line(found[1], settings)}`", text)
 
 
-def command_line(command: str, settings: Settings | None, without: Collection[str] = ()) -> str:
+def command_line(command: str, settings: "Settings | None", without: Collection[str] = ()) -> str:
     """Return the line to type for a command.
 
     Args:
@@ -104,10 +107,12 @@ def _each(value: Any) -> Collection[Any]:
     return value if isinstance(value, tuple | list) else (value,)
 
 
-def _repeated(settings: Settings, typed: Mapping[str, Any], takes: Mapping[str, str], words: list[str]) -> list[str]:
+def _repeated(settings: "Settings", typed: Mapping[str, Any], takes: Mapping[str, str], words: list[str]) -> list[str]:
     """Return the options that make another command find and spend what this one does."""
     if "--sandbox" in words and not settings.sandbox:
         return []  # a rehearsal must not be led to the real ledger
+    from batchbg.settings import load
+
     rehearses = settings.sandbox and ("sandbox" in takes or "--sandbox" in words)
     parts = ["--sandbox"] if rehearses and "--sandbox" not in words else []
     flags = {"sandbox": True} if rehearses else {}

@@ -2,7 +2,7 @@
 
 import dataclasses
 import enum
-import secrets
+import os
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
@@ -196,4 +196,4 @@ def project_name(job_id: str, attempt: int, photo: str = "") -> str:
 def new_id() -> str:
     """Return a random identifier of 12 characters that is safe in file names and needs no quoting."""
     alphabet = "abcdefghijkmnpqrstuvwxyz23456789"  # no l, o, 0, 1: people type these from a screen
-    return "".join(alphabet[byte % 32] for byte in secrets.token_bytes(12))
+    return "".join(alphabet[byte % 32] for byte in os.urandom(12))

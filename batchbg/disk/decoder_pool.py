@@ -151,7 +151,7 @@ _ANSWERS: Final = {
     ("batchbg.core.model", "PhotoInfo"),
     ("batchbg.core.model", "Size"),
     ("batchbg.core.model", "Stamp"),
-    ("batchbg.disk.verify", "Verdict"),
+    ("batchbg.disk.verdict", "Verdict"),
     *(
         ("builtins", name)
         for name, kind in vars(builtins).items()

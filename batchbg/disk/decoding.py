@@ -1,28 +1,49 @@
-"""All that is done with the content of pictures, each in a decoder's process; see ``decoder_pool``."""
+"""All that is done with the content of pictures, each in a decoder's process; see ``decoder_pool``.
 
+The modules that do it are imported there and nowhere else: no decoder is ever loaded beside the key, and a run that has
+no picture to open does not wait for one.
+"""
+
+import dataclasses
+import importlib
 import os
 from pathlib import Path
+from typing import Any, Generic, TypeVar
 
 from batchbg.core.model import PhotoInfo, Size, Stamp
-from batchbg.disk import decoder_pool, normalise
-from batchbg.disk import probe as probing
-from batchbg.disk import verify as verifying
+from batchbg.disk import decoder_pool
 from batchbg.disk.output_formats import OutputFormat
-from batchbg.disk.probe import UNREADABLE, USUAL, ProbeLimits
-from batchbg.disk.verify import Verdict
+from batchbg.disk.probe_limits import USUAL, ProbeLimits
+from batchbg.disk.reading import open_waiting_for_nobody
+from batchbg.disk.scan import UNREADABLE, why_unreadable
+from batchbg.disk.verdict import Verdict
 from batchbg.errors import DecoderDied, PhotoChanged, ResultUnusable
+
+T = TypeVar("T")
+
+
+@dataclasses.dataclass(frozen=True)
+class _Work(Generic[T]):
+    """A function of this package that returns T, by its module and name; found where it is called."""
+
+    module: str
+    name: str
+
+    def __call__(self, *args: Any) -> T:
+        found: T = getattr(importlib.import_module(f"batchbg.disk.{self.module}"), self.name)(*args)
+        return found
 
 
 def probe(path: Path, stamp: Stamp, terms: ProbeLimits = USUAL) -> PhotoInfo:
     """See ``disk.probe.probe``; a file over which its decoder dies is rejected."""
     try:
-        os.close(probing.open_waiting_for_nobody(path, os.O_RDONLY))  # by the rights that this process has by now
+        os.close(open_waiting_for_nobody(path, os.O_RDONLY))  # by the rights that this process has by now
     except FileNotFoundError as error:
         raise PhotoChanged(f"{path.name} is gone") from error
     except OSError as error:
-        return probing.unreadable(stamp, error)
+        return PhotoInfo(stamp, "", None, "", "", why_unreadable(error))
     try:
-        return decoder_pool.run(probing.probe, _whole(path), stamp, terms)
+        return decoder_pool.run(_Work[PhotoInfo]("probe", "probe"), _whole(path), stamp, terms)
     except DecoderDied as died:
         why = f"{UNREADABLE}: {died}" if died.killed else f"damaged, or made to do damage: {died}"
         return PhotoInfo(stamp, "", None, "", "", f"{why}; save it anew")
@@ -31,7 +52,9 @@ def probe(path: Path, stamp: Stamp, terms: ProbeLimits = USUAL) -> PhotoInfo:
 def verify(part: Path, wanted: Size, photo: Path | None, form: OutputFormat) -> Verdict:
     """See ``disk.verify.verify``; a result over which its decoder dies is unusable."""
     try:
-        return decoder_pool.run(verifying.verify, _whole(part), wanted, _whole(photo) if photo else None, form)
+        return decoder_pool.run(
+            _Work[Verdict]("verify", "verify"), _whole(part), wanted, _whole(photo) if photo else None, form
+        )
     except DecoderDied as died:
         raise ResultUnusable(f"the result is not a whole picture: {died}") from died
 
@@ -39,7 +62,7 @@ def verify(part: Path, wanted: Size, photo: Path | None, form: OutputFormat) -> 
 def upright_copy(path: Path, sha256: str = "") -> tuple[bytes, str]:
     """See ``disk.normalise.upright_copy``."""
     try:
-        return decoder_pool.run(normalise.upright_copy, _whole(path), sha256)
+        return decoder_pool.run(_Work[tuple[bytes, str]]("normalise", "upright_copy"), _whole(path), sha256)
     except DecoderDied as died:
         raise _changed(path, died) from died
 
@@ -47,7 +70,7 @@ def upright_copy(path: Path, sha256: str = "") -> tuple[bytes, str]:
 def cover_crop(path: Path, size: Size, sha256: str = "") -> tuple[bytes, str]:
     """See ``disk.normalise.cover_crop``."""
     try:
-        return decoder_pool.run(normalise.cover_crop, _whole(path), size, sha256)
+        return decoder_pool.run(_Work[tuple[bytes, str]]("normalise", "cover_crop"), _whole(path), size, sha256)
     except DecoderDied as died:
         raise _changed(path, died) from died
 
@@ -55,7 +78,7 @@ def cover_crop(path: Path, size: Size, sha256: str = "") -> tuple[bytes, str]:
 def thumbnail(path: Path, side: int, quality: int) -> bytes:
     """See ``disk.normalise.thumbnail``."""
     try:
-        return decoder_pool.run(normalise.thumbnail, _whole(path), side, quality)
+        return decoder_pool.run(_Work[bytes]("normalise", "thumbnail"), _whole(path), side, quality)
     except DecoderDied as died:
         raise _changed(path, died) from died
 

@@ -1,10 +1,12 @@
 """Which files of a folder count: patterns of paths as in gitignore, and which of them matched nothing."""
 
 from collections.abc import Sequence
-
-from pathspec import GitIgnoreSpec
+from typing import TYPE_CHECKING
 
 from batchbg.errors import ConfigError
+
+if TYPE_CHECKING:
+    from pathspec import Pattern
 
 
 class Patterns:
@@ -20,12 +22,7 @@ class Patterns:
         Raises:
             ValueError: one of them is no pattern.
         """
-        self._patterns = [
-            (text, one)
-            for text in patterns
-            for one in GitIgnoreSpec.from_lines([text]).patterns
-            if one.include is not None
-        ]
+        self._patterns = [(text, one) for text in patterns for one in _parsed(text) if one.include is not None]
         self._unused = set(range(len(self._patterns)))
 
     def __bool__(self) -> bool:
@@ -44,6 +41,12 @@ class Patterns:
     def unused(self) -> list[str]:
         """Patterns that have matched nothing so far."""
         return [self._patterns[number][0] for number in sorted(self._unused)]
+
+
+def _parsed(text: str) -> "Sequence[Pattern]":
+    from pathspec import GitIgnoreSpec  # only where there are patterns: it takes as long to import as a tree to walk
+
+    return GitIgnoreSpec.from_lines([text]).patterns
 
 
 class Rules:

@@ -9,7 +9,7 @@ from typing import IO, Final
 import pillow_heif
 from PIL import Image, TiffImagePlugin, UnidentifiedImageError
 
-from batchbg.core.model import MAX_UPLOAD_BYTES, PhotoInfo, Stamp
+from batchbg.core.model import PhotoInfo, Stamp
 from batchbg.disk import damage, library_stderr, memory, tiff_tags
 from batchbg.disk.appearance import is_over_8_bits, orientation_of, upright_size, why_normalise
 from batchbg.disk.input_formats import EXTENSIONS, TooManyPixels, forget_xmp, open_picture
@@ -23,58 +23,17 @@ from batchbg.disk.not_pictures import (
     what_else,
 )
 from batchbg.disk.picture_key import MOST_BYTES, picture_key
-from batchbg.disk.scan import UNREADABLE as UNREADABLE
-from batchbg.disk.scan import is_same
+from batchbg.disk.probe_limits import BLANK, FIRST, SEVERAL, USUAL, ProbeLimits
+from batchbg.disk.reading import open_waiting_for_nobody
+from batchbg.disk.scan import UNREADABLE, is_same, why_unreadable
 from batchbg.disk.unreadable_kinds import a_tiff_of, unreadable_kind
 from batchbg.errors import PhotoChanged
-
-_TOO_LARGE: Final = ", and the most that can be uploaded (max_upload_bytes)"
-"""In the reason where a file has too many bytes."""
-
-_SEVERAL: Final = "; save the one you want by itself"
-"""In the reason where a file holds several pictures."""
-
-_FIRST: Final = "first of "
-"""Begins why a copy goes up where a file holds several pictures."""
-
 
 _NEW_SUBFILE_TYPE: Final = 254
 _REDUCED: Final = 1
 """Bit of NewSubfileType that marks a TIFF page as a smaller version of another. Source: TIFF 6.0, section 8."""
 
 _CHUNK: Final = 1 << 20
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class ProbeLimits:
-    """What a person decides about files.
-
-    Attributes:
-        first_page: of a file of several pages or frames the first one is sent; else such a file is rejected.
-        max_bytes: of a file, by the plan of the account.
-        allow_blank: pictures in which nothing can be seen are sent, too.
-    """
-
-    first_page: bool = False
-    max_bytes: int = MAX_UPLOAD_BYTES
-    allow_blank: bool = False
-
-    def may_change(self, known: PhotoInfo) -> bool:
-        """Return whether a verdict on a file, found within other limits, may not hold within these."""
-        if _TOO_LARGE in known.rejected or (known.pixels and known.stamp.size > self.max_bytes):
-            return True
-        if self.allow_blank and known.rejected.startswith(_BLANK):
-            return True
-        return _SEVERAL in known.rejected if self.first_page else known.normalise.startswith(_FIRST)
-
-    def too_large(self, stamp: Stamp) -> str:
-        """Return why a file of that size cannot be sent, or ""."""
-        if stamp.size <= self.max_bytes:
-            return ""
-        return f"{stamp.size / 1e6:.9g} MB{_TOO_LARGE} is {self.max_bytes / 1e6:.9g} MB; save it smaller"
-
-
-USUAL: Final = ProbeLimits()
 
 
 def probe(path: Path, stamp: Stamp, limits: ProbeLimits = USUAL) -> PhotoInfo:
@@ -110,22 +69,9 @@ def probe(path: Path, stamp: Stamp, limits: ProbeLimits = USUAL) -> PhotoInfo:
     except FileNotFoundError as error:
         raise PhotoChanged(f"{path.name} is gone") from error
     except OSError as error:
-        return unreadable(stamp, error)
+        return _no(stamp, why_unreadable(error))
     except MemoryError:
         return _no(stamp, f"{UNREADABLE}: not enough memory to decode it; save it smaller")
-
-
-def open_waiting_for_nobody(name: str | Path, flags: int) -> int:
-    """Open a file, or a fifo that took its place and that nobody writes to."""
-    return os.open(name, flags | _DO_NOT_WAIT)
-
-
-_DO_NOT_WAIT: Final = getattr(os, "O_NONBLOCK", 0)
-
-
-def unreadable(stamp: Stamp, error: OSError) -> PhotoInfo:
-    """Return the verdict on a file that the disk refuses."""
-    return _no(stamp, f"{UNREADABLE}: {error.strerror or error}; fix that and run again")
 
 
 def _no(stamp: Stamp, reason: str, sha256: str = "") -> PhotoInfo:
@@ -163,7 +109,7 @@ def _judge(file: IO[bytes], path: Path, stamp: Stamp, name_claims: bool, limits:
         except Exception as error:  # decoders raise anything on spoilt bytes
             return _no(stamp, _spoilt(error, file))
         if several and not limits.first_page:
-            return _no(stamp, f"{several}{_SEVERAL}, or give --first-page")
+            return _no(stamp, f"{several}{SEVERAL}, or give --first-page")
         return _judge_picture(picture, file, stamp, several, limits)
 
 
@@ -173,7 +119,7 @@ def _judge_picture(picture: Image.Image, file: IO[bytes], stamp: Stamp, several:
         if picture.format == "PNG":
             picture.load()  # asking for its EXIF would, and what is wrong with the pixels would pass for spoilt EXIF
         upright = upright_size(picture)
-        why = f"{_FIRST}{several}" if several else why_normalise(picture, is_deep=is_deep)
+        why = f"{FIRST}{several}" if several else why_normalise(picture, is_deep=is_deep)
         if why and (reason := _why_no_copy(picture, why)):
             return _no(stamp, reason)
         is_shown = _decode(picture, file)
@@ -183,7 +129,7 @@ def _judge_picture(picture: Image.Image, file: IO[bytes], stamp: Stamp, several:
     if said or damage.is_damaged(picture.format or "", file, stamp.size):
         return _no(stamp, DAMAGED)
     if not limits.allow_blank and (max(upright) <= _SPECK or not is_shown):
-        return _no(stamp, f"{_BLANK}; take it away, or give --allow-blank")
+        return _no(stamp, f"{BLANK}; take it away, or give --allow-blank")
     return PhotoInfo(stamp, _digest(file), upright, EXTENSIONS.get(picture.format or "", ""), why, "")
 
 
@@ -202,9 +148,6 @@ def _decode(picture: Image.Image, file: IO[bytes]) -> bool:
 
 _SPECK: Final = 1
 """Pixels a side of a picture in which nothing can be seen, such as the spacer of a web page."""
-
-
-_BLANK: Final = "blank: nothing in it to cut out"
 
 
 def _spoilt(error: Exception, file: IO[bytes]) -> str:

@@ -35,6 +35,11 @@ def kind_of(mode: int) -> str:
     return next((name for is_one, name in kinds if is_one(mode)), "something odd")
 
 
+def open_waiting_for_nobody(path: str | Path, flags: int) -> int:
+    """Open a file, or a fifo that took its place and that nobody writes to; an opener of ``open``."""
+    return os.open(path, flags | AT_ONCE)
+
+
 def open_file(path: str | Path, *, follow: bool = True) -> io.BufferedReader:
     """Open a regular file to read, without waiting: a fifo would block, a device might never end.
 

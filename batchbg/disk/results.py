@@ -20,7 +20,7 @@ from batchbg.disk.reading import open_file
 from batchbg.disk.rehearsal import PART_PREFIX as PART_PREFIX
 from batchbg.disk.rehearsal import PART_SUFFIX as PART_SUFFIX
 from batchbg.disk.rehearsal import rehearse
-from batchbg.disk.verify import other_shape
+from batchbg.disk.verdict import other_shape
 from batchbg.disk.write_errors import write_error
 from batchbg.errors import DiskError, OutputRefused
 

@@ -55,6 +55,11 @@ UNREADABLE: Final = "cannot be read"
 """Begins the reason where the disk refused: such a file is tried again by every run, though its stamp is the same."""
 
 
+def why_unreadable(error: OSError) -> str:
+    """Return the reason for a file that the disk refuses."""
+    return f"{UNREADABLE}: {error.strerror or error}; fix that and run again"
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class Listing:
     """One folder's files.
@@ -247,7 +252,7 @@ class _Tree:
                     except OSError as error:
                         if error.errno in (errno.EACCES, errno.EPERM):
                             raise  # the folder cannot be searched: it will be so with all of them
-                        unreadable[name] = f"{UNREADABLE}: {error.strerror or error}; fix that and run again"
+                        unreadable[name] = why_unreadable(error)
         except OSError as error:
             return Listing(folder, {}, (), {}, error.strerror or str(error))
         subfolders.sort()

@@ -1,6 +1,5 @@
 """Decoding a result: is it a whole picture, what should a person know of it, which bytes are to be saved?"""
 
-import dataclasses
 import os
 from pathlib import Path
 from typing import IO, Any, Final
@@ -9,34 +8,16 @@ from PIL import Image, ImageChops, ImageStat
 
 from batchbg.core.model import Size
 from batchbg.disk import memory
+from batchbg.disk.encoding import encode
 from batchbg.disk.input_formats import EXTENSIONS, open_picture
 from batchbg.disk.normalise import MINIATURE, miniature
 from batchbg.disk.output_formats import OutputFormat
+from batchbg.disk.verdict import Verdict, other_shape
 from batchbg.errors import PhotoChanged, ResultUnusable
-
-MAX_ASPECT_DRIFT: Final = 0.01
-"""Relative difference of two aspect ratios that rounding to whole pixels may cause."""
 
 FREE_PIXELS: Final = 50_000_000
 MOST_TIMES: Final = 16
 """A result may have this many times its photo's pixels, and any result the former number: more is nobody's render."""
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Verdict:
-    """What decoding a whole result found.
-
-    Attributes:
-        pixels: of the result.
-        extension: of the format in which it came.
-        remarks: what a person should know.
-        converted: the bytes to be saved in place of those that came, or None.
-    """
-
-    pixels: Size
-    extension: str
-    remarks: tuple[str, ...]
-    converted: bytes | None
 
 
 def verify(part: Path, wanted: Size, photo: Path | None, form: OutputFormat) -> Verdict:
@@ -99,7 +80,7 @@ def _need(picture: Image.Image, form: OutputFormat) -> float:
 
 def _converted(picture: Image.Image, form: OutputFormat) -> bytes:
     try:
-        return form.encode(picture)
+        return encode(picture, form)
     except Exception as error:  # encoders have limits of their own
         raise ResultUnusable(f"the result, {Size(*picture.size)}, cannot be saved as {form.kind}: {error}") from error
 
@@ -142,17 +123,6 @@ def _echo(picture: Image.Image, before: Image.Image | None) -> str:
 
 _SAME: Final = 2.0
 """Levels of 255, on average, by which the miniatures of one picture, saved in two ways, may differ."""
-
-
-def other_shape(pixels: Size, wanted: Size) -> str:
-    """Say how a result differs in shape or size from its photo, or ""."""
-    ratio = (pixels.width * wanted.height) / (pixels.height * wanted.width)
-    off_by_rounding = 1.5 / min(pixels)
-    if abs(ratio - 1) > max(MAX_ASPECT_DRIFT, off_by_rounding):
-        return f"the result is {pixels}, another shape than the photo's {wanted}"
-    if pixels.width < wanted.width or pixels.height < wanted.height:
-        return f"the result is {pixels}, smaller than the photo's {wanted}"
-    return ""
 
 
 def _short(error: Exception) -> str:

@@ -3,8 +3,6 @@
 import functools
 from collections.abc import Mapping, Sequence
 
-import pathvalidate
-
 from batchbg.core.lifecycle import JobState
 from batchbg.core.model import Output
 from batchbg.core.naming import SUFFIXES, output_names, promised_names
@@ -81,6 +79,8 @@ def portable_path(path: str) -> str:
 @functools.lru_cache(maxsize=1000)
 def _portable(name: str) -> str:
     """Return the name as Windows takes it: no forbidden characters, device names, trailing dots or blanks."""
+    import pathvalidate  # only for --portable-names, and it takes its time
+
     cleaned = pathvalidate.sanitize_filename(name, platform="universal", replacement_text="_")
     return str(cleaned) or "_"
 

@@ -9,7 +9,7 @@ from typing import Final
 
 from batchbg.core.model import PhotoInfo, Stamp
 from batchbg.disk.decoding import probe
-from batchbg.disk.probe import ProbeLimits
+from batchbg.disk.probe_limits import ProbeLimits
 from batchbg.disk.scan import UNREADABLE
 from batchbg.errors import PhotoChanged
 from batchbg.ledger import photos

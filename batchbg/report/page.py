@@ -7,6 +7,7 @@ import base64
 import contextlib
 import dataclasses
 import datetime
+import functools
 import hashlib
 import os
 import tempfile
@@ -274,7 +275,9 @@ def _chunks(spool: IO[str]) -> Iterator[Markup]:
         yield Markup(f"[{','.join(piece)}]")
 
 
+@functools.cache
 def _template() -> jinja2.Template:
+    """Return the page's template; compiled once, which takes longer than most pages take to write."""
     environment = jinja2.Environment(
         autoescape=True,
         loader=jinja2.FunctionLoader(_asset),

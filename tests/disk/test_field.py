@@ -17,7 +17,7 @@ from batchbg.core.model import PhotoInfo, Size
 from batchbg.disk import decoder_pool, decoding, isobmff, memory, normalise
 from batchbg.disk.not_pictures import PICTURE_NAMES
 from batchbg.disk.patterns import Rules
-from batchbg.disk.probe import ProbeLimits
+from batchbg.disk.probe_limits import ProbeLimits
 from batchbg.disk.scan import stamp_of, walk
 from batchbg.errors import PhotoChanged
 from tests.support import odd

@@ -14,8 +14,9 @@ from batchbg.disk import memory
 from batchbg.disk import probe as probing
 from batchbg.disk.memory import MAX_PIXELS
 from batchbg.disk.normalise import upright_copy
-from batchbg.disk.probe import ProbeLimits, probe
-from batchbg.disk.scan import stamp_of
+from batchbg.disk.probe import probe
+from batchbg.disk.probe_limits import ProbeLimits
+from batchbg.disk.scan import UNREADABLE, stamp_of
 from batchbg.errors import PhotoChanged
 from tests.support.pictures import (
     Save,
@@ -365,4 +366,4 @@ def test_want_of_memory_is_not_the_files_fault(save: Save, monkeypatch: pytest.M
         raise MemoryError
 
     monkeypatch.setattr("PIL.PngImagePlugin.PngImageFile.load", fail)
-    assert probed(path).rejected.startswith(probing.UNREADABLE)
+    assert probed(path).rejected.startswith(UNREADABLE)

@@ -7,7 +7,9 @@ import os
 import re
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
+import jinja2
 import pytest
 from click.testing import CliRunner
 
@@ -275,6 +277,16 @@ def test_thumbnails_are_made_once(shop: Shop, monkeypatch: pytest.MonkeyPatch):
     first = written(shop)
     monkeypatch.setattr(page_thumbs, "_one", lambda path: pytest.fail(f"{path} is opened again"))
     assert written(shop).thumbs == first.thumbs
+
+
+def test_the_template_is_compiled_once(shop: Shop, monkeypatch: pytest.MonkeyPatch):
+    """For all reports of a process: it takes longer than writing a small page."""
+    page_module._template.cache_clear()
+    compiling = mock.Mock(wraps=jinja2.Environment.compile)
+    monkeypatch.setattr(jinja2.Environment, "compile", lambda *args: compiling(*args))
+    write_report(shop.url)
+    write_report(shop.url)
+    assert compiling.call_count == 1
 
 
 def test_an_earlier_page_cannot_slip_anything_in(shop: Shop):

@@ -10,7 +10,8 @@ from typing import Any
 from PIL import ExifTags, Image, ImageCms
 
 from batchbg.core.model import PhotoInfo, Stamp
-from batchbg.disk.probe import USUAL, ProbeLimits, probe
+from batchbg.disk.probe import probe
+from batchbg.disk.probe_limits import USUAL, ProbeLimits
 from batchbg.disk.scan import stamp_of
 
 Save = Callable[..., Path]

@@ -10,17 +10,17 @@ from batchbg.cli.options import COMMON, with_settings
 from batchbg.core.price import Verdict
 from batchbg.core.words import counted
 from batchbg.errors import AccountUnreadable
-from batchbg.settings import Settings, api_key
 
 if TYPE_CHECKING:
     from batchbg.api.wire import Account
+    from batchbg.settings import Settings
 
 
 @click.command()
 @click.option("--accept-price", "verdict", flag_value=Verdict.ACCEPTED, help="Accept the odd price as right.")
 @click.option("--dismiss-price", "verdict", flag_value=Verdict.DISMISSED, help="Treat the odd price as a mistake.")
 @with_settings("base_url", "retry_lock", "json", *COMMON)
-def command(settings: Settings, verdict: Verdict | None) -> None:
+def command(settings: "Settings", verdict: Verdict | None) -> None:
     """Show the balance of the key's account.
 
     Where the service has named a price that cannot be right by itself, creates stop until a person has judged it.
@@ -31,6 +31,8 @@ def command(settings: Settings, verdict: Verdict | None) -> None:
     batchbg account --dismiss-price     that was a mistake: do not count it, and go on
     """
     import asyncio
+
+    from batchbg.settings import api_key
 
     if verdict is not None:
         from batchbg.repair.prices import judge_prices
@@ -55,7 +57,7 @@ def command(settings: Settings, verdict: Verdict | None) -> None:
             output.tell(found.caveat)
 
 
-async def read(settings: Settings, key: str) -> "Account | None":
+async def read(settings: "Settings", key: str) -> "Account | None":
     """Ask for the account; None where the service has no such operation."""
     from batchbg.api.client import MagicHour
     from batchbg.api.limiter import RateLimiter

@@ -4,7 +4,7 @@ import dataclasses
 import shutil
 import sys
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
@@ -13,7 +13,9 @@ from batchbg.cli import output
 from batchbg.cli.logs import say
 from batchbg.cli.options import COMMON, DEMO, with_settings
 from batchbg.errors import ConfigError, DiskError, ExitCode
-from batchbg.settings import Settings
+
+if TYPE_CHECKING:
+    from batchbg.settings import Settings
 
 DAMAGED: Final = Path("returns", "half-copied.jpg")
 """One photo of the demo that is no use to anybody, so that it shows what becomes of such a photo."""
@@ -47,7 +49,7 @@ def _own_folder(_parameters: dict[str, Any]) -> dict[str, Any]:
 @click.command()
 @with_settings("json", *(key for key in COMMON if key != "ledger"), overrides=_own_folder)
 @click.pass_context
-def command(ctx: click.Context, settings: Settings) -> None:
+def command(ctx: click.Context, settings: "Settings") -> None:
     """Run the sample photos through the sandbox, end to end, and write the report.
 
     Needs no key and charges nothing. Everything it makes is in the folder batchbg-demo. One of the photos is damaged,

@@ -12,10 +12,10 @@ from batchbg.cli import output
 from batchbg.cli.completion import folders
 from batchbg.cli.options import COMMON, with_settings
 from batchbg.errors import ConfigError, ExitCode
-from batchbg.settings import Settings, config_file
 
 if TYPE_CHECKING:
     from batchbg.doctor import Finding
+    from batchbg.settings import Settings
 
 COLOURS = {"ok": "green", "warn": "yellow", "fail": "red"}
 
@@ -32,7 +32,7 @@ def _without_settings(error: ConfigError, flags: dict[str, Any]) -> None:
 @with_settings("backgrounds", "output", "base_url", "sandbox", "json", *COMMON, refused=_without_settings, reading=True)
 @click.argument("photos", required=False, type=click.Path(path_type=Path), shell_complete=folders)
 @click.pass_context
-def command(ctx: click.Context, settings: Settings) -> None:
+def command(ctx: click.Context, settings: "Settings") -> None:
     """Check everything a run depends on, and say how to fix it. Exits with 0 if all is well, otherwise with 2.
 
     Python and the libraries, config.toml, the folders and their disk, the ledger and its lock, the key, the service
@@ -49,6 +49,8 @@ def command(ctx: click.Context, settings: Settings) -> None:
 
 def _config(ctx: click.Context) -> Path | None:
     """Return the config file in use, by the rules of ``load``."""
+    from batchbg.settings import config_file
+
     path, is_named = config_file(os.environ, ctx.params.get("config"))
     return path if is_named or path.exists() else None
 

@@ -10,7 +10,6 @@ import click
 from click.shell_completion import CompletionItem
 
 from batchbg.cli import COMMANDS
-from batchbg.settings import KEY_VARIABLE
 
 TOPICS: Final = ("photos", "backgrounds", "money", "states", "cron", "rehearsal", "json", "machines", "faster")
 """In the order of the list; each is batchbg/topics/<name>.md, which begins with "# <Name>: <summary>"."""
@@ -49,6 +48,8 @@ def command(ctx: click.Context, subject: tuple[str, ...]) -> None:
     if not subject:
         click.echo(_listed(ctx))
     elif len(subject) == 1 and subject[0] in TOPICS:
+        from batchbg.settings import KEY_VARIABLE
+
         os.environ.pop(KEY_VARIABLE, None)  # a pager is another program
         click.echo_via_pager(page(subject[0]))
     else:

@@ -1,12 +1,16 @@
 """``batchbg jobs``: one line a job."""
 
+from typing import TYPE_CHECKING
+
 import click
 
 from batchbg.cli import output
 from batchbg.cli.options import COMMON, with_settings
 from batchbg.core.lifecycle import JobState
 from batchbg.core.model import Job
-from batchbg.settings import Settings
+
+if TYPE_CHECKING:
+    from batchbg.settings import Settings
 
 REJECTED = "rejected"
 
@@ -14,7 +18,7 @@ REJECTED = "rejected"
 @click.command()
 @click.option("--state", type=click.Choice([*(one.value for one in JobState), REJECTED]), help="Only these.")
 @with_settings("json", "sandbox", *COMMON, reading=True)
-def command(settings: Settings, state: str | None) -> None:
+def command(settings: "Settings", state: str | None) -> None:
     """List jobs, one line each; with --json one object a line.
 
     --state rejected lists the photos that cannot be sent, with the reason; they are no jobs.
@@ -68,5 +72,5 @@ def _line(job: Job) -> str:
     return "  ".join(parts)
 
 
-def _print(settings: Settings, value: dict[str, object], line: str) -> None:
+def _print(settings: "Settings", value: dict[str, object], line: str) -> None:
     output.print_json(value) if settings.json else output.tell(line)

@@ -1,12 +1,15 @@
 """``batchbg plan``: what would be done, why, and what it costs."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from batchbg.cli.completion import folders
 from batchbg.cli.options import COMMON, RESULTS, SCAN, Sectioned, settings_keys, with_settings
-from batchbg.settings import Settings
+
+if TYPE_CHECKING:
+    from batchbg.settings import Settings
 
 
 @click.command(cls=Sectioned)
@@ -18,7 +21,7 @@ from batchbg.settings import Settings
     *settings_keys(SCAN, RESULTS, ("sandbox", "max_credits", "max_in_flight", "json", "strict"), COMMON), reading=True
 )
 @click.pass_context
-def command(ctx: click.Context, settings: Settings, save: Path | None) -> None:
+def command(ctx: click.Context, settings: "Settings", save: Path | None) -> None:
     """Show what would be done with the photos in PHOTOS, why, and what it costs.
 
     Sends nothing, needs no key, and writes no jobs: it is a run's own planning on a copy of the ledger.

@@ -2,13 +2,16 @@
 
 import functools
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from batchbg.cli import output
 from batchbg.cli.options import COMMON, with_settings
 from batchbg.cli.suggest import command_line
-from batchbg.settings import Settings
+
+if TYPE_CHECKING:
+    from batchbg.settings import Settings
 
 
 @click.command()
@@ -21,7 +24,7 @@ from batchbg.settings import Settings
     help="The page, ending in .html [default: report.html in the last run's output folder].",
 )
 @with_settings("sandbox", *COMMON, reading=True)
-def command(settings: Settings, target: Path | None) -> None:
+def command(settings: "Settings", target: Path | None) -> None:
     """Write one HTML page that shows every photo before and after, and what needs you; a CSV goes beside it.
 
     The page needs nothing but itself: no network, no other files. Reading the ledger disturbs no run.

@@ -8,16 +8,16 @@ import click
 from batchbg.cli import output
 from batchbg.cli.options import COMMON, RESULTS, with_settings
 from batchbg.core.words import counted
-from batchbg.settings import Settings, api_key
 
 if TYPE_CHECKING:
     from batchbg.repair.rescue import Missing
+    from batchbg.settings import Settings
 
 
 @click.command()
 @with_settings(*RESULTS[1:], "base_url", "requests_per_second", "json", "retry_lock", *COMMON)
 @click.pass_context
-def command(ctx: click.Context, settings: Settings) -> None:
+def command(ctx: click.Context, settings: "Settings") -> None:
     """Download again every paid result that is missing on disk. It costs nothing.
 
     A file that is there, but is not what was saved, is named and left unchanged.
@@ -30,6 +30,7 @@ def command(ctx: click.Context, settings: Settings) -> None:
     from batchbg.cli.summary import print_outcome
     from batchbg.ledger.engine import open_ledger
     from batchbg.repair.rescue import Rescue
+    from batchbg.settings import api_key
 
     open_ledger(settings.ledger, create=False).close()
     ended = pipeline.run(settings, api_key(settings, os.environ), Rescue(), ConsoleReporter(settings))

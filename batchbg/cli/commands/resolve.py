@@ -1,6 +1,7 @@
 """``batchbg resolve``: settle creates whose answer was lost."""
 
 import os
+from typing import TYPE_CHECKING
 
 import click
 
@@ -8,7 +9,9 @@ from batchbg.cli import output
 from batchbg.cli.completion import job_ids
 from batchbg.cli.options import COMMON, with_settings
 from batchbg.core.lifecycle import JobState
-from batchbg.settings import Settings, api_key
+
+if TYPE_CHECKING:
+    from batchbg.settings import Settings
 
 
 @click.command()
@@ -20,7 +23,7 @@ from batchbg.settings import Settings, api_key
 @click.option("--not-charged", is_flag=True, help="It made nothing: plan it again.")
 @with_settings("base_url", "retry_lock", *COMMON)
 def command(
-    settings: Settings,
+    settings: "Settings",
     job: tuple[str, ...],
     every: bool,
     project_id: str | None,
@@ -39,6 +42,7 @@ def command(
     batchbg resolve --all --not-charged      nothing was made: plan them again
     """
     from batchbg.repair.resolve import resolve
+    from batchbg.settings import api_key
 
     if bool(job) == every:
         raise click.UsageError("Name jobs, or --all.")

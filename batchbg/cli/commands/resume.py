@@ -1,17 +1,20 @@
 """``batchbg resume``: finish the ledger's unfinished jobs."""
 
 import dataclasses
+from typing import TYPE_CHECKING
 
 import click
 
 from batchbg.cli.options import ASKING, COMMON, LIMITS, RESULTS, Sectioned, settings_keys, with_settings
-from batchbg.settings import Settings
+
+if TYPE_CHECKING:
+    from batchbg.settings import Settings
 
 
 @click.command(cls=Sectioned)
 @with_settings(*settings_keys(RESULTS, LIMITS, ASKING, COMMON))
 @click.pass_context
-def command(ctx: click.Context, settings: Settings) -> None:
+def command(ctx: click.Context, settings: "Settings") -> None:
     """Finish the ledger's unfinished jobs, without looking for new photos.
 
     After a power cut or an interrupt this collects all that is paid for and goes on with what was planned.

@@ -10,10 +10,10 @@ from batchbg.cli.completion import job_ids
 from batchbg.cli.options import COMMON, RESULTS, with_settings
 from batchbg.core.lifecycle import JobState
 from batchbg.errors import ExitCode
-from batchbg.settings import Settings, api_key
 
 if TYPE_CHECKING:
     from batchbg.repair.retry import Retried
+    from batchbg.settings import Settings
 
 
 @click.command()
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 @click.option("--pay-again", is_flag=True, help="Plan again also what is still charged: it is then paid for twice.")
 @with_settings(*RESULTS[1:], "base_url", "requests_per_second", "json", "retry_lock", *COMMON)
 @click.pass_context
-def command(ctx: click.Context, settings: Settings, job: tuple[str, ...], pay_again: bool) -> None:
+def command(ctx: click.Context, settings: "Settings", job: tuple[str, ...], pay_again: bool) -> None:
     """Open failed and canceled jobs again, all of them or those named.
 
     One that was never created, or whose refund was seen, is planned again for the next run. One that is still
@@ -35,6 +35,7 @@ def command(ctx: click.Context, settings: Settings, job: tuple[str, ...], pay_ag
     from batchbg.cli.console_reporter import ConsoleReporter
     from batchbg.cli.summary import print_summary
     from batchbg.repair.retry import Retry, retry_alone
+    from batchbg.settings import api_key
 
     task = Retry(job, pay_again)
     done = retry_alone(settings, task)

@@ -1,19 +1,22 @@
 """``batchbg run``: scan, pair, plan and process."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from batchbg.cli.completion import folders
 from batchbg.cli.options import ASKING, COMMON, LIMITS, RESULTS, SCAN, Sectioned, settings_keys, with_settings
-from batchbg.settings import Settings
+
+if TYPE_CHECKING:
+    from batchbg.settings import Settings
 
 
 @click.command(cls=Sectioned)
 @click.argument("photos", required=False, type=click.Path(path_type=Path), shell_complete=folders)
 @with_settings(*settings_keys(SCAN, RESULTS, ("plan", "dry_run"), LIMITS, ASKING, COMMON))
 @click.pass_context
-def command(ctx: click.Context, settings: Settings) -> None:
+def command(ctx: click.Context, settings: "Settings") -> None:
     """Put every photo in PHOTOS on a new background.
 
     Skips what is done, and finishes what is already paid for.

@@ -1,12 +1,17 @@
 """``batchbg sandbox``: serve the local stand-in for the API."""
 
+from typing import TYPE_CHECKING
+
 import click
 
 from batchbg.cli import output
 from batchbg.cli.options import COMMON, with_settings
 from batchbg.core.addresses import is_loopback
 from batchbg.errors import ExitCode
-from batchbg.settings import Settings, duration_s
+from batchbg.settings.kinds import duration_s
+
+if TYPE_CHECKING:
+    from batchbg.settings import Settings
 
 
 class _Duration(click.ParamType[float]):
@@ -47,7 +52,7 @@ class _Duration(click.ParamType[float]):
 @click.pass_context
 def command(
     ctx: click.Context,
-    settings: Settings,
+    settings: "Settings",
     port: int,
     listen: str,
     balance: int,

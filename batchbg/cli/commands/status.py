@@ -2,17 +2,20 @@
 
 import datetime
 import time
+from typing import TYPE_CHECKING
 
 import click
 
 from batchbg.cli import output
 from batchbg.cli.options import COMMON, with_settings
-from batchbg.settings import Settings
+
+if TYPE_CHECKING:
+    from batchbg.settings import Settings
 
 
 @click.command()
 @with_settings("json", "sandbox", *COMMON, reading=True)
-def command(settings: Settings) -> None:
+def command(settings: "Settings") -> None:
     """Show the whole ledger: jobs by state, credits, the last runs.
 
     \b

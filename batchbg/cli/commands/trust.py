@@ -6,8 +6,6 @@ from pathlib import Path
 import click
 
 from batchbg.cli import output
-from batchbg.settings import needs_trust, read_table
-from batchbg.settings.trust import trust
 
 
 @click.command()
@@ -23,6 +21,9 @@ def command(file: Path) -> None:
     batchbg trust
     batchbg trust shop/config.toml
     """
+    from batchbg.settings import needs_trust, read_table
+    from batchbg.settings.trust import trust
+
     content, table = read_table(file)
     told = list(needs_trust(file, table))
     trust(file, content, os.environ)
