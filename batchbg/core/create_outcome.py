@@ -130,7 +130,7 @@ def classify(reply: Answer | Silence, now: datetime.datetime) -> Outcome:
     if reply.status in _REFUSALS:
         return _refused(reply, now)
     members = leading_members(reply.body)
-    if project_id := _identifier(members.get("id")):
+    if project_id := identifier(members.get("id")):
         return Created(project_id, read_price(members.get("credits_charged")))
     if reply.status == 502 and reply.waited_s <= BAD_GATEWAY_QUICK_S and not reply.broken:
         return Guarded("502 from a gateway", max(retry_after_s(reply.headers, now) or 0.0, BAD_GATEWAY_PAUSE_S))
@@ -195,7 +195,7 @@ def whole_number(value: object) -> int | None:
     return value if isinstance(value, int) and 0 <= value < 10**9 else None
 
 
-def _identifier(value: object) -> str:
+def identifier(value: object) -> str:
     """Return a project id, or "": a string as it is, a whole number as its digits."""
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)

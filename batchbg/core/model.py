@@ -3,6 +3,7 @@
 import dataclasses
 import enum
 import os
+import re
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
@@ -191,6 +192,14 @@ def project_name(job_id: str, attempt: int, photo: str = "") -> str:
     """
     shown = "".join(one for one in photo if one.isprintable())[:MOST_NAME]
     return f"batchbg {job_id}-{attempt} {shown}".rstrip()
+
+
+def job_named(name: str) -> tuple[str, int] | None:
+    """Return the job and the attempt in a project's name, as ``project_name`` puts them; None where it is another's."""
+    match name.split(maxsplit=2):
+        case ["batchbg", word, *_] if found := re.fullmatch(r"(.+)-([1-9][0-9]{0,8})", word):
+            return found[1], int(found[2])
+    return None
 
 
 def new_id() -> str:
