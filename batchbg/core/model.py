@@ -43,7 +43,7 @@ class Stamp(NamedTuple):
     Attributes:
         size: bytes.
         mtime_ns: modification time, nanoseconds.
-        inode: number of the file on its disk.
+        inode: number of the file on its disk. Disks in the network, and removable ones, may number anew at each mount.
         ctime_ns: time of the last change of its content, name or rights, nanoseconds, which no program can set back;
             0 where it is not known.
     """
@@ -54,8 +54,12 @@ class Stamp(NamedTuple):
     ctime_ns: int = 0
 
     def is_still(self, known: Sequence[int]) -> bool:
-        """Return whether a file is as it was when it had the stamp ``known``. A ctime that is 0 is not compared."""
-        return self[:3] == known[:3] and (self[3] == known[3] or not (self[3] and known[3]))
+        """Return whether a file is as it was when it had the stamp ``known``; its number tells where its ctime does not.
+
+        A file that takes another's place has a ctime of its own, but no number that could be relied on.
+        """
+        has_ctimes = self[3] and known[3]
+        return self[:2] == known[:2] and (self[3] == known[3] if has_ctimes else self[2] == known[2])
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -296,8 +296,8 @@ def stamp_of(found: os.stat_result) -> Stamp | None:
 def is_same(found: os.stat_result, stamp: Stamp) -> bool:
     """Return whether a file that is open is the one with this stamp, and has not been written to since.
 
-    Its ctime is left out: new rights, or a second name, are no reason to leave a photo for the next run. Its bytes are
-    hashed as they are read.
+    Its number may be another, as on disks that number at every look, or its ctime, by new rights or a second name:
+    neither is a reason to leave a photo for the next run. Its bytes are hashed as they are read.
     """
     now = stamp_of(found)
-    return now is not None and now[:3] == stamp[:3]
+    return now is not None and now[:2] == stamp[:2] and (now[2] == stamp[2] or now[3] == stamp[3])
