@@ -28,6 +28,7 @@ from batchbg.ledger.location import exists, sqlite_path
 from batchbg.ledger.lock import held
 from batchbg.sandbox.rough import ADVICE
 from batchbg.settings import Settings, api_key, own_config_file
+from batchbg.settings.network import check_network
 
 ROOMY_BYTES: Final = 1_000_000_000
 """Free space under which a warning is given, whatever is planned: some hundred results."""
@@ -205,6 +206,11 @@ def _on(path: Path) -> str:
 
 def _service(settings: Settings) -> Iterator[Finding]:
     if settings.sandbox:
+        return
+    try:
+        check_network(os.environ)
+    except ConfigError as error:
+        yield Finding("network", "fail", str(error), f"unset {str(error).partition(':')[0]}")
         return
     try:
         key = api_key(settings, os.environ)

@@ -32,13 +32,13 @@ class MagicHour:
 
     def __init__(self, base_url: str, key: str, limiter: RateLimiter, *, width: int = 32) -> None:
         """Talk to ``base_url`` with ``key``, with up to ``width`` exchanges and as many transfers at once."""
-        verify = _trust()
         near = is_loopback(urlsplit(base_url).hostname or "")
+        verify = _trust(is_plain=base_url.startswith("http:"))
         self._connection = Connection(base_url, key, limiter)
         self._carrier = Carrier(width, verify, direct=near)
         # What an earlier answer left on a connection must not be taken for the answer to a create.
         self._creating = Carrier(width, verify, direct=near, reuse=False)
-        self._transfers = Carrier(width, verify, direct=False)
+        self._transfers = Carrier(width, verify, direct=near)
         self.storage = Storage(self._transfers, self._connection.hide, near=near)
 
     async def __aenter__(self) -> Self:
@@ -156,6 +156,9 @@ def _project_path(project_id: str) -> str:
 
 
 @functools.cache
-def _trust() -> ssl.SSLContext:
-    """Return the certificates to trust, from the environment as httpx users expect. Loading them takes 20 ms."""
-    return httpx.create_ssl_context()
+def _trust(*, is_plain: bool) -> ssl.SSLContext:
+    """Return the certificates to trust, from the environment as httpx users expect. Loading them takes 20 ms.
+
+    A service on this machine that is spoken to in plain http needs none: what the environment names is not read.
+    """
+    return httpx.create_ssl_context(trust_env=not is_plain)

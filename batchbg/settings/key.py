@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from batchbg.errors import ConfigError
+from batchbg.settings.network import check_network
 from batchbg.settings.trust import read_regular
 from batchbg.settings.values import Settings
 
@@ -25,13 +26,14 @@ OTHERS_KEYS: Final = re.compile(
 
 
 def api_key(settings: Settings, environ: Mapping[str, str]) -> str:
-    """Return the API key from the environment or from ``api_key_file``.
+    """Return the API key from the environment or from ``api_key_file``, for requests that can be sent.
 
     Raises:
-        ConfigError: there is none, or the file can be read by others.
+        ConfigError: there is none, the file can be read by others, or the environment lets no request through.
     """
     if settings.sandbox:
         return "sandbox"
+    check_network(environ)
     key = environ.get(KEY_VARIABLE, "").strip()
     if not key and settings.api_key_file:
         key = read_key(settings.api_key_file)

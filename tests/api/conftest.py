@@ -22,7 +22,7 @@ def certificates() -> ssl.SSLContext:
 @pytest.fixture(autouse=True)
 def same_certificates(certificates: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let every client of a test use them."""
-    monkeypatch.setattr(httpx, "create_ssl_context", lambda: certificates)
+    monkeypatch.setattr(httpx, "create_ssl_context", lambda **_: certificates)
 
 
 @pytest.fixture
