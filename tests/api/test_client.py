@@ -295,6 +295,7 @@ async def test_a_server_that_hangs_up_in_the_middle_of_the_request_is_ambiguous(
     assert isinstance(await api.create("n" * 200_000, "path", None), Ambiguous)
 
 
+@pytest.mark.slow
 async def test_a_body_that_drips_for_ever_ends_at_the_deadline(api, sandbox, monkeypatch):
     """Each byte comes in time, the whole does not; an id that has come by then counts."""
     path = await upload(api)

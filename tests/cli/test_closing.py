@@ -131,6 +131,7 @@ def test_a_dumb_terminal_gets_neither_colours_nor_a_bar(shop: Shop, terminal: Te
     assert "\r" not in shop.run("--force").err
 
 
+@pytest.mark.slow
 def test_numbers_agree_and_nothing_is_said_twice(shop: Shop):
     """One line off a terminal: what became of the photos, and the money."""
     shop.photo("a.png")

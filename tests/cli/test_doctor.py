@@ -29,6 +29,7 @@ def doctor(shop: Shop, *extra: str, code: int | None = None) -> dict[str, dict[s
     return {finding["name"]: finding for finding in found}
 
 
+@pytest.mark.slow
 def test_all_is_well(shop: Shop):
     """Before the first run and after it."""
     shop.some_photos(1)

@@ -65,6 +65,7 @@ def test_names_are_shown_and_do_nothing(nasty: Shop, command: list[str]):
         assert r"\e]0;owned" in result.out + result.err or r"\u001b]0;owned" in result.out + result.err
 
 
+@pytest.mark.slow
 def test_on_a_terminal_too(nasty: Shop, terminal: Terminal):
     """Where only our own colours and the bar are more than text."""
     nasty.output = nasty.folder / f"out{NASTY[:-4]}"

@@ -89,6 +89,7 @@ def test_without_a_background_that_can_be_used_nothing_is_sent(shop: Shop, comma
     assert not shop.creates()
 
 
+@pytest.mark.slow
 def test_the_examples_of_its_help_work_in_their_order(shop: Shop):
     """As they are printed: what is kept with backgrounds is done with them."""
     shop.some_photos(2)

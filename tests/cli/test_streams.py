@@ -65,6 +65,7 @@ def test_a_plan_ends_as_it_would_with_somebody_listening(shop: Shop, streams: tu
     assert streams[2] != "" or b"rejected bad.jpg" in err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "streams",
     [

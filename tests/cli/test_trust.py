@@ -217,6 +217,7 @@ def test_a_home_that_is_none_is_no_trouble(foreign: Shop, home: str):
     assert foreign.run().code == 0
 
 
+@pytest.mark.slow
 def test_the_user_s_own_settings_stand_below_those_of_the_folder(foreign: Shop, own_settings: Path):
     """A cap for everything, and one for this shop."""
     own_settings.mkdir(parents=True)

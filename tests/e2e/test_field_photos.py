@@ -102,6 +102,7 @@ SENT: dict[str, Callable[[], bytes]] = {
 }
 
 
+@pytest.mark.slow
 def test_every_kind_of_the_field_ends_with_its_reason_or_is_paid_for(shop: Shop, capfd: pytest.CaptureFixture[str]):
     """Said by `plan` before anything is paid; a run pays for the others, once; nothing that a library says is printed."""
     for name, (make, _) in REJECTED.items():

@@ -182,6 +182,7 @@ def left_rendering(shop: Shop) -> None:
     shop.sandbox.advance(100_000)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("flags", [(), pytest.param(("--yes",), marks=pytest.mark.slow)])
 def test_what_is_paid_for_is_collected_while_the_photos_are_away(shop: Shop, flags: tuple[str, ...]):
     """And summed up."""

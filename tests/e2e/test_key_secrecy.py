@@ -42,7 +42,7 @@ def assert_nowhere(shop: Shop, *said: str) -> None:
 @pytest.mark.parametrize(
     ("where", "written"),
     [
-        *rest_slow((("message", written) for written in WRITINGS), 2),
+        *rest_slow(("message", written) for written in WRITINGS),
         *rest_slow(("code", written) for written in WRITINGS),
         *rest_slow(("error", written) for written in WRITINGS),
     ],

@@ -113,6 +113,7 @@ def test_a_background_of_another_shape(shop: Shop, policy: str, treatment: str |
     assert [row["treatment"] for row in exported] == ([treatment] if treatment else [])
 
 
+@pytest.mark.slow
 def test_a_saved_plan_is_done_just_so(shop: Shop):
     """Photos that came later are left out; one that has changed is refused."""
     shop.some_photos(3)

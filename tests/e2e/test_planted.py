@@ -172,6 +172,7 @@ def test_odd_things_in_the_place_of_results_hang_nothing(shop: Shop, plant: Call
     assert len(shop.creates()) == 6
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("plant", rest_slow(PLANTS))
 def test_odd_things_in_the_place_of_photos_and_backgrounds_hang_nothing(shop: Shop, plant: Callable[[Path], None]):
     """Whether they lie there from the start or come after the scan."""

@@ -3,14 +3,17 @@
 import pytest
 
 from tests.support.shop import Shop
+from tests.support.tiers import rest_slow
 
 
 @pytest.mark.parametrize(
     ("flags", "said"),
-    [
-        (["--exclude", "draft/"], "'draft/' matches no file"),
-        (["--include", "*.JPG", "--include", "*.png"], "'*.JPG' matches no file"),
-    ],
+    rest_slow(
+        [
+            (["--exclude", "draft/"], "'draft/' matches no file"),
+            (["--include", "*.JPG", "--include", "*.png"], "'*.JPG' matches no file"),
+        ]
+    ),
 )
 def test_a_pattern_that_matches_nothing_is_said_before_paying(shop: Shop, flags, said: str):
     """`plan` ends with 3; a run warns, and goes on."""

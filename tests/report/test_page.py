@@ -289,6 +289,7 @@ def test_the_template_is_compiled_once(shop: Shop, monkeypatch: pytest.MonkeyPat
     assert compiling.call_count == 1
 
 
+@pytest.mark.slow
 def test_an_earlier_page_cannot_slip_anything_in(shop: Shop):
     job = shop.make("a.png")
     key = page_thumbs.key_of(job.photo_sha256)
@@ -452,6 +453,7 @@ def test_the_page_is_whole_or_as_it_was(shop: Shop, monkeypatch: pytest.MonkeyPa
     assert sorted(file.name for file in shop.output.iterdir()) == ["a.png", "b.png", "report.csv", "report.html"]
 
 
+@pytest.mark.slow
 def test_who_has_the_old_page_open_goes_on_reading_it(shop: Shop):
     shop.make("a.png")
     page = write_report(shop.url)

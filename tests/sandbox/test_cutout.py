@@ -45,6 +45,7 @@ def test_a_product_comes_out_whole_and_clean(backdrop, product):
     assert iou(remove_background(photo).getchannel("A"), truth) >= 0.95
 
 
+@pytest.mark.slow
 def test_white_on_white_comes_out_whole():
     """Where the outline would be a fragment, all that stands out is kept; the weak case, with a shadow above all."""
     scores = []

@@ -36,6 +36,7 @@ def test_where_nothing_stands_out_the_photo_is_kept():
     assert compose(Image.new("RGB", (50, 50), (9, 9, 9)), None).getchannel("A").getextrema() == (255, 255)
 
 
+@pytest.mark.slow
 def test_transparency_that_the_photo_has_is_kept():
     drawn = photo((255, 255, 255), (200, 40, 30))
     drawn.putalpha(0)
