@@ -118,6 +118,8 @@ ELSEWHERE: Final = {
     'eval "$(_BATCHBG_COMPLETE=bash_source batchbg)"': "tests/cli/test_commands.py",
     "_BATCHBG_COMPLETE=fish_source batchbg | source": "tests/cli/test_commands.py",
     "kill -USR1 PID": "tests/cli/test_progress.py",
+    "kill -USR1": "tests/cli/test_webhook.py",
+    "batchbg webhook": "tests/cli/test_webhook.py",
     "kill -9": "tests/e2e/test_crash.py",
 }
 """What is executed by other means, and where."""

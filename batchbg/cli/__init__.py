@@ -35,6 +35,7 @@ COMMANDS: Final = {
     "report": "Write one HTML page that shows every photo before and after.",
     "account": "Show the balance of the key.",
     "doctor": "Check everything a run depends on, and say how to fix it.",
+    "webhook": "Receive the service's events, so that runs need not ask.",
     "sandbox": "Serve a stand-in for the API, to rehearse against.",
     "demo": "Run the sample photos through the sandbox; free.",
     "ledger": "Upgrade, check and export the ledger.",

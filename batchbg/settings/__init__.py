@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from batchbg.settings.config_files import config_file, needs_trust, own_config_file, read_table
     from batchbg.settings.definitions import BY_KEY, LIMITING, SETTINGS, Setting
-    from batchbg.settings.key import KEY_VARIABLE, api_key
+    from batchbg.settings.key import KEY_VARIABLE, api_key, webhook_secret
     from batchbg.settings.kinds import duration_s
     from batchbg.settings.loading import load
     from batchbg.settings.values import Settings
@@ -31,12 +31,14 @@ __all__ = [
     "needs_trust",
     "own_config_file",
     "read_table",
+    "webhook_secret",
 ]
 
 _HOMES: Final = MappingProxyType(
     dict.fromkeys(("config_file", "needs_trust", "own_config_file", "read_table"), "config_files")
     | dict.fromkeys(("BY_KEY", "LIMITING", "SETTINGS", "Setting"), "definitions")
-    | {"KEY_VARIABLE": "key", "api_key": "key", "duration_s": "kinds", "load": "loading", "Settings": "values"}
+    | dict.fromkeys(("KEY_VARIABLE", "api_key", "webhook_secret"), "key")
+    | {"duration_s": "kinds", "load": "loading", "Settings": "values"}
 )
 
 

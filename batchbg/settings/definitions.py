@@ -278,6 +278,12 @@ SETTINGS: Final[tuple[Setting, ...]] = (
         None,
         "Address of a check as healthchecks.io has them, told of the start (/start) and of the exit code (/<code>).",
     ),
+    Setting(
+        "webhook_secret_file",
+        PATH,
+        None,
+        "File that holds the secret of the webhook, one line, and that others cannot read.",
+    ),
 )
 
 BY_KEY: Final = {setting.key: setting for setting in SETTINGS}

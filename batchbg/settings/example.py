@@ -39,6 +39,7 @@ _EXAMPLES: Final[dict[str, Any]] = {
     "timezone": "Europe/Berlin",
     "api_key_file": "/etc/batchbg/key",
     "ping_url": "https://hc-ping.com/your-check",
+    "webhook_secret_file": "/etc/batchbg/webhook-secret",
 }
 """Values to show where the default is "none"."""
 

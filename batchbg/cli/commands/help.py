@@ -11,7 +11,18 @@ from click.shell_completion import CompletionItem
 
 from batchbg.cli import COMMANDS
 
-TOPICS: Final = ("photos", "backgrounds", "money", "states", "cron", "rehearsal", "json", "machines", "faster")
+TOPICS: Final = (
+    "photos",
+    "backgrounds",
+    "money",
+    "states",
+    "cron",
+    "webhooks",
+    "rehearsal",
+    "json",
+    "machines",
+    "faster",
+)
 """In the order of the list; each is batchbg/topics/<name>.md, which begins with "# <Name>: <summary>"."""
 
 LINK: Final = re.compile(r"\[([^]\n]+)\]\([^)\s]+\)")

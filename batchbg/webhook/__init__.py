@@ -1,0 +1,1 @@
+"""Receiving the service's webhook events: checked, stored beside the ledger, acknowledged. Nothing here opens a ledger."""
