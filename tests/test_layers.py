@@ -80,7 +80,7 @@ def test_core_imports_the_standard_library_and_itself_only(name):
 @pytest.mark.parametrize(
     ("library", "homes"),
     [
-        ("httpx", ["batchbg.api"]),
+        ("httpx", ["batchbg.api", "batchbg.sandbox.webhooks"]),
         ("httpcore", ["batchbg.api"]),
         ("sqlalchemy", ["batchbg.ledger"]),
         ("alembic", ["batchbg.ledger"]),

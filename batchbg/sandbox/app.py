@@ -18,6 +18,7 @@ from batchbg.sandbox.records import Operation
 from batchbg.sandbox.requests import Refusal
 from batchbg.sandbox.service import PROJECTS, Service
 from batchbg.sandbox.storage import PREFIX
+from batchbg.sandbox.webhooks import Webhooks
 from batchbg.sandbox.wire import Wire
 
 Handler = Callable[[Request, list[Effect]], Awaitable[Response]]
@@ -110,6 +111,7 @@ def build_app(service: Service, faults: Faults) -> ASGIApp:
         route("GET", PREFIX + "{path:path}", Operation.DOWNLOAD, service.download),
         *(control_routes(service, faults) if service.config.control else []),
     ]
+    service.on_opened = Webhooks(service, faults).watch
     app = Starlette(routes=routes, exception_handlers={HTTPException: _http_error})
     app.router.redirect_slashes = False
     return app

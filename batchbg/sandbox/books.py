@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from batchbg.sandbox.clock import iso
-from batchbg.sandbox.records import Asset, Create, Entry, JobError, Operation, Order, Project
+from batchbg.sandbox.records import Asset, Create, Entry, JobError, Operation, Order, Project, Sent
 from batchbg.sandbox.schedule import RenderQueue
 
 
@@ -45,6 +45,7 @@ class Books:
         self._totals = {"grant": 0, "charge": 0, "refund": 0}
         self._entries: deque[Entry] = deque(maxlen=3 * max_records)
         self._traffic = {operation: Traffic() for operation in Operation}
+        self._sent: deque[Sent] = deque(maxlen=max_records)
         self.keys_at_storage = 0
         """Transfers that carried an Authorization header: the key went where it must not."""
         self.set_balance(credits)
@@ -204,6 +205,16 @@ class Books:
             traffic.count += 1
             traffic.starts_s.append(time.monotonic())
 
+    def note_event(self, sent: Sent) -> None:
+        """Note how a try to deliver a webhook event went."""
+        with self._lock:
+            self._sent.append(sent)
+
+    def events(self) -> list[Sent]:
+        """Return every try to deliver a webhook event that has come to its end, oldest first."""
+        with self._lock:
+            return list(self._sent)
+
     def note_bytes(self, operation: Operation, count: int) -> None:
         """Add to the bytes that ``operation`` has moved."""
         with self._lock:
@@ -220,7 +231,7 @@ class Books:
     def starts(self, *operations: Operation | str) -> list[float]:
         """Return when requests of ``operations`` (of the whole API where none is named) arrived, by time.monotonic."""
         wanted: Iterable[Operation] = [Operation(operation) for operation in operations]
-        wanted = wanted or [operation for operation in Operation if not operation.is_transfer]
+        wanted = wanted or [operation for operation in Operation if operation.is_of_api]
         with self._lock:
             return sorted(start for operation in wanted for start in self._traffic[operation].starts_s)
 

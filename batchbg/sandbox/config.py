@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
+from batchbg.core.addresses import check_host
 from batchbg.errors import ConfigError
 from batchbg.sandbox.checks import check_fields
 
@@ -55,6 +56,8 @@ class SandboxConfig:
         max_json_bytes: of a request to the API; a limit of the sandbox.
         background_cutout: ``cut`` really removes the background; ``fast`` draws a small PNG of the right size that
             names its photo; ``echo`` returns the photo itself as PNG.
+        webhook_url: where events are sent; None sends none.
+        webhook_secret: what they are signed with.
         control: whether ``/_sandbox/`` is served.
         seed: of render times and of the faults' probabilities; None differs every time.
         max_stored_bytes: of uploads, and as much again of results; the least recently used go first.
@@ -88,6 +91,8 @@ class SandboxConfig:
     max_body_bytes: int = 200_000_000
     max_json_bytes: int = 1_000_000
     background_cutout: Literal["cut", "fast", "echo"] = "cut"
+    webhook_url: str | None = None
+    webhook_secret: str | None = None
     control: bool = True
     seed: int | None = None
     max_stored_bytes: int = 512_000_000
@@ -99,6 +104,10 @@ class SandboxConfig:
             raise ConfigError("a rate of 0 lets nothing through; leave it out for no limit")
         if self.account_id is not None and not self.account_id.startswith("sandbox"):
             raise ConfigError(f"account_id must begin with 'sandbox', not {self.account_id!r}")
+        if self.webhook_url is not None:
+            check_host(self.webhook_url, "webhook_url")
+            if not self.webhook_secret:
+                raise ConfigError("webhook_url: events are signed; give webhook_secret too")
 
     def changed(self, changes: dict[str, Any]) -> "SandboxConfig":
         """Return a copy with ``changes``, as asked for while the sandbox runs.

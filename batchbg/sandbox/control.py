@@ -4,7 +4,7 @@
     GET    /_sandbox/faults            the faults in place, each with how often it fired
     POST   /_sandbox/faults            plant one: {"operation": "create", "kind": "reset", "nth": 2}
     DELETE /_sandbox/faults            take all away
-    GET    /_sandbox/config            the settings, without the key
+    GET    /_sandbox/config            the settings, without key and secret
     POST   /_sandbox/config            change some: {"render_s": 2, "credits": 30}
     POST   /_sandbox/clock             let time pass: {"advance_s": 86400}
 
@@ -44,7 +44,7 @@ def control_routes(service: Service, faults: Faults) -> list[Route]:
 
     async def show_config(request: Request) -> Response:
         settings = dataclasses.asdict(service.config)
-        del settings["api_key"]
+        del settings["api_key"], settings["webhook_secret"]
         return JSONResponse(settings)
 
     async def change_config(request: Request) -> Response:

@@ -16,7 +16,7 @@ from PIL import Image
 from starlette.responses import JSONResponse, Response
 
 from batchbg.sandbox.checks import check_fields
-from batchbg.sandbox.records import JobError, Operation, Order
+from batchbg.sandbox.records import ASKED, JobError, Operation, Order
 from batchbg.sandbox.rendering import encode
 from batchbg.sandbox.wire import Wire
 
@@ -28,7 +28,7 @@ class Effect:
     """What every kind can do; each overrides one method."""
 
     kind: ClassVar[str]
-    operations: ClassVar[frozenset[Operation]] = frozenset(Operation)
+    operations: ClassVar[frozenset[Operation]] = ASKED
 
     def __post_init__(self) -> None:
         check_fields(self)

@@ -29,6 +29,7 @@ from batchbg.sandbox.effects import (
     Resized,
     TruncatedJson,
 )
+from batchbg.sandbox.event_effects import Doubled, Dropped, Foreign, Forged, Late, Nameless, OldForm, Stale
 from batchbg.sandbox.records import Operation
 
 KINDS: Final[dict[str, type[Effect]]] = {
@@ -37,6 +38,7 @@ KINDS: Final[dict[str, type[Effect]]] = {
         *(Status, Html, Raw, HangUp, Deaf, Reset, Hang, Expired, Truncated, Slow),
         *(Delay, BrokenJson, TruncatedJson, Missing, Replace, Corrupt, Resized, Jpeg),
         *(Price, ProjectId, JobFails, JobCanceled, RenderTime),
+        *(Dropped, Doubled, Late, Stale, Forged, Nameless, OldForm, Foreign),
     )
 }
 

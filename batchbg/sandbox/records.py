@@ -2,11 +2,11 @@
 
 import enum
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Final, Literal
 
 
 class Operation(enum.StrEnum):
-    """What a client can ask for; the first five are the API, the last two are signed URLs."""
+    """What a client can ask for: the first five are the API, the next two are signed URLs. The last is asked of a client."""
 
     UPLOAD_URLS = "upload_urls"
     CREATE = "create"
@@ -15,11 +15,21 @@ class Operation(enum.StrEnum):
     ACCOUNT = "account"
     UPLOAD = "upload"
     DOWNLOAD = "download"
+    WEBHOOK = "webhook"
 
     @property
     def is_transfer(self) -> bool:
         """Whether it runs on a signed URL, without the key and outside the rate limit."""
         return self in (Operation.UPLOAD, Operation.DOWNLOAD)
+
+    @property
+    def is_of_api(self) -> bool:
+        """Whether it is a request to the API."""
+        return not self.is_transfer and self is not Operation.WEBHOOK
+
+
+ASKED: Final = frozenset(Operation) - {Operation.WEBHOOK}
+"""What a client asks for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +113,16 @@ class Project:
         if now_s < self.ends_at_s or (self.order.end == "complete" and not self.has_picture):
             return "rendering"
         return self.order.end
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """One try to deliver an event; ``status`` is that of the answer, None where there was none."""
+
+    type: str
+    project_id: str
+    attempt: int
+    status: int | None
 
 
 @dataclass(frozen=True, slots=True)

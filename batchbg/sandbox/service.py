@@ -5,6 +5,7 @@ import math
 import random
 import uuid
 from collections import deque
+from collections.abc import Callable
 from concurrent.futures import Future
 from datetime import UTC, datetime
 from email.utils import formatdate
@@ -45,6 +46,7 @@ class Service:
         config: replaced whole by `configure`.
         clock: by which everything expires and finishes.
         books: what happened.
+        on_opened: told of every new project, and by which host the client reached the sandbox.
     """
 
     def __init__(self, config: SandboxConfig) -> None:
@@ -57,6 +59,7 @@ class Service:
         self._signer = Signer()
         self._random = random.Random(config.seed)
         self._accepted_s: deque[float] = deque()  # API requests of the last second
+        self.on_opened: Callable[[Project, str], None] = lambda project, host: None
 
     def configure(self, changes: dict[str, Any]) -> None:
         """Change settings while the sandbox runs; see `SandboxConfig.changed`."""
@@ -116,6 +119,7 @@ class Service:
         for effect in effects:
             order = effect.on_order(order)
         project = self._open_project(order)
+        self.on_opened(project, origin(request))
         cost = project.order.credits
         return JSONResponse({"id": project.id, "frame_cost": cost, "credits_charged": cost})
 
@@ -182,28 +186,30 @@ class Service:
         """GET /v1/image-projects/{id}."""
         project = self._project(request)
         project.polls += 1
+        return JSONResponse(self.record(project, origin(request)))
+
+    def record(self, project: Project, host: str) -> dict[str, Any]:
+        """Return what the API shows of a project, with a signed URL on ``host`` where there is a result."""
         now_s = self.clock()
         status, error = project.status(now_s), project.order.error
         downloads = []
         if status == "complete" and project.enabled:
             expires_at_s = now_s + self.config.download_url_ttl_s
-            url = origin(request) + self._signer.sign("GET", f"{quote(project.id, safe='')}/output.png", expires_at_s)
+            url = host + self._signer.sign("GET", f"{quote(project.id, safe='')}/output.png", expires_at_s)
             downloads = [{"url": url, "expires_at": iso(expires_at_s)}]
-        return JSONResponse(
-            {
-                "id": project.id,
-                "name": project.order.name,
-                "status": status,
-                "image_count": 1,
-                "type": "BACKGROUND_REMOVER",
-                "created_at": iso(project.created_at_s),
-                "enabled": project.enabled,
-                "total_frame_cost": project.credits_charged,
-                "credits_charged": project.credits_charged,
-                "downloads": downloads,
-                "error": {"message": error.message, "code": error.code} if error and status == "error" else None,
-            }
-        )
+        return {
+            "id": project.id,
+            "name": project.order.name,
+            "status": status,
+            "image_count": 1,
+            "type": "BACKGROUND_REMOVER",
+            "created_at": iso(project.created_at_s),
+            "enabled": project.enabled,
+            "total_frame_cost": project.credits_charged,
+            "credits_charged": project.credits_charged,
+            "downloads": downloads,
+            "error": {"message": error.message, "code": error.code} if error and status == "error" else None,
+        }
 
     async def delete(self, request: Request, effects: list[Effect]) -> Response:
         """DELETE /v1/image-projects/{id}: for good, and whatever its status; no credits come back."""

@@ -33,6 +33,7 @@ def test_options_become_settings(serve):
     """Times may be written as people write them; faults are in place before the first request."""
     result, server = serve(
         *("--port", "9001", "--credits", "20", "--render-time", "500ms", "--slots", "3", "--rate-limit", "2.5"),
+        *("--webhook", "https://shop.example/hook", "--webhook-secret", "s3"),
         *("--latency", "1s", "--seed", "7", "--fault", "create:hang_up:nth=3", "--fault", "status:html"),
         *("--set", "background_cutout=fast", "--set", "in_flight_limit=2", "--set", "over_limit=refuse"),
     )
@@ -40,6 +41,7 @@ def test_options_become_settings(serve):
     config = server.config
     assert (config.credits, config.render_s, config.slots, config.requests_per_second) == (20, 0.5, 3, 2.5)
     assert (config.latency_s, config.seed, config.control) == (1.0, 7, True)
+    assert (config.webhook_url, config.webhook_secret) == ("https://shop.example/hook", "s3")
     assert (config.background_cutout, config.in_flight_limit, config.over_limit) == ("fast", 2, "refuse")
     assert [fault["kind"] for fault in server.faults.as_json()] == ["hang_up", "html"]
 

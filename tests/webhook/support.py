@@ -1,14 +1,17 @@
 """Sending events to a receiver as the service does."""
 
+import contextlib
 import json
+import threading
 import time
-from collections.abc import AsyncIterable
+from collections.abc import AsyncIterable, Iterator
 from typing import Any
 
 import httpx
 
 from batchbg.core.webhook_signature import SIGNATURE_HEADER, TIMESTAMP_HEADER, sign
 from batchbg.webhook.receiver import Receiver
+from batchbg.webhook.server import WebhookServer
 
 SECRET = b"whsec_abc123def456"
 PATH = "/webhook"
@@ -54,3 +57,16 @@ class Sender:
         """Send an event, rightly signed; return the status of the answer."""
         body = body_of(*args, **more)
         return await self.post(body, headers_of(body))
+
+
+@contextlib.contextmanager
+def serving(receiver: Receiver, host: str = "127.0.0.1") -> Iterator[WebhookServer]:
+    """Let a receiver take requests from a network."""
+    server = WebhookServer(host, 0, receiver.application(PATH))
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    try:
+        yield server
+    finally:
+        server.stop()
+        thread.join()

@@ -1,26 +1,10 @@
-import contextlib
-import threading
-from collections.abc import Iterator
-
 import httpx
 import pytest
 
 from batchbg.ledger.spool import Spool
 from batchbg.webhook.receiver import Receiver
 from batchbg.webhook.server import WebhookServer
-from tests.webhook.support import PATH, body_of, headers_of
-
-
-@contextlib.contextmanager
-def serving(receiver: Receiver, host: str) -> Iterator[WebhookServer]:
-    server = WebhookServer(host, 0, receiver.application(PATH))
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    try:
-        yield server
-    finally:
-        server.stop()
-        thread.join()
+from tests.webhook.support import PATH, body_of, headers_of, serving
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1"])

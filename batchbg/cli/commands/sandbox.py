@@ -40,6 +40,8 @@ class _Duration(click.ParamType[float]):
     metavar="OPERATION:KIND[:...]",
     help='Misbehave: "create:hang_up:nth=3", "status:status:status=500,probability=0.1"; repeatable.',
 )
+@click.option("--webhook", metavar="URL", help="Send events to this address; GET /_sandbox/books counts them.")
+@click.option("--webhook-secret", metavar="S", help="What they are signed with.")
 @click.option("--seed", type=int, metavar="N", help="Seed for everything random.")
 @click.option(
     "--set",
@@ -61,6 +63,8 @@ def command(
     rate_limit: float | None,
     latency: float,
     fault: tuple[str, ...],
+    webhook: str | None,
+    webhook_secret: str | None,
     seed: int | None,
     others: tuple[str, ...],
 ) -> None:
@@ -83,6 +87,8 @@ def command(
         requests_per_second=rate_limit,
         latency_s=latency,
         seed=seed,
+        webhook_url=webhook,
+        webhook_secret=webhook_secret,
         control=is_loopback(listen),
     ).with_text(others)
     faults = [Fault.parse(text) for text in fault]
