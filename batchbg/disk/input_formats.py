@@ -43,7 +43,7 @@ def open_picture(file: IO[bytes]) -> Image.Image:
     """Recognise a picture by its content and read its header.
 
     What the container says outside of what Pillow reads stands in ``info``: "icc_profile" for colours that are said in
-    other words (``described`` then), "hdr", "depth", "white_is_zero".
+    other words (``described`` then), "hdr", "depth", "white_is_zero"; "covered", the box that a GIF fills of its screen.
 
     Raises:
         UnidentifiedImageError: it is in another format.
@@ -60,6 +60,8 @@ def open_picture(file: IO[bytes]) -> Image.Image:
     if picture.format == "TIFF":
         tags: Any = getattr(picture, "tag_v2", {})
         picture.info["white_is_zero"] = picture.mode.startswith("I;16") and tags.get(_PHOTOMETRIC) == 0
+    if picture.format == "GIF" and picture.tile and picture.tile[0].extents != (0, 0, *picture.size):
+        picture.info["covered"] = picture.tile[0].extents
     if picture.format == "PNG" and found.transparent is not None:
         _scale_transparency(picture, found)
     return picture

@@ -105,6 +105,6 @@ def too_many_pixels(pixels: int, kind: str, pixel_bytes: float) -> str:
 def copying(picture: "Image.Image", *, turned: bool) -> float:
     """Return how many bytes an upright sRGB copy of a picture takes, its decoding included."""
     plain = picture.mode in ("RGB", "RGBA")
-    has_alpha = picture.has_transparency_data
+    has_alpha = picture.has_transparency_data or "covered" in picture.info
     copies = turned + (not plain) + 2 * has_alpha
     return decoding(picture) + 4.0 * copies * picture.width * picture.height

@@ -102,6 +102,8 @@ def _read(path: Path, sha256: str = "") -> Image.Image:
     with _opened(path, sha256) as opened:
         turn = _TURNS.get(orientation_of(opened))
         picture = to_srgb(opened)
+        if covered := opened.info.get("covered"):
+            _clear_around(picture, covered)
         return picture.transpose(turn) if turn is not None else picture
 
 
@@ -206,6 +208,14 @@ def _through_profile(picture: Image.Image, profile: bytes | None) -> Image.Image
         else:
             return converted or picture
     return picture if picture.mode == "RGB" else picture.convert("RGB")
+
+
+def _clear_around(picture: Image.Image, covered: tuple[int, int, int, int]) -> None:
+    """Make transparent what lies outside of a box (left, top, right, bottom)."""
+    inside = picture.getchannel("A").crop(covered) if picture.mode == "RGBA" else 255
+    alpha = Image.new("L", picture.size, 0)
+    alpha.paste(inside, covered)
+    picture.putalpha(alpha)
 
 
 def _level_alpha(picture: Image.Image) -> Image.Image | None:

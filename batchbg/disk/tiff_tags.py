@@ -147,6 +147,8 @@ def kind_of(found: list[Directory]) -> str:
         return _COLOURS[first.one(_PHOTOMETRIC)]
     if form == 3:
         return f"{bits}-bit float"
+    if form == 2 and bits <= 16:
+        return "signed numbers"
     if form in (5, 6):
         return "complex numbers"
     if bits > 8 and samples > 1 and first.one(_PLANAR, 1) == 2:
@@ -169,4 +171,8 @@ def is_misread(found: list[Directory]) -> bool:
         return False
     first = found[0]
     bits, samples = first.one(_BITS, 1), first.one(_SAMPLES, 1)
-    return (bits > 8 and samples > 1 and first.one(_PLANAR, 1) == 2) or first.one(_PHOTOMETRIC) in (8, 9, 10)
+    return (
+        (bits > 8 and samples > 1 and first.one(_PLANAR, 1) == 2)
+        or (bits <= 16 and first.one(_FORMAT, 1) == 2)
+        or first.one(_PHOTOMETRIC) in (8, 9, 10)
+    )

@@ -119,6 +119,19 @@ def test_alpha_is_kept(tmp_path, kind):
     assert picture.getchannel("A").tobytes() == original.getchannel("A").tobytes()
 
 
+def test_what_a_gif_leaves_of_its_screen_is_transparent(tmp_path):
+    """As browsers show it; its decoder fills it with some colour of the palette."""
+    picture = encoded(quarters().quantize(4), "GIF")
+    screen = struct.pack("<HH", 60, 50)
+    at = picture.index(b"\x2c\0\0\0\0")
+    content = picture[:6] + screen + picture[10 : at + 1] + struct.pack("<HH", 10, 20) + picture[at + 5 :]
+    copy, extension = copied(tmp_path, content)
+    assert (extension, copy.mode, copy.size) == ("png", "RGBA", (60, 50))
+    assert copy.getchannel("A").getbbox() == (10, 20, 50, 44)
+    assert copy.getchannel("A").getextrema() == (0, 255)
+    assert near(copy.getpixel((12, 22))[:3], RED)
+
+
 def test_alpha_of_grey_and_of_palettes_is_kept(tmp_path):
     """LA, and a palette one of whose colours is transparent."""
     grey = half_transparent().convert("LA")
