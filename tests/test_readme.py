@@ -42,6 +42,12 @@ EXECUTED: Final[dict[str, tuple[tuple[str, int], ...]]] = {
     "batchbg run photos -b backgrounds --max-credits 500": (
         ("batchbg run photos -b backgrounds --max-credits 500", 3),
     ),
+    "batchbg run photos -b backgrounds --delete-remote --max-credits 500": (
+        ("batchbg run photos -b backgrounds --delete-remote --max-credits 500", 3),
+    ),
+    "batchbg delete-remote": (("batchbg delete-remote", 0),),  # nothing is that old
+    "batchbg delete-remote -n": (("batchbg delete-remote -n", 0),),
+    "batchbg delete-remote --older-than 90d": (("batchbg delete-remote --older-than 90d", 0),),
     "batchbg jobs --state unresolved": (("batchbg jobs --state unresolved", 0),),
     "batchbg resolve JOB --project-id ID": (("batchbg resolve {unresolved} --project-id {project}", 0),),
     "batchbg resolve JOB --charged": (("batchbg resolve {unresolved} --charged", 0),),

@@ -31,6 +31,7 @@ COMMANDS: Final = {
     "retry": "Open failed and canceled jobs again.",
     "resolve": "Settle jobs whose answer was lost.",
     "rescue": "Fetch paid results that are missing on disk, free.",
+    "delete-remote": "Delete older results at the service that are whole on disk.",
     "audit": "Compare the ledger with the account, credit by credit.",
     "report": "Write one HTML page that shows every photo before and after.",
     "account": "Show the balance of the key.",
@@ -48,6 +49,11 @@ CONTINUED: Final = ("plan", "run", "resume", "retry", "rescue", "demo")
 """Commands that go on from where they were interrupted when they are typed again."""
 
 
+def module_of(command: str) -> str:
+    """Return the name of a command's module."""
+    return f"batchbg.cli.commands.{command.replace('-', '_')}"
+
+
 class LazyGroup(click.Group):
     """A group that imports a command's module when it is named, and suggests the nearest for a wrong name."""
 
@@ -59,8 +65,7 @@ class LazyGroup(click.Group):
         """Import and return a command."""
         if cmd_name not in COMMANDS:
             return None
-        module = importlib.import_module(f"batchbg.cli.commands.{cmd_name}")
-        command: click.Command = module.command
+        command: click.Command = importlib.import_module(module_of(cmd_name)).command
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

@@ -64,6 +64,7 @@ def _line(row: ledger_audit.JobCredits, job: Job | None) -> str:
     parts.append(", ".join(f"{amount} {name}" for name, amount in named if amount) or "nothing")
     if job is not None:
         parts += [job.photo_path, f"({job.name}{', ' + job.project_id if job.project_id else ''})"]
+        parts += ["deleted at the service"] if job.remote_deleted_at else []
     return "  ".join(parts)
 
 

@@ -11,7 +11,7 @@ from tqdm import tqdm
 from batchbg.cli import output
 from batchbg.cli.console_reporter import ConsoleReporter
 from batchbg.cli.suggest import quoted, typed_again
-from batchbg.core.words import are, counted, share
+from batchbg.core.words import counted, share
 from batchbg.disk.files import whole
 from batchbg.errors import ConfigError, ExitCode
 from batchbg.ledger import clock
@@ -147,10 +147,7 @@ def _lines(tally: Tally, found: Estimate, settings: Settings) -> list[str]:
     lines += [f"{number} skipped: {reason}" for reason, number in tally.skipped.most_common()]
     if tally.other_background:
         lines.append(f"{tally.other_background} of these done with another background than today's choice")
-    if tally.missing:
-        lines.append(
-            f"{are(tally.missing, 'result')} no longer on disk: `batchbg rescue` fetches what is missing, free"
-        )
+    lines += tally.gone
     if tally.rejected:
         lines.append(f"{tally.rejected} rejected, see above")
     if tally.ignored:

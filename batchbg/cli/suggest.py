@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from batchbg.cli import module_of
 from batchbg.core.text import shown
 from batchbg.errors import ConfigError
 from batchbg.settings.definitions import BY_KEY
@@ -132,7 +133,7 @@ def _repeated(settings: "Settings", typed: Mapping[str, Any], takes: Mapping[str
 def _options(words: list[str]) -> dict[str, list[str]]:
     """Return how the options that a command takes are written, the shortest first; none where it does not exist."""
     try:
-        command: click.Command = importlib.import_module(f"batchbg.cli.commands.{words[0]}").command
+        command: click.Command = importlib.import_module(module_of(words[0])).command
     except (ImportError, IndexError):
         return {}
     if isinstance(command, click.Group):

@@ -94,7 +94,10 @@ class PhotoInfo:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Job:
-    """One paid render of one photo on one background, as the ledger has it."""
+    """One paid render of one photo on one background, as the ledger has it.
+
+    ``remote_deleted_at`` tells when its project was deleted at the service: since then its result is on disk alone.
+    """
 
     id: str
     version: int
@@ -127,6 +130,7 @@ class Job:
     budget_run_id: str
     budget_day: str
     budget_month: str
+    remote_deleted_at: float | None = None
 
     @property
     def pixels(self) -> Size:
@@ -180,6 +184,7 @@ class KnownJob:
     photo_path: str
     error: str
     error_code: str
+    is_remote_deleted: bool = False
 
 
 MOST_NAME: Final = 100

@@ -8,6 +8,7 @@ The rules, in their order (the contract's invariant 2):
 4. otherwise it is new work, unless the ledger does not know a file that has the result's name.
 
 ``force`` makes new work of 1 and 2, never of 3; and only once for each order: what was done for the same order is done.
+Where the result of 2 is lost, here and at the service, the photo is skipped: only a person pays for it again.
 """
 
 import dataclasses
@@ -66,6 +67,7 @@ class Facts:
         run_id: this run's.
         gone: ids of planned jobs whose photo is no longer where it was.
         awaited: the output held no result when this run began; one that it holds now came while it planned.
+        lost: ids of done jobs whose result nothing holds any more, neither the service nor a file here.
     """
 
     contents: Collection[str]
@@ -80,6 +82,7 @@ class Facts:
     run_id: str
     gone: frozenset[str] = frozenset()
     awaited: bool = False
+    lost: frozenset[str] = frozenset()
 
 
 DONE_BEFORE: Final = "done before"
@@ -87,6 +90,7 @@ FAILED_BEFORE: Final = "failed before; `batchbg retry` tries again"
 UNRESOLVED: Final = "may be paid for already; `batchbg resolve` settles it"
 UNKNOWN_FILE: Final = "output exists, not in this ledger"
 ORIGINAL: Final = "the photo itself lies where its result belongs, and is not replaced; name another --output"
+LOST: Final = "its result was deleted at the service, and no file here can be copied for it; put it back, or pay again with `--force`"
 UNSAVABLE: Final = "cannot be saved: "
 """Begins why a photo is rejected whose result's path the disk does not take."""
 A_RESULT: Final = "a result of this ledger, not a photo"
@@ -97,6 +101,8 @@ _UNDER_WAY: Final = frozenset({JobState.SUBMITTING, JobState.RENDERING, JobState
 def decide(facts: Facts) -> Decision:
     """Return what to do with a photo that can be sent."""
     decided = _decide(facts)
+    if decided.action is Action.COPY and decided.job_id in facts.lost:
+        decided = dataclasses.replace(decided, action=Action.SKIP, job_id="", reason=LOST)
     stale = {facts.planned_for_output} - {decided.job_id, ""}
     return dataclasses.replace(decided, drop=(*decided.drop, *stale))
 
@@ -117,8 +123,8 @@ def _decide(facts: Facts) -> Decision:
     if not facts.force:
         if facts.output is not None and facts.output.saved_photo_sha256 in facts.contents:
             return Decision(Action.SKIP, reason=DONE_BEFORE)
-        if facts.here:
-            return Decision(Action.COPY, facts.here[0].saved_job or "")
+        if held := [output.saved_job or "" for output in facts.here]:
+            return Decision(Action.COPY, next((job_id for job_id in held if job_id not in facts.lost), held[0]))
     if own is not None and (decided := _go_on_with(facts, own, force=facts.force and not is_ordered)):
         return decided
     of_key = [job for job in facts.jobs if job.background_sha256 == facts.background_sha256]

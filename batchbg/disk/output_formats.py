@@ -54,6 +54,11 @@ def kind_of(path: Path) -> str:
     return _KINDS.get(path.suffix.lower(), "PNG")
 
 
+def can_become(kind: str, other: str) -> bool:
+    """Return whether a result in one format can be copied in another: only PNG has lost nothing."""
+    return kind in (other, "PNG")
+
+
 def too_large(pixels: Size, path: Path) -> str:
     """Say why a picture of this size cannot be saved under this name, or ""."""
     kind = kind_of(path)

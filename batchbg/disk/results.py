@@ -12,6 +12,7 @@ from typing import Final
 
 from batchbg.core.model import Size
 from batchbg.core.naming import received_name
+from batchbg.core.remote_deletion import Found
 from batchbg.disk import decoding, files
 from batchbg.disk.file_identity import Identity
 from batchbg.disk.folder import Folder, opened
@@ -205,6 +206,47 @@ def digest(path: Path) -> str | None:
         return _digest(path)
     except OSError:
         return None
+
+
+def compare(path: Path, sha256: str | None) -> Found:
+    """Return whether a file is still the result that was saved there, by its digest."""
+    present = digest(path)
+    if present is None:
+        return Found.CHANGED if os.path.lexists(path) else Found.MISSING
+    return Found.SAME if present == sha256 else Found.CHANGED
+
+
+def compare_length(path: Path, size: int | None) -> Found:
+    """Return whether a file may still be the result of ``size`` bytes that was saved there, without reading it."""
+    try:
+        found = path.lstat()
+    except OSError:
+        return Found.MISSING
+    return Found.SAME if stat.S_ISREG(found.st_mode) and found.st_size == size else Found.CHANGED
+
+
+def flush(path: Path, root: Path) -> None:
+    """Flush a result, and every folder on the way to it from above ``root``: after that not even a power cut takes it.
+
+    Args:
+        path: of the result.
+        root: the output folder, which may be a link.
+
+    Raises:
+        DiskError: the disk refuses.
+    """
+    real = Path(os.path.realpath(root))
+    path = real / path.relative_to(root)
+    try:
+        # Windows flushes only what may be written.
+        with Folder(path.parent, None).open(path.name, write=os.name != "posix") as file:
+            os.fsync(file.fileno())
+        for folder in path.parents:
+            Folder(folder, None).sync()
+            if folder == real.parent:
+                break
+    except OSError as error:
+        raise _disk_error(path, error) from error
 
 
 def _digest(path: Path) -> str:

@@ -38,6 +38,9 @@ class EventKind(enum.StrEnum):
     REFUNDED = "refunded"
     PRICE_ACCEPTED = "price accepted"
     PRICE_DISMISSED = "price dismissed"
+    # Of its project, once its result is on disk.
+    REMOTE_DELETED = "deleted at the service"
+    REMOTE_KEPT = "kept at the service"
     # A person's word.
     RETRY = "retry"
     RETRY_FOR_FREE = "retry, asked for again"

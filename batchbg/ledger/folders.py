@@ -21,10 +21,10 @@ def path_of(connection: sa.Connection, folder_id: int) -> str:
     return str(connection.scalar(sa.select(folders.c.path).where(folders.c.id == folder_id)))
 
 
-def output_roots(connection: sa.Connection) -> list[str]:
-    """Return every folder that results were ever written to."""
+def output_roots(connection: sa.Connection) -> dict[int, str]:
+    """Return every folder that results were ever written to, by its number."""
     is_used = sa.exists().where(outputs.c.folder_id == folders.c.id)  # looks at one result, not at all of them
-    return list(connection.scalars(sa.select(folders.c.path).where(is_used)))
+    return {row.id: row.path for row in connection.execute(sa.select(folders.c.id, folders.c.path).where(is_used))}
 
 
 def input_roots(connection: sa.Connection) -> set[str]:

@@ -213,7 +213,7 @@ def _mark_all(ledger: Ledger, ledger_id: str) -> None:
 
 def output_folders(ledger: Ledger, connection: sa.Connection) -> list[Path]:
     """Return every folder that this ledger's results were ever written to."""
-    return [ledger.absolute(path) for path in output_roots(connection)]
+    return [ledger.absolute(path) for path in output_roots(connection).values()]
 
 
 def check(connection: sa.Connection) -> list[str]:

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from batchbg.core.lifecycle import ENDED_BADLY, JobState
 from batchbg.core.model import Job, KnownJob, Size, Treatment
 from batchbg.ledger.sql import chunks
-from batchbg.ledger.tables import folders, jobs, outputs
+from batchbg.ledger.tables import deletions, folders, jobs, outputs
 from batchbg.ledger.transaction import Tx
 
 _photo_folder = folders.alias("photo_folder")
@@ -48,6 +48,7 @@ _FIELDS: Final = [
     jobs.c.budget_run_id,
     jobs.c.budget_day,
     jobs.c.budget_month,
+    deletions.c.deleted_at.label("remote_deleted_at"),
 ]
 
 
@@ -57,6 +58,7 @@ SELECT_JOBS: Final = (
     .join(_photo_folder, _photo_folder.c.id == outputs.c.photo_folder_id)
     .join(_output_folder, _output_folder.c.id == outputs.c.folder_id)
     .outerjoin(_background_folder, _background_folder.c.id == jobs.c.background_folder_id)
+    .outerjoin(deletions, deletions.c.job_id == jobs.c.id)
 )
 
 
@@ -103,8 +105,10 @@ def by_content(connection: sa.Connection, contents: Collection[str]) -> dict[str
                 outputs.c.photo_path,
                 jobs.c.error,
                 jobs.c.error_code,
+                deletions.c.deleted_at.is_not(None).label("is_remote_deleted"),
             )
             .join(outputs, outputs.c.id == jobs.c.output_id)
+            .outerjoin(deletions, deletions.c.job_id == jobs.c.id)
             .where(jobs.c.photo_sha256.in_(chunk))
             .order_by(jobs.c.generation.desc())
         )

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
-from batchbg.ledger.tables import folders, jobs, outputs, photos
+from batchbg.ledger.tables import deletions, folders, jobs, outputs, photos
 
 _photo_folder = folders.alias("photo_folder")
 _output_folder = folders.alias("output_folder")
@@ -47,6 +47,7 @@ _ROWS: Final[sa.Select[Any]] = (
         photos.c.key.label("known_key"),
         photos.c.size.label("known_size"),
         photos.c.extension,
+        deletions.c.deleted_at.label("remote_deleted_at"),
     )
     .select_from(jobs)
     # A job's own output, and every other output that wants its result.
@@ -55,6 +56,7 @@ _ROWS: Final[sa.Select[Any]] = (
     .join(_photo_folder, _photo_folder.c.id == outputs.c.photo_folder_id)
     .join(_output_folder, _output_folder.c.id == outputs.c.folder_id)
     .outerjoin(_background_folder, _background_folder.c.id == jobs.c.background_folder_id)
+    .outerjoin(deletions, deletions.c.job_id == jobs.c.id)
     .outerjoin(photos, (photos.c.folder_id == outputs.c.photo_folder_id) & (photos.c.path == outputs.c.photo_path))
     .order_by(jobs.c.updated_at.desc(), jobs.c.id, outputs.c.id != jobs.c.output_id, outputs.c.path)
 )

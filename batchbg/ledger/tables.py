@@ -216,6 +216,17 @@ jobs = sa.Table(
     sa.CheckConstraint("state NOT IN ('rendering', 'downloading', 'done') OR project_id IS NOT NULL", name="paid"),
 )
 
+deletions = sa.Table(
+    "deletions",
+    metadata,
+    _column("job_id", sa.ForeignKey("jobs.id"), primary_key=True),
+    _column("wanted_at", sa.Float),
+    _column("deleted_at", sa.Float, nullable=True),
+    # Why the service did not delete it when it was last asked to, or "".
+    _column("trouble", sa.Text, server_default=""),
+)
+"""Projects that are to be deleted at the service, and those that are: ``rescue`` cannot fetch their results again."""
+
 events = sa.Table(
     "events",
     metadata,

@@ -9,7 +9,9 @@ from batchbg.core.lifecycle import JobState
 from batchbg.core.model import NO_BACKGROUND, KnownJob, Output, PhotoInfo, Size, Treatment, new_id
 from batchbg.core.pairing import Misfit
 from batchbg.core.planning import A_RESULT, DONE_BEFORE, Action, Decision, Facts, decide
-from batchbg.disk.output_formats import too_large
+from batchbg.core.remote_deletion import Found
+from batchbg.disk.output_formats import can_become, kind_of, too_large
+from batchbg.disk.results import compare_length
 from batchbg.ledger import jobs, outputs, transitions
 from batchbg.ledger.orders import UNFINISHED
 from batchbg.ledger.store import Connection
@@ -199,6 +201,7 @@ class FolderPlan:
             run_id=self._tx.run_id,
             gone=self._gone(photo.jobs),
             awaited=output is not None and output.path in self._roots.awaited,
+            lost=self._lost(photo),
         )
 
     def _gone(self, known: Sequence[KnownJob]) -> frozenset[str]:
@@ -210,6 +213,18 @@ class FolderPlan:
             and job.photo_folder_id == self._roots.photo_root
             and not os.path.lexists(self._roots.photos / job.photo_path)
         )
+
+    def _lost(self, photo: _Photo) -> frozenset[str]:
+        """Return jobs whose result nothing holds any more: deleted at the service, and no file here can give a copy."""
+        return frozenset(job.id for job in photo.jobs if job.is_remote_deleted and not self._is_here(job, photo.name))
+
+    def _is_here(self, job: KnownJob, name: str) -> bool:
+        kind = kind_of(Path(name))
+        held = (
+            (self._roots.output_of(output.folder_id) / output.path, output.saved_bytes)
+            for output in outputs.holding(self._tx.connection, job.id)
+        )
+        return any(can_become(kind_of(path), kind) and compare_length(path, size) is Found.SAME for path, size in held)
 
     def _is_there(self, output: str) -> bool:
         return os.path.lexists(self._roots.output / output)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from batchbg.core.model import Size
-from batchbg.core.words import counted
+from batchbg.core.words import are, counted
 from batchbg.disk.not_pictures import PICTURE_NAMES, ending_of
 from batchbg.disk.scan import OLDER, without_leftover
 from batchbg.errors import PlanAbandoned
@@ -78,7 +78,7 @@ class Tally:
         ignored_by: junk, hidden, filtered and files that are no pictures, by reason; ``ignored`` are all of them.
         misnamed: those that hold pictures under names that are not a picture's; ``misnamed_such_as`` are some of them.
         other_background: done before, on another background than would be chosen today.
-        missing: done before, but the result is no longer on disk.
+        missing: done before, but the result is no longer on disk; ``lost`` of them were deleted at the service, too.
         changed: new jobs for photos that had a result before their content changed.
         backgrounds: new jobs by background path, "" for transparent ones.
         bad_backgrounds: why a background cannot be used, by its path.
@@ -98,6 +98,7 @@ class Tally:
     misnamed_such_as: list[str] = dataclasses.field(default_factory=list)
     other_background: int = 0
     missing: int = 0
+    lost: int = 0
     changed: int = 0
     backgrounds: Counter[str] = dataclasses.field(default_factory=Counter)
     bad_backgrounds: dict[str, str] = dataclasses.field(default_factory=dict)
@@ -117,6 +118,20 @@ class Tally:
             self.misnamed += 1
             if len(self.misnamed_such_as) < _SUCH_AS:
                 self.misnamed_such_as.append(path)
+
+    @property
+    def gone(self) -> list[str]:
+        """Sentences on results that are no longer on disk."""
+        told = []
+        if number := self.missing - self.lost:
+            told.append(f"{are(number, 'result')} no longer on disk: `batchbg rescue` fetches what is missing, free")
+        if self.lost:
+            what, was = are(self.lost, "result"), "was" if self.lost == 1 else "were"
+            told.append(
+                f"{what} no longer on disk, and {was} deleted at the service: put back what you have, or pay again with"
+                " `--force`"
+            )
+        return told
 
     @property
     def left_out(self) -> list[str]:

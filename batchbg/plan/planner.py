@@ -14,7 +14,7 @@ from batchbg.disk.patterns import Rules
 from batchbg.disk.rehearsal import Rehearsal
 from batchbg.disk.scan import UNREADABLE, Listing, listed, walk
 from batchbg.errors import DiskError
-from batchbg.ledger import outputs, photos
+from batchbg.ledger import deletions, outputs, photos
 from batchbg.ledger.store import Ledger
 from batchbg.plan import backgrounds, same_name
 from batchbg.plan.deciding import Deciding
@@ -99,6 +99,8 @@ class Planner:
                 for line in self._plan_folder(listing, steps):
                     self.tally.count(line)
                     yield line
+        if self.tally.missing:
+            self.tally.lost = min(self._count_lost(), self.tally.missing)
         if request.saved is None:
             self.tally.unmatched += [*request.rules.unused, *chooser.unused]
         if gone := steps.vanished.held_back:
@@ -106,6 +108,13 @@ class Planner:
                 f"{request.photos} holds none of the {len(gone)} photos that were in it; is its disk mounted?"
                 " Nothing was changed"
             )
+
+    def _count_lost(self) -> int:
+        """Return how many results in the output folder are no longer on disk and were deleted at the service."""
+        output = self.roots.output
+        with self._ledger.reading() as connection:
+            deleted = deletions.deleted_paths(connection, self.roots.output_root)
+            return sum(not os.path.lexists(output / path) for path in deleted)
 
     def _chooser(self, probing: Probing) -> Chooser:
         root, root_id = self._request.backgrounds, self.roots.background_root
@@ -127,7 +136,7 @@ class Planner:
 
     def _listings(self) -> Iterator[Listing]:
         request, own = self._request, identity_of(self._request.photos)
-        shut = [self.roots.output, *self.roots.former_outputs]
+        shut = [self.roots.output, *self.roots.former_outputs.values()]
         shut += [request.backgrounds] if request.backgrounds else []
         shut = [folder for folder in shut if folder != request.photos and identity_of(folder) != own]
         if request.saved is not None:

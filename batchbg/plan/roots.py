@@ -2,7 +2,7 @@
 
 import dataclasses
 import logging
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from batchbg.ledger import folders, orders, outputs
@@ -20,7 +20,7 @@ class Roots:
         background_root: None without backgrounds.
         awaited: paths below the output folder that wanted a result when the plan was begun.
         order_id: of the order to pay again, None without ``force``.
-        former_outputs: every folder that results were ever written to.
+        former_outputs: every folder that results were ever written to, by its number.
     """
 
     photos: Path
@@ -30,7 +30,11 @@ class Roots:
     background_root: int | None
     awaited: Collection[str] = ()
     order_id: str | None = None
-    former_outputs: Sequence[Path] = ()
+    former_outputs: Mapping[int, Path] = dataclasses.field(default_factory=dict)
+
+    def output_of(self, number: int) -> Path:
+        """Return an output folder by its number; this plan's own may hold its first results only since just now."""
+        return self.output if number == self.output_root else self.former_outputs[number]
 
 
 def enter(ledger: Ledger, run_id: str, request: Request) -> Roots:
@@ -47,5 +51,5 @@ def enter(ledger: Ledger, run_id: str, request: Request) -> Roots:
         order_id = orders.take(tx, order_text(settings), anew=settings.again) if settings.force else None
         if order_id and orders.was_begun(tx.connection, order_id):
             log.warning("continuing an earlier --force that is not finished; --again starts over")
-        former = [ledger.absolute(path) for path in folders.output_roots(tx.connection)]
+        former = {number: ledger.absolute(path) for number, path in folders.output_roots(tx.connection).items()}
     return Roots(request.photos, photo_root, request.output, output_root, background_root, awaited, order_id, former)

@@ -2,6 +2,7 @@
 
 import asyncio
 import dataclasses
+import functools
 import logging
 import os
 from pathlib import Path
@@ -9,13 +10,13 @@ from typing import Final
 
 from batchbg.api.wire import Project
 from batchbg.core.model import Job, Output
-from batchbg.core.planning import ORIGINAL, UNKNOWN_FILE, UNSAVABLE
+from batchbg.core.planning import LOST, ORIGINAL, UNKNOWN_FILE, UNSAVABLE
 from batchbg.disk import results
 from batchbg.disk.file_identity import identity_of
-from batchbg.disk.output_formats import Colour, OutputFormat, kind_of
+from batchbg.disk.output_formats import Colour, OutputFormat, can_become, kind_of
 from batchbg.disk.rehearsal import Rehearsal
 from batchbg.errors import OutputRefused, ResultUnusable
-from batchbg.ledger import folders, outputs, transitions
+from batchbg.ledger import deletions, folders, outputs, transitions
 from batchbg.ledger.transaction import Tx
 from batchbg.pool.decode_limit import DecodeLimit
 from batchbg.pool.download import Downloads
@@ -47,6 +48,7 @@ class SaveOptions:
         keep_received: what is converted is kept as it came, too.
         force: copies of what was forced may take the place of files that the ledger does not know, as it may itself.
         rehearsal: has tried out where results belong, or will.
+        delete_remote: what is saved is to be deleted at the service, at the run's end.
     """
 
     quality: int
@@ -54,6 +56,7 @@ class SaveOptions:
     keep_received: bool
     force: bool = False
     rehearsal: Rehearsal = dataclasses.field(default_factory=Rehearsal)
+    delete_remote: bool = False
 
 
 class Deliverer:
@@ -108,7 +111,8 @@ class Deliverer:
                 return await self._writer.do(transitions.unusable, job, f"{UNSAVABLE}{error}; then `batchbg rescue`")
             finally:
                 results.remove(part, _root(target, own))
-        job, is_wanted_elsewhere = await self._writer.do(_record, job, own, result)
+        record = functools.partial(_record, delete_remote=self._saving.delete_remote)
+        job, is_wanted_elsewhere = await self._writer.do(record, job, own, result)
         if result.remark:
             # The first is said at once: what is odd about one result is often odd about all.
             log.log(logging.INFO if self._has_remarked else logging.WARNING, "%s: %s", job.output_path, result.remark)
@@ -240,7 +244,7 @@ class Deliverer:
         for other in sorted(holding, key=lambda other: kind_of(Path(other.path)) != output_format.kind):
             source = self._target(job, other)
             kind = kind_of(source)
-            if kind not in (output_format.kind, "PNG") or not other.saved_sha256:
+            if not can_become(kind, output_format.kind) or not other.saved_sha256:
                 continue
             if await asyncio.to_thread(results.digest, source) != other.saved_sha256:
                 continue
@@ -249,6 +253,8 @@ class Deliverer:
                 return results.Result(other.saved_sha256, other.saved_bytes or 0, job.pixels, "")
             async with self._decoding.open(job.pixels):
                 return await asyncio.to_thread(results.check, part, job.pixels, None, output_format)
+        if job.remote_deleted_at is not None:
+            raise ResultUnusable(LOST)
         return await self._downloads.fetch(job, None, part, output_format)
 
 
@@ -256,9 +262,13 @@ def _is_there(path: Path) -> bool:
     return os.path.lexists(path)
 
 
-def _record(tx: Tx, job: Job, output: Output, result: results.Result) -> tuple[Job, bool]:
+def _record(
+    tx: Tx, job: Job, output: Output, result: results.Result, *, delete_remote: bool = False
+) -> tuple[Job, bool]:
     """Say that a result is in its place; return the job, and whether other outputs want the result, too."""
     outputs.saved(tx, output.id, job.id, job.photo_sha256, result.sha256, result.size)
+    if delete_remote:
+        deletions.want(tx, [job.id])
     return transitions.done(tx, job, result.remark), bool(outputs.wanting(tx.connection, job.id))
 
 

@@ -4,11 +4,15 @@ import dataclasses
 from pathlib import Path
 
 from batchbg.core.lifecycle import ENDED_BADLY, JobState
-from batchbg.disk.results import digest
+from batchbg.core.model import Output
+from batchbg.core.remote_deletion import Found
+from batchbg.disk.output_formats import can_become, kind_of
+from batchbg.disk.results import compare, digest
 from batchbg.ledger import folders, jobs, outputs, transitions
 from batchbg.ledger.events import EventKind
 from batchbg.ledger.store import Ledger
 from batchbg.ledger.transaction import Tx
+from batchbg.pool.remote_deletion import Claims
 from batchbg.repair.picking import is_charged_or_rendered
 from batchbg.run.task import Task
 
@@ -21,12 +25,14 @@ class Missing:
         paths: results that were no longer on disk.
         jobs: failed ones that are paid for.
         changed: files that are not what was saved.
+        lost: results that are no longer on disk either since they were deleted at the service.
         fetched: how many of ``paths`` and ``jobs`` came back.
     """
 
     paths: tuple[Path, ...]
     jobs: tuple[str, ...]
     changed: tuple[str, ...]
+    lost: tuple[str, ...] = ()
     fetched: int = 0
 
     @property
@@ -53,13 +59,16 @@ class Rescue(Task[Missing]):
 
 
 def _look_for_results(tx: Tx, ledger: Ledger) -> Missing:
-    paths, wanted, changed = [], [], []
+    paths, wanted, changed, lost = [], [], [], []
     for output in list(outputs.holding(tx.connection)):
         path = ledger.absolute(folders.path_of(tx.connection, output.folder_id)) / output.path
         present = digest(path)
         if output.wanted_job != output.saved_job:
             continue  # a newer result is on its way to this place
         if present is None and not path.exists():
+            if _is_nowhere(tx, ledger, output):
+                lost.append(output.path)
+                continue
             outputs.mark_missing(tx, output)
             paths.append(path)
         elif present != output.saved_sha256:
@@ -68,4 +77,16 @@ def _look_for_results(tx: Tx, ledger: Ledger) -> Missing:
         if is_charged_or_rendered(job) and job.project_id:
             transitions.reopen(tx, job, JobState.RENDERING, EventKind.RESCUE)
             wanted.append(job.id)
-    return Missing(tuple(paths), tuple(wanted), tuple(changed))
+    return Missing(tuple(paths), tuple(wanted), tuple(changed), tuple(lost))
+
+
+def _is_nowhere(tx: Tx, ledger: Ledger, output: Output) -> bool:
+    """Return whether a result was deleted at the service, and no copy that is here can give it back."""
+    job = jobs.get(tx.connection, output.saved_job or "")
+    if job is None or job.remote_deleted_at is None:
+        return False
+    kind = kind_of(Path(output.path))
+    copies = Claims.read(tx.connection, ledger, job).places
+    return not any(
+        can_become(kind_of(path), kind) and compare(path, copy.saved_sha256) is Found.SAME for path, copy in copies
+    )

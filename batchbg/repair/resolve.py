@@ -82,6 +82,11 @@ def _check_project(ledger: Ledger, job: Job, project_id: str, project: Project, 
             f"project {project_id} is called {project.name!r}: it is not job {job.id}'s, or that of an earlier attempt,"
             f" and is not attached; its last create is called {job.name!r}"
         )
+    if not project.enabled:
+        raise ConfigError(
+            f"project {project_id} was deleted at the service, so that nothing can be fetched; settle job {job.id} with"
+            " --charged"
+        )
     with ledger.reading() as connection:
         other = jobs.by_project(connection, project_id)
     if other is not None:

@@ -102,7 +102,7 @@ class Gathered:
         zone: for times.
         wanted: thumbnails by key.
         unresolved, broken, missing: what needs a person, at most LISTED of each.
-        missing_count: of all.
+        missing_count: of all; ``lost_count`` of them were deleted at the service, too.
         copies: rows that are copies.
         total: rows.
         photos, photos_done: outputs, each counted once however many jobs were made for it.
@@ -116,6 +116,7 @@ class Gathered:
     broken: list[dict[str, Any]] = dataclasses.field(default_factory=list)
     missing: list[dict[str, Any]] = dataclasses.field(default_factory=list)
     missing_count: int = 0
+    lost_count: int = 0
     copies: int = 0
     total: int = 0
     photos: int = 0
@@ -154,6 +155,7 @@ class Gathered:
     def _note(self, row: Row) -> None:
         if row.missing:
             self.missing_count += 1
+            self.lost_count += row.lost
             if len(self.missing) < LISTED:
                 self.missing.append(self._entry(row))
         if row.state in _LISTS and not row.copy_of and len(entries := self._list(row.state)) < LISTED:

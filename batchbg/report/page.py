@@ -137,7 +137,7 @@ def _place(ledger: Ledger, connection: Connection, target: Path | None, output: 
         target = target / "report.html"
     check_name(target)
     page = Path(os.path.realpath(target.parent)) / target.name
-    if not any(page.is_relative_to(ledger.absolute(root)) for root in folders.output_roots(connection)):
+    if not any(page.is_relative_to(ledger.absolute(root)) for root in folders.output_roots(connection).values()):
         for root in map(ledger.absolute, folders.input_roots(connection)):
             if page.is_relative_to(root):
                 raise ConfigError(f"report: {page} lies among the photos in {root}, to which nothing is written")

@@ -4,12 +4,15 @@ import dataclasses
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from batchbg.core.lifecycle import JobState
 from batchbg.core.model import Treatment, project_name
 from batchbg.ledger import report_rows
 from batchbg.ledger.store import Connection, Ledger
+
+ONLY_HERE: Final = "deleted at the service: the file here is the only copy"
+NOWHERE: Final = "deleted at the service, and no longer here"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -42,7 +45,7 @@ class Row:
         name: the image project's name; "" before the first attempt.
         photo, result, background: the files.
         extension: how the API calls the photo's format, "" where that is not known.
-        missing: a result that was saved and is on disk no longer.
+        missing: a result that was saved and is on disk no longer; ``lost`` if it was deleted at the service, too.
         current: whether this job is the one its output waits for or holds; an older one is history.
         updated_at: seconds since 1970.
     """
@@ -70,6 +73,7 @@ class Row:
     background: Picture | None
     extension: str
     missing: bool
+    lost: bool
     current: bool
     updated_at: float
 
@@ -91,6 +95,9 @@ def _row(found: Any, roots: dict[str, Path]) -> Row:
     remark = found.remark
     if is_copy and state is JobState.DONE and found.saved_job_id != found.id:
         remark = "the copy is not made yet; the next run makes it"
+    elif found.remote_deleted_at is not None:
+        remark = "; ".join(filter(None, [remark, ONLY_HERE if result.there else NOWHERE]))
+    missing = state is JobState.DONE and found.saved_job_id == found.id and not result.there
     background = None
     if found.background_folder is not None:
         path = roots[found.background_folder] / found.background_path
@@ -118,7 +125,8 @@ def _row(found: Any, roots: dict[str, Path]) -> Row:
         result=result,
         background=background,
         extension=found.extension or "",
-        missing=state is JobState.DONE and found.saved_job_id == found.id and not result.there,
+        missing=missing,
+        lost=missing and found.remote_deleted_at is not None,
         current=found.wanted_job_id in (None, found.id),
         updated_at=found.updated_at,
     )

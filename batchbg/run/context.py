@@ -37,6 +37,7 @@ class RunContext:
         settings: checked, with the time zone of the ledger.
         key: the API key.
         creates: whether planned jobs are created; otherwise only what is paid for is collected.
+        deletes: whether projects are deleted at the service whose deletion is wanted.
         ledger: open, and held by this process.
         id: of this run.
         budget: whose caps it spends under; its account is known once the service has told it.
@@ -49,6 +50,7 @@ class RunContext:
     settings: Settings
     key: str = dataclasses.field(repr=False)
     creates: bool
+    deletes: bool
     ledger: Ledger
     id: str
     budget: Budget
@@ -128,6 +130,7 @@ def beginning(
         settings=settings,
         key=key,
         creates=task.creates,
+        deletes=task.deletes or settings.delete_remote,
         ledger=ledger,
         id=entry.id,
         budget=Budget(entry.budget_id, caps, settings.base_url, settings.zone),

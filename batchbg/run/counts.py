@@ -4,7 +4,7 @@ import time
 
 from batchbg.core.lifecycle import OPEN, PAID, JobState
 from batchbg.core.poll_schedule import ASKED_FOR_S
-from batchbg.ledger import jobs, outputs
+from batchbg.ledger import deletions, jobs, outputs
 from batchbg.run.context import RunContext
 
 
@@ -28,4 +28,5 @@ def is_idle(run: RunContext) -> bool:
         states = jobs.counts(connection)
         idle = not any(states[state] for state in PAID) and not outputs.undelivered(connection)
         idle = idle and not jobs.counts(connection, run.id)[JobState.PLANNED]
+        idle = idle and not (run.deletes and deletions.are_wanted(connection))
         return idle and next(jobs.charged_in_vain(connection, time.time() - ASKED_FOR_S), None) is None

@@ -6,7 +6,6 @@ import logging
 from typing import Self
 
 from batchbg.core.lifecycle import PAID, JobState
-from batchbg.core.words import are
 from batchbg.disk.results import try_out
 from batchbg.disk.sweep import sweep
 from batchbg.errors import BatchbgError, DiskError, ExitCode, PlanAbandoned
@@ -74,9 +73,8 @@ class Plan:
         except PlanAbandoned:
             return
         self.is_complete = True
-        if self.tally.missing:
-            gone = are(self.tally.missing, "result")
-            log.warning("%s no longer on disk: `batchbg rescue` fetches what is missing, free", gone)
+        for text in self.tally.gone:
+            log.warning("%s", text)
         for text in (*self.tally.left_out, *self.tally.of_same_name):
             # Before others are paid for; every night anew it would be noise.
             log.log(logging.WARNING if self.tally.new else logging.INFO, "%s", text)

@@ -5,7 +5,7 @@ import logging
 from batchbg.core.lifecycle import PAID, JobState
 from batchbg.core.price import Price
 from batchbg.errors import LedgerError
-from batchbg.ledger import jobs, purpose, transitions
+from batchbg.ledger import deletions, jobs, purpose, transitions
 from batchbg.ledger.events import EventKind
 from batchbg.ledger.transaction import Tx
 from batchbg.run.context import RunContext
@@ -46,8 +46,9 @@ def _recover_lost_creates(tx: Tx) -> None:
 def _replan_rehearsed(tx: Tx) -> None:
     """Plan again what was rendering in a sandbox that ended with its process: it took the renders and the books.
 
-    Only what went to a sandbox of this tool's own: anything else may be paid for.
+    Only what went to a sandbox of this tool's own: anything else may be paid for. Nor is there anything to delete.
     """
+    deletions.withdraw_all(tx)
     since = purpose.rehearsed_since(tx.connection)
     for job in list(jobs.in_states(tx.connection, PAID)):
         if since is None or job.submitted_at is None or job.submitted_at < since:

@@ -12,6 +12,7 @@ from batchbg.pool.balance import read_account
 from batchbg.pool.deliver import SaveOptions
 from batchbg.pool.feed import PlanFeed
 from batchbg.pool.pool import Pool
+from batchbg.pool.remote_deletion import RemoteDeletion
 from batchbg.pool.session import Limits, PoolSession
 from batchbg.run.accounts import find_accounts
 from batchbg.run.confirmation import goes_on_after_pilot, pick_pilot
@@ -48,16 +49,16 @@ async def with_the_service(run: RunContext, feed: PlanFeed | None, carried_over:
                 budget=budget,
                 limits=_limits(run),
             )
-            saving = SaveOptions(
-                settings.quality, settings.flatten, settings.keep_received, settings.force, run.rehearsal
-            )
-            pool = Pool(session, saving)
+            pool = Pool(session, _save_options(run))
+            deletion = RemoteDeletion(session)
             meter = ProgressMeter(run, budget, pool, counter, carried_over, feed)
             with contextlib.suppress(asyncio.CancelledError), run.watching.showing(meter.progress):
                 await _drain(run, pool, meter, feed)
                 with contextlib.suppress(LedgerError):
                     await _read_balance_after(run, pool, api, writer)
-            return Work(budget, pool.reused, pool.dropped)
+                    if run.deletes:
+                        await deletion.settle()
+            return Work(budget, pool.reused, pool.dropped, deletion.deleted)
 
 
 async def _drain(run: RunContext, pool: Pool, meter: ProgressMeter, feed: PlanFeed | None) -> None:
@@ -76,6 +77,18 @@ async def _read_balance_after(run: RunContext, pool: Pool, api: MagicHour, write
     if pool.admission.let_through:
         with contextlib.suppress(ApiError):
             await run.stop.before_leaving(read_account(api, run.ledger, writer))
+
+
+def _save_options(run: RunContext) -> SaveOptions:
+    settings = run.settings
+    return SaveOptions(
+        quality=settings.quality,
+        flatten=settings.flatten,
+        keep_received=settings.keep_received,
+        force=settings.force,
+        rehearsal=run.rehearsal,
+        delete_remote=settings.delete_remote,
+    )
 
 
 def _limits(run: RunContext) -> Limits:

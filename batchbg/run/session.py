@@ -21,11 +21,13 @@ class Work:
         budget: with the account whose credits were spent.
         reused: copies made for other photos of the same content.
         dropped: planned jobs left out because their files are no longer what was planned.
+        deleted: results deleted at the service, since they are whole on disk.
     """
 
     budget: Budget
     reused: int = 0
     dropped: int = 0
+    deleted: int = 0
 
 
 async def process(run: RunContext) -> Work:

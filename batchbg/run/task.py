@@ -16,10 +16,12 @@ class Task(abc.ABC, Generic[Found]):
     Attributes:
         command: its name, for the ledger.
         creates: whether planned jobs are created. Without it only what is paid for is collected.
+        deletes: whether projects are deleted whose deletion is wanted, whatever the settings say.
     """
 
     command: str
     creates: bool
+    deletes = False
 
     @abc.abstractmethod
     def prepare(self, tx: Tx, ledger: Ledger) -> Found:

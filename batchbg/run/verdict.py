@@ -30,7 +30,8 @@ def verdict(run: RunContext, plan: Plan | None, work: Work) -> Summary:
         if plan:
             plan.close()
     _note_what_is_left(run, states, ever, tally)
-    return Summary(states, photos, sums, headroom, run.stop.exit_code, _reasons(run, states))
+    notes = (f"{counted(work.deleted, 'result')} deleted at the service",) if work.deleted else ()
+    return Summary(states, photos, sums, headroom, run.stop.exit_code, _reasons(run, states), notes)
 
 
 def _photo_counts(tally: Tally, work: Work, *, scanned: bool) -> dict[str, int]:

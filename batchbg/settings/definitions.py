@@ -230,6 +230,13 @@ SETTINGS: Final[tuple[Setting, ...]] = (
         "Also keep converted results as they came, in the output folder's .received.",
         ("--keep-received",),
     ),
+    Setting(
+        "delete_remote",
+        SWITCH,
+        False,
+        "Delete each result at the service once it is whole on disk; from then on the file here is the only copy.",
+        ("--delete-remote",),
+    ),
     Setting("plan", PATH, None, "Do exactly what `batchbg plan --save FILE` wrote.", ("--plan",), "FILE"),
     Setting("dry_run", SWITCH, False, "The same as plan.", ("-n", "--dry-run")),
     Setting("yes", SWITCH, False, "Do not ask.", ("-y", "--yes")),

@@ -43,6 +43,7 @@ class Settings:
     quality: int
     flatten: tuple[int, int, int] | None
     keep_received: bool
+    delete_remote: bool
     plan: Path | None
     dry_run: bool
     yes: bool

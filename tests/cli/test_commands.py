@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner
 
 from batchbg import __version__
-from batchbg.cli import COMMANDS, group
+from batchbg.cli import COMMANDS, group, module_of
 from tests.support.shop import Shop
 
 
@@ -29,7 +29,7 @@ def completed(*words: str, shell: str = "bash") -> list[str]:
 
 def test_every_command_is_there_and_has_a_help_of_its_own():
     for name in COMMANDS:
-        command: click.Command = importlib.import_module(f"batchbg.cli.commands.{name}").command
+        command: click.Command = importlib.import_module(module_of(name)).command
         assert command.help
         result = CliRunner().invoke(group, [name, "--help"])
         assert result.exit_code == 0

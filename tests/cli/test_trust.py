@@ -57,6 +57,7 @@ def test_a_file_that_just_lies_there_does_not_say_where_the_key_is_sent(foreign:
         ("api_key_file", 'api_key_file = "key"'),
         ("api_key_file", 'api_key_file = "~/.vault-token"'),
         ("ping_url", 'ping_url = "https://evil.example/x"'),
+        ("delete_remote", "delete_remote = true"),
         ("ledger", 'ledger = "postgresql+psycopg://evil.example/db"'),
         ("ledger", 'ledger = "sqlite:////tmp/elsewhere.db"'),
         ("ledger", 'ledger = "../elsewhere.db"'),
@@ -83,9 +84,11 @@ def test_what_only_its_user_may_say_is_refused_from_a_foreign_file(foreign: Shop
 
 
 def test_what_a_foreign_file_may_say(foreign: Shop):
-    """Limits, and folders below its own."""
+    """Limits, folders below its own, and that nothing is deleted."""
     write(
-        foreign, 'photos = "photos"\noutput = "out"\nmax_credits = 5\nledger = "sqlite:///own.db"\nreport = "p.html"\n'
+        foreign,
+        'photos = "photos"\noutput = "out"\nmax_credits = 5\nledger = "sqlite:///own.db"\nreport = "p.html"\n'
+        "delete_remote = false\n",
     )
     result = foreign.batchbg("run", "--base-url", foreign.base_url)
     assert result.code == 0, result.err

@@ -8,7 +8,17 @@ from hypothesis import strategies as st
 
 from batchbg.core.lifecycle import JobState
 from batchbg.core.model import KnownJob, Output
-from batchbg.core.planning import DONE_BEFORE, FAILED_BEFORE, UNKNOWN_FILE, UNRESOLVED, Action, Decision, Facts, decide
+from batchbg.core.planning import (
+    DONE_BEFORE,
+    FAILED_BEFORE,
+    LOST,
+    UNKNOWN_FILE,
+    UNRESOLVED,
+    Action,
+    Decision,
+    Facts,
+    decide,
+)
 
 S = JobState
 UNDER_WAY = (S.SUBMITTING, S.RENDERING, S.DOWNLOADING)
@@ -105,6 +115,30 @@ def test_another_output_folder_gets_a_copy_of_the_same_key():
 def test_another_output_folder_on_another_background_is_new_work():
     """There the key is another one."""
     assert decide(facts(job(S.DONE, output=OTHERS, output_folder_id=9), background_sha256="new")) == new()
+
+
+@pytest.mark.parametrize(
+    "elsewhere",
+    [
+        {"here": (owned("j1", "j1", "photo", OTHERS),)},
+        {"output": owned("j9", "j9", "other bytes")},
+        {},
+    ],
+    ids=["in this folder", "formerly its own", "in another folder"],
+)
+def test_a_result_that_is_lost_is_neither_copied_nor_paid_again_unasked(elsewhere):
+    """It was deleted at the service, and its file is gone; --force is a person's word."""
+    known = job(S.DONE, output=OTHERS)
+    assert decide(facts(known, **elsewhere)) == Decision(Action.COPY, "j1")
+    assert decide(facts(known, lost=frozenset({"j1"}), **elsewhere)) == skip(LOST)
+    assert decide(facts(known, lost=frozenset({"j1"}), force=True, **elsewhere)) == new(2, replace=True)
+
+
+def test_of_two_results_of_one_content_the_one_that_is_there_is_copied():
+    """On another background, from another run."""
+    here = (owned("j1", "j1", "photo", OTHERS), owned("j2", "j2", "photo", 3))
+    found = facts(job(S.DONE, output=OTHERS), job(S.DONE, name="j2", output=3), here=here, lost=frozenset({"j1"}))
+    assert decide(found) == Decision(Action.COPY, "j2")
 
 
 # What is under way

@@ -132,11 +132,11 @@ def a_small_shop(folder: Path, sandbox: SandboxServer) -> Shop:
 
 
 @contextlib.contextmanager
-def dying(nursery: Nursery, folder: Path, point: str) -> Iterator[tuple[Shop, Process]]:
+def dying(nursery: Nursery, folder: Path, point: str, *extra: str) -> Iterator[tuple[Shop, Process]]:
     """A shop of its own, in which a run is under way that will die at ``point``."""
     with SandboxServer(SandboxConfig(background_cutout="fast", render_s=0.02, seed=1)) as sandbox:
         shop = a_small_shop(folder, sandbox)
-        process = nursery.drive(shop, *shop.arguments("run", "--max-in-flight", "2"), DIE_AT=point)
+        process = nursery.drive(shop, *shop.arguments("run", "--max-in-flight", "2", *extra), DIE_AT=point)
         try:
             yield shop, process
         finally:
@@ -187,6 +187,35 @@ def test_killed_at_every_commit_before_and_after(nursery: Nursery, shop: Shop, t
         assert shop.status()["jobs"]["done"] == 2
         assert len(shop.outputs()) == 3
         check_against_the_books(shop)
+
+
+def test_killed_while_results_are_deleted_at_the_service(nursery: Nursery, shop: Shop, tmp_path: Path):
+    """Between a result, its deletion and the record of it: what is gone there is here; the next run goes on with it.
+
+    All of that happens in the last commits of a run.
+    """
+    first = a_small_shop(tmp_path / "count", shop.sandbox)
+    counted = tmp_path / "commits"
+    arguments = first.arguments("run", "--max-in-flight", "2", "--delete-remote")
+    assert nursery.drive(first, *arguments, COMMITS=str(counted)).wait() == 3
+    last = int(counted.read_text())
+    unrecorded = 0
+    for point in [*(f"{number}-" for number in range(last - 8, last + 1)), f"{last - 5}"]:
+        with dying(nursery, tmp_path / point, point, "--delete-remote") as (shop, dead):
+            assert dead.wait() in (-signal.SIGKILL, 3), (point, said(shop).read_text())
+            check_against_the_books(shop)
+            jobs = {job["project_id"]: job for job in shop.jobs()}
+            gone = [jobs[create.project_id] for create in shop.creates() if not create.enabled]
+            unrecorded += sum(job["remote_deleted"] is None for job in gone)
+            assert {job["state"] for job in gone} <= {"done"}, point
+            resumed = shop.run("--delete-remote", "--json")
+            if resumed.json["jobs"]["unresolved"]:
+                continue  # killed before its results had come: other tests look at that
+            assert [create.enabled for create in shop.creates()] == [False, False], point
+            assert [bool(job["remote_deleted"]) for job in shop.jobs()] == [True, True], point
+            assert len(shop.outputs()) == 3
+            check_against_the_books(shop)
+    assert unrecorded, "no kill came between a deletion and its record"
 
 
 @pytest.mark.parametrize("cap", [None, 60])

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from batchbg.core.lifecycle import JobState
 from batchbg.core.model import Job
 from batchbg.core.price import UNTOLD, Price, Verdict
-from batchbg.ledger import clock, events, outputs, prices, runs, transitions
+from batchbg.ledger import clock, deletions, events, outputs, prices, runs, transitions
 from batchbg.ledger.events import EventKind
 from batchbg.ledger.store import Ledger
 from batchbg.ledger.tables import events as event_table
@@ -57,6 +57,8 @@ STEPS: dict[str, tuple[Any, Any, tuple[str | None, str | None]]] = {
     "unusable": (downloading, (transitions.unusable, "torn"), ("downloading", "failed")),
     "refunded": (failed, (transitions.refunded, Price(0)), ("failed", "failed")),
     "resolved: project": (unresolved, (transitions.resolve_project, "p", UNTOLD), ("unresolved", "rendering")),
+    "deleted at the service": (downloading, (deletions.record,), (None, None)),
+    "kept at the service": (downloading, (deletions.withdraw, "missing on disk"), (None, None)),
     "resolved: charged": (unresolved, (transitions.resolve_charged,), ("unresolved", "failed")),
     "resolved: not charged": (unresolved, (transitions.resolve_not_charged,), ("unresolved", "planned")),
     **{

@@ -4,11 +4,13 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from batchbg.core.planning import DONE_BEFORE
+from batchbg.core.lifecycle import JobState
+from batchbg.core.planning import DONE_BEFORE, LOST
 from batchbg.disk import decoder_pool
 from batchbg.disk import probe as probing
 from batchbg.disk.rehearsal import Rehearsal
 from batchbg.errors import ConfigError
+from batchbg.ledger import deletions, jobs
 from batchbg.plan import portions
 from batchbg.plan.lines import BEING_WRITTEN, NOT_THERE
 from tests.benchmarks.scan import pretend_done
@@ -256,3 +258,43 @@ def test_a_photo_takes_over_from_its_twin_whose_result_can_no_longer_be_saved(de
     assert [(line.path, line.action) for line in desk.lines] == [("a.png", "reject"), ("twin.png", "new")]
     assert (tally.new, tally.copies, tally.rejected) == (1, 0, 1)
     assert (desk.plan(Refusing("a.png")).taken_up, desk.plan(Refusing("a.png")).rejected) == (1, 1)
+
+
+class Saving(Rehearsal):
+    """Saves, as a pool beside the plan would, what the first photo waits for before the second is decided."""
+
+    def __init__(self, desk: Desk) -> None:
+        super().__init__()
+        self._desk = desk
+
+    def refuses(self, root: Path, path: str) -> str:
+        if path == "b.png":
+            root.mkdir()
+            (self._desk.folder / "output" / "a.png").rename(root / "a.png")
+            ledger = self._desk.ledger()
+            with ledger.begin() as connection:
+                pretend_done(connection)
+            ledger.close()
+        return ""
+
+
+def test_what_was_deleted_at_the_service_is_copied_from_where_a_file_has_it(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+):
+    """Even if only an output folder holds it that was empty when the plan was begun; without any file it is skipped."""
+    monkeypatch.setattr(portions, "AT_ONCE", 1)
+    for name in ("a.png", "b.png"):
+        desk.photo(name, 1)
+    desk.plan(include=("a.png",))
+    ledger = desk.ledger()
+    with ledger.transaction("run") as tx:
+        pretend_done(tx.connection)
+        (job,) = jobs.in_states(tx.connection, {JobState.DONE})
+        deletions.want(tx, [job.id])
+        deletions.record(tx, job)
+    ledger.close()
+    assert desk.plan(output=desk.folder / "other").skipped == {LOST: 2}
+    first = desk.folder / "output" / "a.png"
+    first.parent.mkdir()
+    first.touch()
+    assert desk.plan(Saving(desk), output=desk.folder / "third").copies == 2

@@ -68,6 +68,8 @@ class StandIn:
         self.targets: list[Any] = [UploadTarget("https://storage.example/up", "files/up")]
         self.puts: list[Any] = [None]
         self.downloads: list[Any] = [png()]
+        self.deletes: list[Any] = [None]
+        self.deleted: list[str] = []
         self.storage = self
         self.asked: list[str] = []
         self.sent: list[tuple[str, str | None]] = []
@@ -92,6 +94,10 @@ class StandIn:
     async def project(self, project_id: str) -> Project:
         found: Project = await self._answer("project", self.of_project.get(project_id, self.projects))
         return found
+
+    async def delete(self, project_id: str) -> None:
+        await self._answer("delete", self.deletes)
+        self.deleted.append(project_id)
 
     async def upload_targets(self, extensions: list[str]) -> list[UploadTarget]:
         target = await self._answer("upload_targets", self.targets)

@@ -19,9 +19,10 @@ from batchbg.errors import (
     ExitCode,
     OutputRefused,
     RequestRefused,
+    ResultUnusable,
     WrongProject,
 )
-from batchbg.ledger import outputs, transitions
+from batchbg.ledger import deletions, outputs, transitions
 from batchbg.ledger.transitions import NewJob
 from batchbg.pool.decode_limit import DecodeLimit
 from batchbg.pool.deliver import RECEIVED, SUPERSEDED, TAKEN, Deliverer, SaveOptions
@@ -34,10 +35,12 @@ from tests.pool.bench import RUN, Bench, png, record, soon
 class Delivering:
     """A deliverer on a bench."""
 
-    def __init__(self, bench: Bench, *, keep_received: bool = False, force: bool = False) -> None:
+    def __init__(
+        self, bench: Bench, *, keep_received: bool = False, force: bool = False, delete_remote: bool = False
+    ) -> None:
         self.bench = bench
         self.outage = Outage(bench.stop, 600.0)
-        saving = SaveOptions(90, None, keep_received, force)
+        saving = SaveOptions(90, None, keep_received, force, delete_remote=delete_remote)
         self.deliverer = Deliverer(bench.session(), self.outage, DecodeLimit(), saving)
 
     async def deliver(self, job: Job, project: Any = None) -> Job:
@@ -110,6 +113,19 @@ async def test_a_result_that_a_newer_one_has_overtaken_is_not_saved(bench: Bench
     done = await delivering.deliver(job)
     assert (done.state, done.remark) == (JobState.DONE, SUPERSEDED)
     assert bench.api.count("download") == 1
+
+
+async def test_what_is_saved_is_to_be_deleted_at_the_service_only_where_that_is_wanted(bench: Bench):
+    """It is on file together with the result; what is not saved stays."""
+    saved, unsaved, kept = (rendered(bench, name) for name in ("a.png", "b.png", "c.png"))
+    Delivering(bench).path(unsaved).parent.mkdir()
+    Delivering(bench).path(unsaved).write_bytes(b"somebody's")
+    deleting = Delivering(bench, delete_remote=True)
+    assert (await deleting.deliver(saved)).state is JobState.DONE
+    assert (await deleting.deliver(unsaved)).state is JobState.FAILED
+    assert (await Delivering(bench).deliver(kept)).state is JobState.DONE
+    with bench.ledger.reading() as connection:
+        assert deletions.wanted(connection) == [saved.id]
 
 
 async def test_a_file_that_nobody_knows_is_left_in_the_results_place(bench: Bench, delivering: Delivering):
@@ -379,6 +395,27 @@ async def test_a_copy_is_downloaded_where_no_file_holds_the_result_any_more(benc
     await delivering.copy(done)
     assert (bench.output / "third.png").read_bytes() == png()
     assert bench.api.count("download") == 3
+
+
+async def test_a_copy_of_what_was_deleted_at_the_service_comes_from_the_disk_or_not_at_all(
+    bench: Bench, delivering: Delivering
+):
+    """Nobody is asked for it."""
+    job = rendered(bench)
+    done = await delivering.deliver(job)
+    await bench.writer.do(deletions.want, [job.id])
+    await bench.writer.do(deletions.record, done)
+    asked = len(bench.api.asked)
+    wanted_also(bench, job, "copy.png")
+    await delivering.copy(bench.job(job))
+    assert (bench.output / "copy.png").read_bytes() == png()
+    for name in ("a.png", "copy.png"):
+        (bench.output / name).write_bytes(b"changed")
+    wanted_also(bench, job, "third.png")
+    with pytest.raises(ResultUnusable, match="was deleted at the service"):
+        await delivering.copy(bench.job(job))
+    assert not (bench.output / "third.png").exists()
+    assert len(bench.api.asked) == asked
 
 
 async def test_a_copy_replaces_no_strangers_file(bench: Bench, delivering: Delivering, caplog):

@@ -17,12 +17,13 @@ from batchbg.cli import group
 from batchbg.core.budget import Caps
 from batchbg.core.lifecycle import JobState
 from batchbg.errors import ConfigError, DiskError
-from batchbg.ledger import jobs, meta, purpose, runs, transitions
+from batchbg.ledger import deletions, jobs, meta, purpose, runs, transitions
 from batchbg.ledger.engine import open_ledger
 from batchbg.report import gathering, page_thumbs
 from batchbg.report import page as page_module
 from batchbg.report.gathering import COLUMNS
 from batchbg.report.page import write_report
+from batchbg.report.rows import NOWHERE, ONLY_HERE
 from tests.report.support import Shop, picture, plan
 
 HOSTILE = "<img src=x onerror=alert(1)>.jpg"
@@ -242,6 +243,31 @@ def test_a_result_that_is_gone_is_named_with_the_way_to_get_it_back(shop: Shop):
     assert (row["result"], row["resultKey"], row["resultNote"]) == ("", "", "missing on disk")
     assert "1 result missing on disk" in page.text
     assert "batchbg rescue" in page.text
+
+
+def test_a_result_that_was_deleted_at_the_service_is_called_the_only_one(shop: Shop):
+    """And where it is gone here, too, nobody is told that it can be fetched."""
+    kept, lost = shop.make("a.png", remark="came as JPEG"), shop.make("b.png")
+    shop.copy("copy.png", kept)
+    with shop.ledger.transaction(shop.run.id) as tx:
+        deletions.want(tx, [kept.id, lost.id])
+        for job in (kept, lost):
+            deletions.record(tx, job)
+    assert {row["file"]: row["remark"] for row in written(shop).rows} == {
+        "a.png": f"came as JPEG; {ONLY_HERE}",
+        "copy.png": f"came as JPEG; {ONLY_HERE}",
+        "b.png": ONLY_HERE,
+    }
+    (shop.output / lost.output_path).unlink()
+    page = written(shop)
+    assert {row["file"]: row["remark"] for row in page.rows}["b.png"] == NOWHERE
+    assert "1 was deleted at the service, too" in page.text
+    assert "batchbg rescue" not in page.text
+    shop.make("c.png")
+    (shop.output / "c.png").unlink()
+    both = written(shop).text
+    assert "2 results missing on disk" in both
+    assert re.search(r"batchbg rescue.*downloads 1 again, free", both, re.DOTALL)
 
 
 def test_a_photo_that_is_gone_or_changed_has_a_placeholder(shop: Shop):

@@ -109,6 +109,7 @@ def test_defaults_are_those_of_the_contract():
         "quality": 90,
         "flatten": None,
         "keep_received": False,
+        "delete_remote": False,
         "confirm_batch_over": 50,
         "log_format": "text",
         "retry_lock": 0.0,

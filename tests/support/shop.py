@@ -136,7 +136,7 @@ class Shop:
 
     def arguments(self, command: str, *extra: str) -> list[str]:
         arguments = [*command.split(), "--ledger", self.ledger]
-        online = {"run", "resume", "retry", "resolve", "rescue", "audit", "account"}
+        online = {"run", "resume", "retry", "resolve", "rescue", "audit", "account", "delete-remote"}
         if command in online:
             arguments += ["--base-url", self.base_url]
         if command in ("run", "resume"):

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import click
 
 from batchbg.cli import output
+from batchbg.cli.logs import when
 from batchbg.cli.options import COMMON, with_settings
 from batchbg.core.lifecycle import JobState
 from batchbg.core.model import Job
@@ -60,6 +61,7 @@ def as_json(job: Job) -> dict[str, object]:
         "error": job.error or None,
         "remark": job.remark or None,
         "name": job.name,
+        "remote_deleted": when(job.remote_deleted_at) if job.remote_deleted_at else None,
     }
 
 
@@ -69,6 +71,8 @@ def _line(job: Job) -> str:
         parts.append(f"on {job.background_path}")
     if job.error or job.remark:
         parts.append(f"({job.error or job.remark})")
+    if job.remote_deleted_at:
+        parts.append("(deleted at the service)")
     return "  ".join(parts)
 
 

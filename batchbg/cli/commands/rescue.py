@@ -1,5 +1,6 @@
 """``batchbg rescue``: fetch paid results that are missing on disk."""
 
+import dataclasses
 import os
 from typing import TYPE_CHECKING
 
@@ -8,6 +9,7 @@ import click
 from batchbg.cli import output
 from batchbg.cli.options import COMMON, RESULTS, with_settings
 from batchbg.core.words import counted
+from batchbg.errors import ExitCode
 
 if TYPE_CHECKING:
     from batchbg.repair.rescue import Missing
@@ -20,7 +22,8 @@ if TYPE_CHECKING:
 def command(ctx: click.Context, settings: "Settings") -> None:
     """Download again every paid result that is missing on disk. It costs nothing.
 
-    A file that is there, but is not what was saved, is named and left unchanged.
+    A file that is there, but is not what was saved, is named and left unchanged. What was deleted at the service
+    (`batchbg delete-remote`) cannot be fetched again.
 
     \b
     batchbg rescue
@@ -37,12 +40,21 @@ def command(ctx: click.Context, settings: "Settings") -> None:
     found = ended.found
     for path in found.changed:
         output.note(f"{path}: not the file that was saved; left unchanged", settings)
-    print_outcome([_told(found)], ended.summary, settings)
-    ctx.exit(ended.summary.exit_code)
+    for path in found.lost:
+        output.tell(f"{path}: lost: it was deleted at the service; put it back, or pay again with `--force`", err=True)
+    summary = ended.summary
+    if found.lost and summary.exit_code is ExitCode.OK:
+        summary = dataclasses.replace(summary, exit_code=ExitCode.INCOMPLETE)
+    print_outcome([_told(found)], summary, settings)
+    ctx.exit(summary.exit_code)
 
 
 def _told(found: "Missing") -> str:
     """Return what was missing and what of it is there again."""
+    if found.lost:
+        number = counted(len(found.lost), "result")
+        lost = f"{number} missing that nobody can fetch: deleted at the service"
+        return f"{_told(dataclasses.replace(found, lost=()))}; {lost}" if found.missing else lost
     if not found.missing:
         return "no result is missing"
     left = found.missing - found.fetched

@@ -14,7 +14,7 @@ def command(file: Path) -> None:
     """Let FILE, by default ./config.toml, say where the key and pictures go. Read it first.
 
     Without this a ./config.toml may name neither the API's host, the key file or pings, nor folders and ledgers outside
-    of its own folder: somebody else may have put it there. What `batchbg init` wrote is trusted, and so is whatever
+    of its own folder, nor have results deleted at the service: somebody else may have put it there. What `batchbg init` wrote is trusted, and so is whatever
     --config names. Once FILE is changed or moved it has to be trusted again.
 
     \b
