@@ -2,8 +2,9 @@
 
 What is read: ``scan`` lists a folder and takes stamps, by ``patterns``; ``probe`` opens one file of the
 ``input_formats``, with ``appearance`` (which way up, which colours), ``damage``, and ``not_pictures`` for everything
-else. ``picture_key`` says whether two pictures are the same; ``tiff_tags``, ``isobmff`` and ``colour`` read what Pillow
-does not.
+else. ``whole_jpeg`` proves by a walk through a ``jpeg`` that it is whole, ``decoded_jpeg`` where that does not tell;
+``undecoded`` says what a plain JPEG is without any decoder. ``picture_key`` says whether two pictures are the same;
+``tiff_tags``, ``isobmff`` and ``colour`` read what Pillow does not.
 
 What is made: ``normalise`` makes copies for the upload, ``verify`` checks a result, ``output_formats`` encodes it and
 ``results`` saves it. All pictures are decoded in processes of their own: call ``decoding``, which hands the work to the

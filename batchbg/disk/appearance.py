@@ -56,27 +56,8 @@ def is_over_8_bits(picture: Image.Image) -> bool:
     return picture.mode.startswith(("I", "F")) or ";16" in repr(getattr(picture, "tile", ""))
 
 
-def why_normalise(picture: Image.Image, *, is_deep: bool) -> str:
-    """Return why the API would show the picture otherwise than a person sees it, or ""."""
-    turned = picture.info.get("original_orientation") if picture.format == "HEIF" else _exif_orientation(picture)
-    if turned in range(2, 9):
-        return f"EXIF orientation {turned}"
-    if picture.format not in EXTENSIONS:
-        return f"{picture.format} is not taken"
-    if picture.mode in ("CMYK", "YCCK", "LAB", "HSV"):
-        return picture.mode
-    if is_deep:
-        return "more than 8 bits"
-    if picture.mode in ("P", "PA") and "transparency" in picture.info:
-        return "palette with transparency"
-    profile = picture.info.get("icc_profile")
-    if not isinstance(profile, bytes) or not _is_wide_gamut(profile):
-        return ""
-    return "colours other than sRGB" if picture.info.get("described") else "wide-gamut profile"
-
-
 @functools.lru_cache(maxsize=64)
-def _is_wide_gamut(profile: bytes) -> bool:
+def is_wide_gamut(profile: bytes) -> bool:
     """Return whether an RGB profile shows colours otherwise than sRGB does; its name may say anything."""
     try:
         opened = ImageCms.getOpenProfile(io.BytesIO(profile))
@@ -93,3 +74,22 @@ _VISIBLE: Final = 6
 """Levels of 255 below which two renderings of sRGB itself differ by rounding."""
 
 _SWATCH: Final = Image.frombytes("RGB", (4, 1), bytes((160, 80, 80, 80, 160, 80, 80, 80, 160, 128, 128, 128)))
+
+
+def why_normalise(picture: Image.Image, *, is_deep: bool) -> str:
+    """Return why the API would show the picture otherwise than a person sees it, or ""."""
+    turned = picture.info.get("original_orientation") if picture.format == "HEIF" else _exif_orientation(picture)
+    if turned in range(2, 9):
+        return f"EXIF orientation {turned}"
+    if picture.format not in EXTENSIONS:
+        return f"{picture.format} is not taken"
+    if picture.mode in ("CMYK", "YCCK", "LAB", "HSV"):
+        return picture.mode
+    if is_deep:
+        return "more than 8 bits"
+    if picture.mode in ("P", "PA") and "transparency" in picture.info:
+        return "palette with transparency"
+    profile = picture.info.get("icc_profile")
+    if not isinstance(profile, bytes) or not is_wide_gamut(profile):
+        return ""
+    return "colours other than sRGB" if picture.info.get("described") else "wide-gamut profile"

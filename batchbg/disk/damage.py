@@ -1,6 +1,5 @@
 """Cheap proofs that a file is damaged which its decoder does not mind: holes of zeros, checks that do not agree."""
 
-import re
 import struct
 import zlib
 from typing import IO, Final
@@ -26,8 +25,6 @@ def is_damaged(kind: str, file: IO[bytes], size: int) -> bool:
         match kind:
             case "PNG":
                 return _png(file)
-            case "JPEG" | "MPO":
-                return _jpeg(_all(file))
             case "WEBP":
                 return _webp(_all(file))
             case "JPEG2000":
@@ -61,61 +58,6 @@ def _png(file: IO[bytes]) -> bool:
             file.seek(length + 4, 1)
         if kind == b"IEND":
             break
-    return False
-
-
-_MARKER: Final = re.compile(rb"\xff+[^\x00\xff\xd0-\xd7]")
-
-
-def _jpeg(data: bytes) -> bool:
-    """Look for a hole in a scan whose tables do not make a flat area of it.
-
-    All zeros are the first symbol of a Huffman table again and again. Where that is "no difference, no detail" for
-    every table of the scan, a white ground may well look so; anywhere else no encoder writes it.
-    """
-    if bytes(HOLE) not in data:
-        return False
-    first: dict[int, int] = {}
-    frame, at = 0xC0, 2
-    while at + 4 <= len(data) and data[at] == 0xFF:
-        marker, length = data[at + 1], int.from_bytes(data[at + 2 : at + 4], "big")
-        if marker == 0xFF:
-            at += 1
-            continue
-        if marker == 0xD9:
-            break
-        body = data[at + 4 : at + 2 + length]
-        at += 2 + length
-        if marker == 0xC4:
-            _tables(body, first)
-        elif 0xC0 <= marker <= 0xCF and marker not in (0xC8, 0xCC):
-            frame = marker
-        elif marker == 0xDA:
-            found = _MARKER.search(data, at)
-            end = found.start() if found else len(data)
-            if bytes(HOLE) in data[at:end] and not _may_be_flat(body, first, frame):
-                return True
-            at = end
-    return False
-
-
-def _tables(body: bytes, first: dict[int, int]) -> None:
-    at = 0
-    while at + 17 <= len(body):
-        symbols = sum(body[at + 1 : at + 17])
-        if symbols:
-            first[body[at]] = body[at + 17]
-        at += 17 + symbols
-
-
-def _may_be_flat(scan: bytes, first: dict[int, int], frame: int) -> bool:
-    count = scan[0]
-    used = [scan[2 + 2 * index] for index in range(count)]
-    start, approximation = scan[1 + 2 * count], scan[3 + 2 * count] >> 4
-    if frame in (0xC2, 0xC6):  # progressive: runs of empty blocks are counted, never repeated
-        return start == 0 and (approximation > 0 or all(first.get(one >> 4, 1) == 0 for one in used))
-    if frame in (0xC0, 0xC1):
-        return all(first.get(one >> 4, 1) == 0 and first.get(0x10 | (one & 15), 1) == 0 for one in used)
     return False
 
 

@@ -1,20 +1,20 @@
-"""All that is done with the content of pictures, each in a decoder's process; see ``decoder_pool``.
+"""All that is done with the content of pictures, in a decoder's process wherever one is decoded; see ``decoder_pool``.
 
 The modules that do it are imported there and nowhere else: no decoder is ever loaded beside the key, and a run that has
 no picture to open does not wait for one.
 """
 
 import dataclasses
+import functools
 import importlib
 import os
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from batchbg.core.model import PhotoInfo, Size, Stamp
-from batchbg.disk import decoder_pool
+from batchbg.disk import decoder_pool, undecoded
 from batchbg.disk.output_formats import OutputFormat
 from batchbg.disk.probe_limits import USUAL, ProbeLimits
-from batchbg.disk.reading import open_waiting_for_nobody
 from batchbg.disk.scan import UNREADABLE, why_unreadable
 from batchbg.disk.verdict import Verdict
 from batchbg.errors import DecoderDied, PhotoChanged, ResultUnusable
@@ -37,7 +37,9 @@ class _Work(Generic[T]):
 def probe(path: Path, stamp: Stamp, terms: ProbeLimits = USUAL) -> PhotoInfo:
     """See ``disk.probe.probe``; a file over which its decoder dies is rejected."""
     try:
-        os.close(open_waiting_for_nobody(path, os.O_RDONLY))  # by the rights that this process has by now
+        # It is opened here in any case, by the rights that this process has by now.
+        if found := undecoded.probe(path, stamp, terms, _is_wide_gamut):
+            return found
     except FileNotFoundError as error:
         raise PhotoChanged(f"{path.name} is gone") from error
     except OSError as error:
@@ -47,6 +49,16 @@ def probe(path: Path, stamp: Stamp, terms: ProbeLimits = USUAL) -> PhotoInfo:
     except DecoderDied as died:
         why = f"{UNREADABLE}: {died}" if died.killed else f"damaged, or made to do damage: {died}"
         return PhotoInfo(stamp, "", None, "", "", f"{why}; save it anew")
+
+
+@functools.lru_cache(maxsize=64)
+def _is_wide_gamut(profile: bytes) -> bool:
+    """See ``disk.appearance.is_wide_gamut``; a profile is asked about once.
+
+    Raises:
+        DecoderDied: over this one.
+    """
+    return decoder_pool.run(_Work[bool]("appearance", "is_wide_gamut"), profile)
 
 
 def verify(part: Path, wanted: Size, photo: Path | None, form: OutputFormat) -> Verdict:

@@ -10,18 +10,16 @@ import io
 import itertools
 import struct
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import IO, Final
 
-from PIL import ExifTags, Image
-
-from batchbg.disk import isobmff
+from batchbg.disk import isobmff, jpeg
 
 VERSION: Final = b"batchbg picture 1\0"
 """Begins what is hashed: another way to make keys must not give the same ones."""
 
-Part = tuple[bytes, bytes]
+Part = tuple[bytes, bytes | memoryview]
 """A name and its content."""
 
 MOST_BYTES: Final = 200_000_000
@@ -76,6 +74,8 @@ def _walker(data: bytes) -> Callable[[bytes], Iterator[Part]] | None:
 
 def _turn(exif: bytes) -> bytes:
     """Return the orientation that EXIF gives, 1 where it gives none."""
+    from PIL import ExifTags, Image  # in a decoder's process alone
+
     found = Image.Exif()
     try:
         found.load(exif)
@@ -88,46 +88,33 @@ def _turn(exif: bytes) -> bytes:
 # JPEG
 
 
+def of_jpeg(data: bytes, segments: Iterable[jpeg.Segment], turn: int) -> str:
+    """Return the key of a JPEG that is known to be whole, by its segments and the orientation that its EXIF gives."""
+    return _digest([(b"kind", b"_jpeg"), *_jpeg_parts(data, segments, lambda exif: b"%d" % turn)])
+
+
 def _jpeg(data: bytes) -> Iterator[Part]:
+    return _jpeg_parts(data, jpeg.segments(data), _turn)
+
+
+def _jpeg_parts(data: bytes, segments: Iterable[jpeg.Segment], turn_of: Callable[[bytes], bytes]) -> Iterator[Part]:
     """Tables, frames and scans as they stand; of the application's segments the profile, Adobe's mark, orientation."""
-    at, turn = 2, b"1"
+    turn = b"1"
     profile: dict[bytes, bytes] = {}
-    while True:
-        while data[at] == 0xFF and data[at + 1] == 0xFF:
-            at += 1
-        if data[at] != 0xFF:
-            raise ValueError("no marker")
-        marker = data[at + 1]
-        if marker == 0xD9:
-            break
-        (length,) = struct.unpack_from(">H", data, at + 2)
-        body = data[at + 4 : at + 2 + length]
-        if length < 2 or len(body) != length - 2:
-            raise ValueError("cut off")
-        at += 2 + length
+    for marker, start, end, following, _ in segments:
+        body = data[start:end]
         if marker == 0xE1 and body.startswith(b"Exif\0"):
-            turn = _turn(body) if turn == b"1" else turn
+            turn = turn_of(body) if turn == b"1" else turn
         elif marker == 0xE2 and body.startswith(b"ICC_PROFILE\0"):
             profile[body[12:13]] = body[14:]
         elif marker == 0xEE and body.startswith(b"Adobe"):
             yield b"Adobe", body[:12]
-        elif not (0xE0 <= marker <= 0xEF or marker == 0xFE):
+        elif not (jpeg.APP0 <= marker <= jpeg.APP15 or marker in (jpeg.COM, jpeg.EOI)):
             yield b"%02x" % marker, body
-        if marker == 0xDA:
-            end = _end_of_scan(data, at)
-            yield b"scan", data[at:end]
-            at = end
+        if marker == jpeg.SOS:
+            yield b"scan", memoryview(data)[end:following]
     yield b"turn", turn
     yield b"icc", b"".join(profile[number] for number in sorted(profile))
-
-
-def _end_of_scan(data: bytes, at: int) -> int:
-    while True:
-        at = data.index(b"\xff", at)
-        following = data[at + 1]
-        if following and not 0xD0 <= following <= 0xD7 and following != 0xFF:
-            return at
-        at += 1 if following == 0xFF else 2
 
 
 # PNG

@@ -2,7 +2,6 @@
 
 import dataclasses
 import hashlib
-import os
 from pathlib import Path
 from typing import IO, Final
 
@@ -10,7 +9,7 @@ import pillow_heif
 from PIL import Image, TiffImagePlugin, UnidentifiedImageError
 
 from batchbg.core.model import PhotoInfo, Stamp
-from batchbg.disk import damage, library_stderr, memory, tiff_tags
+from batchbg.disk import damage, decoded_jpeg, library_stderr, memory, tiff_tags
 from batchbg.disk.appearance import is_over_8_bits, orientation_of, upright_size, why_normalise
 from batchbg.disk.input_formats import EXTENSIONS, TooManyPixels, forget_xmp, open_picture
 from batchbg.disk.not_pictures import (
@@ -25,7 +24,7 @@ from batchbg.disk.not_pictures import (
 from batchbg.disk.picture_key import MOST_BYTES, picture_key
 from batchbg.disk.probe_limits import BLANK, FIRST, SEVERAL, USUAL, ProbeLimits
 from batchbg.disk.reading import open_waiting_for_nobody
-from batchbg.disk.scan import UNREADABLE, is_same, why_unreadable
+from batchbg.disk.scan import UNREADABLE, expect_same, why_unreadable
 from batchbg.disk.unreadable_kinds import a_tiff_of, unreadable_kind
 from batchbg.errors import PhotoChanged
 
@@ -58,13 +57,13 @@ def probe(path: Path, stamp: Stamp, limits: ProbeLimits = USUAL) -> PhotoInfo:
     try:
         # A fifo that took the file's place would otherwise keep us waiting for ever.
         with open(path, "rb", opener=open_waiting_for_nobody) as file:
-            _expect(file, stamp, path)
+            expect_same(file, stamp, path)
             found = _judge(file, path, stamp, name_claims, limits)
             if found.pixels:
                 file.seek(0)
                 picture = picture_key(file.read()) if stamp.size <= MOST_BYTES else found.sha256
                 found = dataclasses.replace(found, picture=picture)
-            _expect(file, stamp, path)
+            expect_same(file, stamp, path)
             return found
     except FileNotFoundError as error:
         raise PhotoChanged(f"{path.name} is gone") from error
@@ -76,11 +75,6 @@ def probe(path: Path, stamp: Stamp, limits: ProbeLimits = USUAL) -> PhotoInfo:
 
 def _no(stamp: Stamp, reason: str, sha256: str = "") -> PhotoInfo:
     return PhotoInfo(stamp, sha256, None, "", "", reason)
-
-
-def _expect(file: IO[bytes], stamp: Stamp, path: Path) -> None:
-    if not is_same(os.fstat(file.fileno()), stamp):
-        raise PhotoChanged(f"{path.name} is being written")
 
 
 def _digest(file: IO[bytes]) -> str:
@@ -122,7 +116,7 @@ def _judge_picture(picture: Image.Image, file: IO[bytes], stamp: Stamp, several:
         why = f"{FIRST}{several}" if several else why_normalise(picture, is_deep=is_deep)
         if why and (reason := _why_no_copy(picture, why)):
             return _no(stamp, reason)
-        is_shown = _decode(picture, file)
+        is_shown = _decode(picture, file, stamp.size)
     except Exception as error:  # decoders raise anything on spoilt bytes
         return _no(stamp, _spoilt(error, file))
     said = picture.format == "TIFF" and library_stderr.captured()  # libtiff complains, and goes on
@@ -133,11 +127,12 @@ def _judge_picture(picture: Image.Image, file: IO[bytes], stamp: Stamp, several:
     return PhotoInfo(stamp, _digest(file), upright, EXTENSIONS.get(picture.format or "", ""), why, "")
 
 
-def _decode(picture: Image.Image, file: IO[bytes]) -> bool:
-    """Decode a picture completely, without keeping more of it than is asked for; return whether anything can be seen."""
+def _decode(picture: Image.Image, file: IO[bytes], size: int) -> bool:
+    """Decode a picture completely where its format needs that, without keeping more of it than is asked for; return whether anything can be seen."""
     if picture.format in ("JPEG", "MPO"):
-        picture.draft("RGB", (max(1, picture.width // 8), max(1, picture.height // 8)))  # every byte is still read
-    elif picture.format == "HEIF" and memory.decoding(picture) > memory.MOST_BYTES:
+        decoded_jpeg.check(picture, file, size)
+        return True
+    if picture.format == "HEIF" and memory.decoding(picture) > memory.MOST_BYTES:
         return bool(pillow_heif.open_heif(file, convert_hdr_to_8bit=True, remove_stride=False).data)
     picture.load()
     if not picture.has_transparency_data or picture.mode.startswith(("I", "F")):

@@ -8,12 +8,12 @@ import re
 import stat
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Final
+from typing import IO, Final
 
 from batchbg.core.model import Stamp
 from batchbg.disk.file_identity import Identity, identity, identity_of
 from batchbg.disk.patterns import Rules
-from batchbg.errors import ConfigError
+from batchbg.errors import ConfigError, PhotoChanged
 
 HIDDEN: Final = "hidden"
 SYSTEMS: Final = "left behind by a system"
@@ -301,3 +301,13 @@ def is_same(found: os.stat_result, stamp: Stamp) -> bool:
     """
     now = stamp_of(found)
     return now is not None and now[:2] == stamp[:2] and (now[2] == stamp[2] or now[3] == stamp[3])
+
+
+def expect_same(file: IO[bytes], stamp: Stamp, path: Path) -> None:
+    """Go on where an open file is the one that the scan saw.
+
+    Raises:
+        PhotoChanged: it is not.
+    """
+    if not is_same(os.fstat(file.fileno()), stamp):
+        raise PhotoChanged(f"{path.name} is being written")

@@ -1,5 +1,6 @@
 """What the benchmarks of the pool share: a sandbox in a process of its own, folders of photos, and runs of batchbg."""
 
+import concurrent.futures
 import contextlib
 import dataclasses
 import json
@@ -10,6 +11,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import urllib.request
 from collections.abc import Callable, Iterator, Sequence
@@ -41,10 +43,14 @@ class Service:
         return counted
 
 
-@contextlib.contextmanager
-def serving(*options: str) -> Iterator[Service]:
+def serving(*options: str) -> contextlib.AbstractContextManager[Service]:
     """Serve with these options of ``batchbg sandbox``, for as long as the block lasts."""
-    command = [sys.executable, "-m", "batchbg", "sandbox", "--port", "0", "--credits", "10000000", *options]
+    return served([sys.executable, "-m", "batchbg", "sandbox", "--port", "0", "--credits", "10000000", *options])
+
+
+@contextlib.contextmanager
+def served(command: Sequence[str]) -> Iterator[Service]:
+    """Run a command that is a sandbox and says where, for as long as the block lasts."""
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None
@@ -107,41 +113,65 @@ def numbered(template: Image.Image, number: int) -> Image.Image:
 
 @dataclasses.dataclass(frozen=True)
 class Spent:
-    """What a piece of work took: seconds by the clock and of the processor, and its peak of memory."""
+    """What a piece of work took, children included: seconds by the clock and of the processor, and peaks of memory.
+
+    ``peak_mib`` is the process's own, ``all_mib`` that of all processes together, each shared page counted once.
+    """
 
     wall_s: float
     cpu_s: float
     peak_mib: float = 0.0
+    all_mib: float = 0.0
     told: str = ""
 
 
-def batchbg(made: Work, service: Service, *options: str, first: str = "") -> Spent:
-    """Run batchbg in a process of its own, after the Python statement ``first``."""
+REPORT = r"""
+import atexit, pathlib, re, resource, runpy, sys, time
+begun = time.monotonic()
+def tell():
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    # What getrusage tells of memory starts with its parent's.
+    peak = re.search(r"VmHWM:\s+(\d+)", pathlib.Path("/proc/self/status").read_text("ascii"))[1]
+    print(time.monotonic() - begun, sum(one.ru_utime + one.ru_stime for one in used), int(peak) / 1024, file=sys.stderr)
+atexit.register(tell)  # what is registered first happens last: its decoders have ended by then
+{first}
+runpy.run_module("batchbg", run_name="__main__")
+"""
+
+
+def batchbg(made: Work, service: Service, *options: str, first: str = "", cut: bool = False) -> Spent:
+    """Run batchbg in a process of its own, after the Python statement ``first``; without backgrounds if ``cut``."""
     arguments = ["run", *options, "--base-url", service.url, "--ledger", f"sqlite:///{made.ledger}", "-y"]
-    arguments += [str(made.photos), "-b", str(made.backgrounds), "-o", str(made.folder / "output")]
+    arguments += [str(made.photos), "-o", str(made.folder / "output")]
+    arguments += [] if cut else ["-b", str(made.backgrounds)]
     kept = {name: value for name, value in os.environ.items() if not name.startswith("BATCHBG_")}
-    # Its own words tell of the process itself, children and all; the parent's would be the highest of all children's.
-    report = (
-        "import resource, runpy, sys, time, atexit\n"
-        "begun = time.monotonic()\n"
-        "def tell():\n"
-        "    used = resource.getrusage(resource.RUSAGE_SELF)\n"
-        "    line = f'{time.monotonic() - begun} {used.ru_utime + used.ru_stime} {used.ru_maxrss / 1024}'\n"
-        "    print(line, file=sys.stderr)\n"
-        "atexit.register(tell)\n"
-        f"{first}\n"
-        "runpy.run_module('batchbg', run_name='__main__')\n"
-    )
-    ran = subprocess.run(
-        [sys.executable, "-c", report, *arguments, "--json", "-q"],
+    with subprocess.Popen(
+        [sys.executable, "-c", REPORT.format(first=first), *arguments, "--json", "-q"],
         env=kept | {"MAGIC_HOUR_API_KEY": KEY},
-        capture_output=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
-    )
-    if ran.returncode not in (0, 8):  # 8: a limit that the benchmark set itself
-        raise SystemExit(f"batchbg ended with {ran.returncode}: {ran.stderr[-2000:]}")
-    wall, cpu, peak = map(float, ran.stderr.strip().splitlines()[-1].split())
-    return Spent(wall, cpu, peak, ran.stdout)
+    ) as process:
+        over = threading.Event()
+        with concurrent.futures.ThreadPoolExecutor(1) as watcher:
+            watched = watcher.submit(_all_mib, process.pid, over)
+            told, errors = process.communicate()
+            over.set()
+    if process.returncode not in (0, 8):  # 8: a limit that the benchmark set itself
+        raise SystemExit(f"batchbg ended with {process.returncode}: {errors[-2000:]}")
+    wall, cpu, peak = map(float, errors.strip().splitlines()[-1].split())
+    return Spent(wall, cpu, peak, watched.result(), told)
+
+
+def _all_mib(pid: int, over: threading.Event) -> float:
+    """Return the most memory that a process and its children were seen to have at one time."""
+    most = 0.0
+    while not over.wait(0.1):
+        with contextlib.suppress(OSError):  # one of them has ended
+            children = " ".join(path.read_text("ascii") for path in Path(f"/proc/{pid}/task").glob("*/children"))
+            rollups = [Path(f"/proc/{one}/smaps_rollup").read_text("ascii") for one in (pid, *children.split())]
+            most = max(most, sum(int(rollup.partition("\nPss:")[2].split()[0]) for rollup in rollups) / 1024)
+    return most
 
 
 def spent(job: Callable[[], object]) -> Spent:
