@@ -82,6 +82,7 @@ def test_core_imports_the_standard_library_and_itself_only(name):
     [
         ("httpx", ["batchbg.api", "batchbg.sandbox.webhooks"]),
         ("httpcore", ["batchbg.api"]),
+        ("h11", ["batchbg.api"]),
         ("sqlalchemy", ["batchbg.ledger"]),
         ("alembic", ["batchbg.ledger"]),
         ("sqlite3", ["batchbg.ledger"]),

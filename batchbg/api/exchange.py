@@ -60,7 +60,7 @@ class Exchange:
         return Answer(self.status, self.headers, body, self._waited_s, broken)
 
     async def trace(self, event: str, _info: Mapping[str, Any]) -> None:
-        """Take an event of httpcore's trace extension."""
+        """Take an event of the request's ``trace`` extension."""
         self.progress += 1
         if event.endswith("send_request_headers.started"):
             self.started = True

@@ -5,17 +5,23 @@ the queries of signed addresses, the account's id and e-mail address. Uploads ar
 empty ones of the same size. Hosts are replaced by names that do not exist, so nothing is reached by accident.
 """
 
+import contextlib
 import hashlib
 import io
 import json
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
+from unittest import mock
 from urllib.parse import urlsplit
 
+import httpx
 import vcr  # type: ignore[import-untyped]
 from PIL import Image
 from vcr.serializers import yamlserializer  # type: ignore[import-untyped]
+
+from batchbg.api.transport import Http1Transport
 
 FOLDER: Final = Path(__file__).resolve().parents[1] / "cassettes"
 
@@ -26,6 +32,17 @@ KEPT_HEADERS: Final = frozenset({"content-type", "content-length", "server", "re
 
 _EMAIL: Final = re.compile(r"[\w.+-]+@[\w-]+\.[\w.-]+")
 _JOB_NAME: Final = re.compile(r"batchbg \w+-(\d+)")
+
+
+class RecordableTransport(httpx.MockTransport):
+    """batchbg's transport in the clothes of one of httpx's, which are those that vcrpy knows how to stand before."""
+
+    def __init__(self, *settings: Any, **more: Any) -> None:
+        self._transport = Http1Transport(*settings, **more)
+        super().__init__(self._transport.handle_async_request)
+
+    async def aclose(self) -> None:
+        await self._transport.aclose()
 
 
 class Cassettes:
@@ -45,12 +62,15 @@ class Cassettes:
         )
         self._recorder.register_serializer("labelled", self)
 
-    def use(self, name: str) -> Any:
-        """Return the context in which everything that is sent is recorded or answered from the cassette."""
+    @contextlib.contextmanager
+    def use(self, name: str) -> Iterator[Any]:
+        """Record everything that is sent inside the block, or answer it from the cassette, which is yielded."""
         path = FOLDER / f"{name}.yaml"
         if self._about:
             path.unlink(missing_ok=True)
-        return self._recorder.use_cassette(str(path))
+        recordable = mock.patch("batchbg.api.transport.Http1Transport", RecordableTransport)
+        with self._recorder.use_cassette(str(path)) as cassette, recordable:
+            yield cassette
 
     # -- the file
 

@@ -15,7 +15,10 @@ from batchbg.sandbox.storage import PREFIX
 
 @dataclasses.dataclass
 class Exchange:
-    """One request and its answer; header names in lower case. A status of 0 means that no answer began."""
+    """One request and its answer; header names in lower case. A status of 0 means that no answer began.
+
+    ``port`` is the client's, by which its connections are told apart.
+    """
 
     method: str
     path: str
@@ -25,6 +28,7 @@ class Exchange:
     status: int = 0
     headers: dict[str, str] = dataclasses.field(default_factory=dict)
     body: bytes = b""
+    port: int = 0
 
 
 class ListeningSandbox(SandboxServer):
@@ -47,6 +51,7 @@ class ListeningSandbox(SandboxServer):
             exchange = Exchange(
                 scope["method"], scope["raw_path"].decode(), scope["query_string"].decode(), _headers(scope["headers"])
             )
+            exchange.port = scope["client"][1]
             (self.transfers if scope["path"].startswith(PREFIX) else self.heard).append(exchange)
 
             async def hear_request() -> Message:
