@@ -15,7 +15,7 @@ PRICE_CREDITS: Final = 5
 
 DAY_S: Final = 86_400.0
 
-FIXED: Final = frozenset({"host", "port", "account_id", "seed", "max_stored_bytes", "max_records"})
+FIXED: Final = frozenset({"host", "port", "certificate", "account_id", "seed", "max_stored_bytes", "max_records"})
 """Settings that are read once, at the start; every other one can be changed while the sandbox runs."""
 
 
@@ -29,6 +29,7 @@ class SandboxConfig:
     Attributes:
         host: address to listen on.
         port: 0 takes a free one.
+        certificate: PEM file with a certificate and its key, to be reached by https; None is plain http.
         api_key: the only key accepted; None accepts any that is not empty.
         account_id: None draws ``sandbox-`` and eight hex digits, since a new sandbox knows nothing of an old one.
         tier: what the account endpoint answers.
@@ -66,6 +67,7 @@ class SandboxConfig:
 
     host: str = "127.0.0.1"
     port: int = 0
+    certificate: str | None = None
     api_key: str | None = None
     account_id: str | None = None
     tier: Literal["free", "creator", "pro", "business"] = "creator"

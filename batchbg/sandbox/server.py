@@ -13,6 +13,7 @@ from typing import Any, Final, Self
 import uvicorn
 from starlette.types import ASGIApp
 
+from batchbg.errors import ConfigError
 from batchbg.sandbox.app import build_app
 from batchbg.sandbox.books import Books
 from batchbg.sandbox.config import SandboxConfig
@@ -58,7 +59,8 @@ class SandboxServer:
         """The base URL, without a slash at its end; an address to reach it by where it listens on all."""
         host, port = self._address[:2]
         host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
-        return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+        scheme = "https" if self.config.certificate else "http"
+        return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
 
     def configure(self, **changes: Any) -> None:
         """Change settings while it runs.
@@ -80,13 +82,14 @@ class SandboxServer:
         """Start to listen.
 
         Raises:
+            ConfigError: the certificate cannot be read.
             OSError: the port is taken.
         """
         config = self.config
+        self._uvicorn = _Uvicorn(self.application(), config.certificate)
         family = socket.AF_INET6 if ":" in config.host else socket.AF_INET
         listener = socket.create_server((config.host, config.port), family=family, backlog=2048)
         self._address: tuple[Any, ...] = listener.getsockname()
-        self._uvicorn = _Uvicorn(self.application())
         self._thread = threading.Thread(
             target=lambda: asyncio.run(self._uvicorn.serve([listener])), name="batchbg-sandbox", daemon=True
         )
@@ -109,10 +112,11 @@ class SandboxServer:
 class _Uvicorn(uvicorn.Server):
     """Uvicorn that stops when told to, not at its next tick, and waits for nobody."""
 
-    def __init__(self, app: Any) -> None:
+    def __init__(self, app: Any, certificate: str | None) -> None:
         super().__init__(
             uvicorn.Config(
                 app,
+                ssl_certfile=certificate,
                 http=SocketProtocol,
                 ws="none",
                 loop="asyncio",
@@ -126,6 +130,10 @@ class _Uvicorn(uvicorn.Server):
                 timeout_keep_alive=_KEEP_ALIVE_S,
             )
         )
+        try:
+            self.config.load()
+        except OSError as error:
+            raise ConfigError(f"certificate: {certificate}: {error.strerror or error}") from error
         self._loop: asyncio.AbstractEventLoop | None = None
         self._up = threading.Event()
         self._stopping = asyncio.Event()
@@ -170,7 +178,7 @@ def serve(config: SandboxConfig, on_ready: Callable[[SandboxServer], None] = lam
         The signal's number.
 
     Raises:
-        ConfigError: an extra package is missing.
+        ConfigError: an extra package is missing, or the certificate cannot be read.
         OSError: the port is taken.
     """
     # A SimpleQueue may be put to from a signal handler, which an Event may not: it could hold its lock.

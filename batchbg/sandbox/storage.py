@@ -22,7 +22,7 @@ def origin(request: Request) -> str:
     if not _HOST.fullmatch(host):
         address, port = request.scope["server"]
         host = f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
-    return f"http://{host}"
+    return f"{request.scope['scheme']}://{host}"
 
 
 class Signer:

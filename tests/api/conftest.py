@@ -1,4 +1,6 @@
+import asyncio
 import contextlib
+import socket
 import ssl
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
@@ -9,7 +11,7 @@ import pytest
 from batchbg.api.client import MagicHour
 from batchbg.api.limiter import RateLimiter
 from batchbg.sandbox import SandboxConfig, SandboxServer
-from tests.api.support import KEY
+from tests.api.support import KEY, Addresses, Resolve
 from tests.contract.listening import ListeningSandbox
 
 
@@ -68,3 +70,16 @@ async def connect() -> AsyncIterator[Callable[..., MagicHour]]:
 async def api(sandbox: SandboxServer, connect: Callable[..., MagicHour]) -> MagicHour:
     """A client of the sandbox."""
     return connect(sandbox.url)
+
+
+@pytest.fixture
+def resolve(monkeypatch: pytest.MonkeyPatch) -> Resolve:
+    """Let every name lead to addresses of one's choice."""
+
+    def resolve_to(addresses: Addresses) -> None:
+        async def getaddrinfo(*_: Any, **__: Any) -> list[Any]:
+            return [(family, socket.SOCK_STREAM, 6, "", address) for family, address in addresses]
+
+        monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", getaddrinfo)
+
+    return resolve_to

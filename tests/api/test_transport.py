@@ -17,7 +17,7 @@ from batchbg.api.http1 import Http1Connection
 from batchbg.api.transport import Http1Transport
 from batchbg.core.create_outcome import Created
 from batchbg.sandbox import SandboxServer
-from tests.api.support import KEY
+from tests.api.support import KEY, Resolve
 from tests.api.test_client import upload
 from tests.contract.listening import ListeningSandbox
 
@@ -208,25 +208,8 @@ async def test_who_is_interrupted_gives_its_place_back_and_leaves_no_socket(
 
 # -- which address
 
-Addresses = list[tuple[Any, ...]]
 
-
-@pytest.fixture
-def resolve(monkeypatch: pytest.MonkeyPatch) -> Callable[[Addresses], None]:
-    """Let every name lead to these addresses."""
-
-    def resolve_to(addresses: Addresses) -> None:
-        async def getaddrinfo(*_: Any, **__: Any) -> list[Any]:
-            return [(family, socket.SOCK_STREAM, 6, "", address) for family, address in addresses]
-
-        monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", getaddrinfo)
-
-    return resolve_to
-
-
-async def test_where_ipv6_leads_nowhere_ipv4_is_taken(
-    make: Transports, sandbox: SandboxServer, resolve: Callable[[Addresses], None]
-):
+async def test_where_ipv6_leads_nowhere_ipv4_is_taken(make: Transports, sandbox: SandboxServer, resolve: Resolve):
     """Nobody listens on the first address."""
     port = httpx.URL(sandbox.url).port
     resolve([(socket.AF_INET6, ("::1", port, 0, 0)), (socket.AF_INET, ("127.0.0.1", port))])
@@ -234,7 +217,7 @@ async def test_where_ipv6_leads_nowhere_ipv4_is_taken(
 
 
 async def test_an_address_that_says_nothing_is_not_waited_for(
-    make: Transports, sandbox: SandboxServer, resolve: Callable[[Addresses], None], opened: list[Http1Connection]
+    make: Transports, sandbox: SandboxServer, resolve: Resolve, opened: list[Http1Connection]
 ):
     """The next one is tried beside it, after a quarter of a second."""
     port = httpx.URL(sandbox.url).port
@@ -248,7 +231,7 @@ async def test_an_address_that_says_nothing_is_not_waited_for(
     gc.collect()
 
 
-async def test_where_no_address_leads_anywhere_nothing_was_sent(make: Transports, resolve: Callable[[Addresses], None]):
+async def test_where_no_address_leads_anywhere_nothing_was_sent(make: Transports, resolve: Resolve):
     with socket.socket() as bound:
         bound.bind(("127.0.0.1", 0))
         port = bound.getsockname()[1]
@@ -257,7 +240,7 @@ async def test_where_no_address_leads_anywhere_nothing_was_sent(make: Transports
             await ask(make(), f"http://shop.example:{port}")
 
 
-async def test_the_families_take_turns(monkeypatch: pytest.MonkeyPatch, resolve: Callable[[Addresses], None]):
+async def test_the_families_take_turns(monkeypatch: pytest.MonkeyPatch, resolve: Resolve):
     """Of a host with many addresses of a family that leads nowhere, the other family's comes second."""
     tried = []
 

@@ -111,3 +111,16 @@ def test_settings_are_checked_when_built(settings, message):
     """A wrong value is named before anything starts."""
     with pytest.raises(ConfigError, match=message):
         SandboxConfig(**settings)
+
+
+def test_a_certificate_that_cannot_be_read_is_said(tmp_path):
+    """Before it listens; not by a server that answers nobody."""
+    for content in (None, "no certificate"):
+        path = tmp_path / "certificate.pem"
+        if content:
+            path.write_text(content)
+        with (
+            pytest.raises(ConfigError, match=r"certificate: .*certificate\.pem: \S"),
+            SandboxServer(SandboxConfig(certificate=str(path))),
+        ):
+            pass
