@@ -6,6 +6,8 @@ wait for each other and the machine is never filled because of one file.
 
 from typing import TYPE_CHECKING, Final
 
+from batchbg.core.model import Size
+
 if TYPE_CHECKING:
     from PIL import Image
 
@@ -108,3 +110,10 @@ def copying(picture: "Image.Image", *, turned: bool) -> float:
     has_alpha = picture.has_transparency_data or "covered" in picture.info
     copies = turned + (not plain) + 2 * has_alpha
     return decoding(picture) + 4.0 * copies * picture.width * picture.height
+
+
+def cropping(picture: "Image.Image", size: Size) -> float:
+    """Return how many bytes the resizing of a picture, upright by then, to cover ``size`` pixels takes beside itself."""
+    results = 1 + picture.has_transparency_data
+    between = size.width * max(picture.size)  # resized in one direction, and not yet in the other
+    return 4.0 * (results * size.width * size.height + between)

@@ -54,7 +54,7 @@ def cover_crop(path: Path, size: Size, sha256: str = "") -> tuple[bytes, str]:
 
     See ``upright_copy`` for the rest.
     """
-    return _encode(ImageOps.fit(_read(path, sha256), size, Image.Resampling.LANCZOS))
+    return _encode(ImageOps.fit(_read(path, sha256, crop=size), size, Image.Resampling.LANCZOS))
 
 
 def miniature(path: Path) -> Image.Image:
@@ -93,13 +93,13 @@ def _few_bits(picture: Image.Image) -> Image.Image:
     return to_srgb(picture) if picture.mode.startswith(("I", "F")) else picture
 
 
-def _read(path: Path, sha256: str = "") -> Image.Image:
+def _read(path: Path, sha256: str = "", *, crop: Size | None = None) -> Image.Image:
     """Return the picture, upright, in sRGB, as RGB or RGBA with 8 bits a channel.
 
     Raises:
         PhotoChanged: it can no longer be read.
     """
-    with _opened(path, sha256) as opened:
+    with _opened(path, sha256, crop=crop) as opened:
         turn = _TURNS.get(orientation_of(opened))
         picture = to_srgb(opened)
         if covered := opened.info.get("covered"):
@@ -108,13 +108,14 @@ def _read(path: Path, sha256: str = "") -> Image.Image:
 
 
 @contextlib.contextmanager
-def _opened(path: Path, sha256: str = "", *, small: bool = False) -> Iterator[Image.Image]:
+def _opened(path: Path, sha256: str = "", *, small: bool = False, crop: Size | None = None) -> Iterator[Image.Image]:
     """Open a picture that could be decoded before; whatever happens to it now is a change.
 
     Args:
         path: the file.
         sha256: hex digest of the bytes that are meant, "" for any.
         small: it is shrunk at once, so that no copies of it are made.
+        crop: pixels to which it is scaled and cropped, if it is.
 
     Raises:
         PhotoChanged: it can no longer be read.
@@ -129,6 +130,9 @@ def _opened(path: Path, sha256: str = "", *, small: bool = False) -> Iterator[Im
                 return
             if need > memory.MOST_BYTES:
                 raise PhotoChanged(f"{path.name} takes too much memory to decode; save it smaller")
+            need += memory.cropping(opened, crop) if crop else 0
+            if need > memory.MOST_BYTES:
+                raise PhotoChanged(f"a crop of {crop} of {path.name} takes too much memory; save the photo smaller")
             memory.ask(need)
             yield opened
     except FileNotFoundError as error:
@@ -248,5 +252,5 @@ def _encode(picture: Image.Image) -> tuple[bytes, str]:
     if picture.mode == "RGBA":
         picture.save(buffer, "PNG", compress_level=6)
         return buffer.getvalue(), "png"
-    picture.convert("RGB").save(buffer, "JPEG", quality=JPEG_QUALITY, subsampling=0)
+    picture.save(buffer, "JPEG", quality=JPEG_QUALITY, subsampling=0)
     return buffer.getvalue(), "jpg"

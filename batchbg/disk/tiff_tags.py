@@ -39,6 +39,7 @@ _COMPRESSIONS: Final = {
     52546: "JPEG XL inside",
 }
 _CMYK: Final = 5
+_MOST_BITS, _MOST_SAMPLES = 128, 1000
 _COLOURS: Final = {8: "Lab", 9: "ICC Lab", 10: "ITU Lab", 32844: "LogL", 32845: "LogLuv"}
 
 
@@ -141,6 +142,8 @@ def kind_of(found: list[Directory]) -> str:
         return ""
     first = found[0]
     bits, form, samples = first.one(_BITS, 1), first.one(_FORMAT, 1), first.one(_SAMPLES, 1)
+    if not (0 < bits <= _MOST_BITS and 0 < samples <= _MOST_SAMPLES):
+        return ""  # nobody's picture: it is damaged
     if first.one(_COMPRESSION) in _COMPRESSIONS:
         return _COMPRESSIONS[first.one(_COMPRESSION)]
     if first.one(_PHOTOMETRIC) in _COLOURS:

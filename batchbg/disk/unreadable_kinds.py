@@ -38,6 +38,7 @@ def _of(what: str, kind: str, instead: str) -> str:
 
 
 _BMP_HEADERS: Final = (12, 40, 52, 56, 64, 108, 124)
+_BMP_SHORT_HEADERS: Final = range(16, 40)
 _BMP_MASKS: Final = (3, 6)
 _BMP_INSIDE: Final = {4: "JPEG inside", 5: "PNG inside"}
 """Compressions. Source: BITMAPINFOHEADER; OS/2 gives 3 and 4 another meaning, in headers of 64 bytes."""
@@ -47,19 +48,21 @@ def _bmp(file: IO[bytes]) -> str:
     file.seek(14)
     head = file.read(40)
     (size,) = struct.unpack_from("<I", head)
-    if size not in _BMP_HEADERS:
+    if size in _BMP_SHORT_HEADERS:
         return f"header of {size} bytes"
+    if size not in _BMP_HEADERS:
+        return ""
     if size == 12:
         bits, compression, colours = struct.unpack_from("<H", head, 10)[0], 0, 0
     else:
         bits, compression, colours = struct.unpack_from("<HI12xI", head, 14)
     if size != 64 and compression in _BMP_INSIDE:
         return _BMP_INSIDE[compression]
-    if bits not in (1, 4, 8, 16, 24, 32):
+    if bits in (2, 64):
         return f"{bits} bits a pixel"
     if size != 64 and compression in _BMP_MASKS:
         return "colour masks"
-    return f"palette of {colours} colours" if bits <= 8 and colours > 1 << bits else ""
+    return f"palette of {colours} colours" if bits <= 8 and 1 << bits < colours <= 1 << 16 else ""
 
 
 _LOSSLESS: Final = (0xC3, 0xCB)

@@ -209,6 +209,15 @@ def test_a_tiff_that_cannot_be_read_is_called_by_its_kind(put: Put, data: bytes,
     assert told == f"a TIFF of a kind that cannot be read here ({kind}); save it as 8- or 16-bit RGB"
 
 
+def test_a_bigtiff_is_a_tiff(put: Put):
+    """Read where its kind is a usual one, called by its kind where it is not."""
+    whole = encoded(colours(), "TIFF", big_tiff=True)
+    assert whole.startswith(b"II+\0")
+    assert apart(sent(put("a.tif", whole)), colours()) < 40
+    lab = whole.replace(struct.pack("<HHQQ", 262, 3, 1, 2), struct.pack("<HHQQ", 262, 3, 1, 8))
+    assert "of a kind that cannot be read here (Lab)" in probed(put("b.tif", lab)).rejected
+
+
 @pytest.mark.parametrize("bits", [8, 16])
 @pytest.mark.parametrize(("channels", "photometric"), [(1, 1), (3, 2), (4, 2), (4, 5)])
 def test_a_usual_tiff_that_is_cut_off_is_damaged(put: Put, bits: int, channels: int, photometric: int):
@@ -637,7 +646,9 @@ def riff_of(width: int, height: int) -> bytes:
     return b"RIFF" + struct.pack("<I", len(body)) + body
 
 
-@pytest.mark.parametrize(("kind", "limit"), [("WEBP", 75), ("JPEG2000", 62), ("AVIF", 131)])
+@pytest.mark.parametrize(
+    ("kind", "limit"), [("WEBP", 75), ("JPEG2000", 62), ("AVIF", 131), ("TIFF", 227), ("GIF", 227)]
+)
 def test_what_would_not_fit_is_refused_from_its_header(
     save: Save, monkeypatch: pytest.MonkeyPatch, kind: str, limit: int
 ):

@@ -8,6 +8,7 @@ import pytest
 from PIL import Image, ImageCms
 
 from batchbg.core.model import Size
+from batchbg.disk import decoding, memory
 from batchbg.disk.normalise import cover_crop, upright_copy
 from batchbg.errors import PhotoChanged
 from tests.support.pictures import (
@@ -363,3 +364,27 @@ def test_a_cover_crop_has_the_photos_exact_size_and_its_middle(save: Save):
     assert (cropped.size, extension) == ((50, 50), "jpg")
     assert near(colour(cropped, 0.5, 0.5), (255, 255, 255), 6)
     assert near(colour(cropped, 0.1, 0.5), (255, 255, 255), 12)
+
+
+LARGE = Size(16_384, 12_288)
+"""Of a phone's photo of 200 megapixels."""
+
+
+def test_memory_for_a_crop_is_asked_for_by_the_size_that_it_gets(save: Save, monkeypatch: pytest.MonkeyPatch):
+    """A small background for a large photo, before anything of it is allocated; within what one picture may take."""
+    monkeypatch.setattr(memory._Grant, "limit", memory.USUAL_BYTES)
+    with pytest.raises(memory.NeedsMemory) as asked:
+        cover_crop(save("a.jpg"), LARGE)
+    assert 4 * LARGE.width * LARGE.height < asked.value.need <= memory.MOST_BYTES
+    clear = save("a.png", half_transparent())
+    with pytest.raises(PhotoChanged, match=r"a crop of 16384x12288 of a\.png takes too much memory"):
+        cover_crop(clear, LARGE)
+
+
+@pytest.mark.slow
+def test_a_small_background_is_cropped_for_a_large_photo(save: Save):
+    """With the memory that it has asked for."""
+    size = Size(9000, 6750)
+    data, extension = decoding.cover_crop(save("a.jpg"), size)
+    with Image.open(io.BytesIO(data)) as cropped:
+        assert (cropped.size, extension) == (size, "jpg")

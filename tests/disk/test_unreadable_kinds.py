@@ -47,6 +47,21 @@ def test_a_bmp_that_cannot_be_read_is_called_by_its_kind(put: Put, name: str, da
     assert told == f"a BMP of a kind that cannot be read here ({kind}); save it as PNG"
 
 
+@pytest.mark.parametrize(
+    "data",
+    [
+        bmp(30_000),
+        bmp(8, colours=305_402_420),
+        bmp(24, header=66),
+        tiff((8,), bytes(100), photometric=1, tag_277=("H", (65_535,))),
+        tiff((8224,), bytes(100), photometric=1),
+    ],
+)
+def test_numbers_that_are_nobodys_are_damage(put: Put, data: bytes):
+    """Not a kind that one could save otherwise."""
+    assert probed(put("a.jpg", data)).rejected == CORRUPT
+
+
 def test_a_usual_bmp_that_is_cut_off_is_damaged(put: Put):
     """It is of a kind that can be read."""
     for mode in ("RGB", "RGBA", "L", "P", "1"):
