@@ -2,7 +2,6 @@
 
 import contextlib
 import datetime
-import tempfile
 from pathlib import Path
 from typing import IO, Final
 
@@ -60,8 +59,7 @@ def _next(found: Estimate, settings: Settings, save: Path | None) -> str:
 def _plan(settings: Settings, save: Path | None) -> tuple[Tally, Estimate]:
     progress = ConsoleReporter(settings)
     with contextlib.ExitStack() as stack:
-        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="batchbg-plan-"))
-        ledger = open_snapshot(settings.ledger, Path(folder))
+        ledger = open_snapshot(settings.ledger)
         stack.callback(ledger.close)
         bar = stack.enter_context(
             tqdm(desc="looking", unit=" files", disable=settings.quiet or not output.is_animated())

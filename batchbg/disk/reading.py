@@ -3,6 +3,7 @@
 Only regular files are read. That is checked before a byte is asked for, so nothing hangs.
 """
 
+import codecs
 import errno
 import io
 import os
@@ -20,6 +21,13 @@ class NotAFile(OSError):
 
     def __init__(self, path: str | Path, mode: int) -> None:
         super().__init__(errno.EINVAL, f"it is {kind_of(mode)}, not a file", str(path))
+
+
+class NotText(OSError):
+    """A file is in an encoding that cannot be told."""
+
+    def __init__(self, path: str | Path) -> None:
+        super().__init__(errno.EILSEQ, "its letters cannot be read; save it as UTF-8", str(path))
 
 
 def kind_of(mode: int) -> str:
@@ -81,11 +89,17 @@ def read_bytes(path: str | Path) -> bytes:
         return file.read()
 
 
-def read_text(path: str | Path, encoding: str = "utf-8") -> str:
-    """Return the text of a file that a person named; line ends become one character.
+def read_text(path: str | Path) -> str:
+    """Return the text of a file that a person named, in UTF-8 or as a mark at its start says; line ends become one.
 
     Raises:
+        NotText: it is in another encoding.
         OSError: it cannot be read, or is a fifo, a socket or a device.
-        UnicodeDecodeError: it is in another encoding.
     """
-    return read_bytes(path).decode(encoding).replace("\r\n", "\n").replace("\r", "\n")
+    data = read_bytes(path)
+    is_utf_16 = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    try:
+        text = data.decode("utf-16" if is_utf_16 else "utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise NotText(path) from error
+    return text.replace("\r\n", "\n").replace("\r", "\n")

@@ -3,7 +3,6 @@
 import contextlib
 import os
 import sqlite3
-import tempfile
 import time
 from pathlib import Path
 from typing import Any, Final
@@ -15,7 +14,7 @@ from batchbg.errors import ConfigError, NoLedger
 from batchbg.ledger.filesystem import refuse_network
 from batchbg.ledger.location import check_folder, exists, refuse_odd, sqlite_path
 from batchbg.ledger.presence import Presence
-from batchbg.ledger.store import KEPT, Ledger, explained
+from batchbg.ledger.store import KEPT, Ledger
 
 HEAD: Final = "0002"
 """The newest migration; a test compares it with the folder, so that opening a ledger need not import Alembic."""
@@ -37,9 +36,62 @@ def open_ledger(url: str, *, create: bool = True) -> Ledger:
     path = sqlite_path(url)
     if not exists(url):
         if not create:
-            raise NoLedger(f"there is no ledger at {path}; `batchbg run` makes one, --ledger names another")
+            raise _none_at(path)
         check_folder(path)
     refuse_network(path)
+    ledger, version = _opened(path)
+    ledger.made = version is None
+    if version != HEAD:
+        _upgrade(ledger, aside=path.with_name(f"{path.name}.before-{HEAD}"))
+    return ledger
+
+
+def open_to_read(url: str) -> Ledger:
+    """Open the ledger at ``url`` for who only looks; a copy of it where it may not be written, or is an older one.
+
+    A run of the older version may be at work on it, and has to be able to write what it is told.
+
+    Raises:
+        ConfigError, LedgerError: see ``open_ledger``.
+    """
+    path = sqlite_path(url)
+    if not exists(url):
+        raise _none_at(path)
+    if os.access(path, os.W_OK) and os.access(path.parent, os.W_OK | os.X_OK):
+        refuse_network(path)
+        ledger, version = _opened(path)
+        if version == HEAD:
+            return ledger
+        ledger.close()
+    from batchbg.ledger.snapshot import open_snapshot
+
+    return open_snapshot(url)
+
+
+def open_copy(copy: Path, path: Path) -> Ledger:
+    """Open a copy of the ledger at ``path``, or an empty one, up to date; it goes by that path, and so do its folders.
+
+    Raises:
+        ConfigError, LedgerError: see ``open_ledger``.
+    """
+    ledger, version = _opened(copy)
+    ledger.path = path
+    if version != HEAD:
+        _upgrade(ledger)
+    return ledger
+
+
+def _none_at(path: Path) -> NoLedger:
+    return NoLedger(f"there is no ledger at {path}; `batchbg run` makes one, --ledger names another")
+
+
+def _opened(path: Path) -> tuple[Ledger, str | None]:
+    """Return the ledger in a file, as it is, and the migration that it is at.
+
+    Raises:
+        ConfigError: another program wrote it.
+        LedgerError: it cannot be read or written.
+    """
     refuse_odd(path)
     presence = Presence(path)
     ledger = Ledger(_engine(path, presence), path, presence)
@@ -48,37 +100,10 @@ def open_ledger(url: str, *, create: bool = True) -> Ledger:
             version = schema_version(connection)
             if version is None and sa.inspect(connection).get_table_names():
                 raise ConfigError(f"{path} is some other program's database; name another file with --ledger")
-        ledger.made = version is None
-        if version != HEAD:
-            upgrade(ledger, version)
     except BaseException:
         ledger.close()
         raise
-    return ledger
-
-
-def open_to_read(url: str) -> Ledger:
-    """Open the ledger at ``url`` for who only looks; a copy of it where it may not be written.
-
-    Raises:
-        ConfigError, LedgerError: see ``open_ledger``.
-    """
-    path = sqlite_path(url)
-    if not exists(url) or (os.access(path, os.W_OK) and os.access(path.parent, os.W_OK | os.X_OK)):
-        return open_ledger(url, create=False)
-    from batchbg.ledger.snapshot import copy_to
-
-    folder = tempfile.TemporaryDirectory(prefix="batchbg-read-")
-    try:
-        copy = Path(folder.name) / "ledger.db"
-        copy_to(path, copy)
-        ledger = open_ledger(f"sqlite:///{copy}", create=False)
-    except BaseException:
-        folder.cleanup()
-        raise
-    ledger.path = path
-    ledger.on_close(folder.cleanup)
-    return ledger
+    return ledger, version
 
 
 def schema_version(connection: sa.Connection) -> str | None:
@@ -89,27 +114,38 @@ def schema_version(connection: sa.Connection) -> str | None:
     return version
 
 
-def upgrade(ledger: Ledger, version: str | None) -> None:
-    """Run the migrations that are missing, in one transaction, after a copy of an older ledger was put aside.
+def _upgrade(ledger: Ledger, aside: Path | None = None) -> None:
+    """Run the migrations that are missing, in one transaction; close the ledger where that fails.
+
+    Args:
+        ledger: open.
+        aside: where a copy of an older one is put first; None for none.
 
     Raises:
         ConfigError: the ledger is from a newer version than this one.
     """
     from batchbg.ledger.migrate import is_known, run_migrations
 
-    if version is not None:
-        if not is_known(version):
-            raise ConfigError(f"{ledger.path} was written by a newer batchbg (schema {version}); update batchbg")
-        backup = ledger.path.with_name(f"{ledger.path.name}.before-{HEAD}")
-        create(backup).close()  # anew: it may be a link, through which nothing is written
-        with (
-            explained(ledger.path),
-            contextlib.closing(sqlite3.connect(ledger.path)) as source,
-            contextlib.closing(sqlite3.connect(backup)) as target,
-        ):
-            source.backup(target)  # what is still in the write-ahead log comes along
-    with ledger.begin() as connection:
-        run_migrations(connection)
+    try:
+        with ledger.begin() as connection:
+            version = schema_version(connection)  # somebody else may have been first
+            if version is not None and not is_known(version):
+                raise ConfigError(f"{ledger.path} was written by a newer batchbg (schema {version}); update batchbg")
+            if version not in (None, HEAD) and aside is not None:
+                _put_aside(ledger.path, aside)
+            run_migrations(connection)
+    except BaseException:
+        ledger.close()
+        raise
+
+
+def _put_aside(path: Path, backup: Path) -> None:
+    create(backup).close()  # anew: it may be a link, through which nothing is written
+    with (
+        contextlib.closing(sqlite3.connect(path)) as source,
+        contextlib.closing(sqlite3.connect(backup)) as target,
+    ):
+        source.backup(target)  # what is still in the write-ahead log comes along
 
 
 def _engine(path: Path, presence: Presence) -> sa.Engine:

@@ -5,7 +5,7 @@ import dataclasses
 import fnmatch
 import io
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -27,27 +27,69 @@ class MapRule:
 
 
 def read_map(file: Path) -> list[MapRule]:
-    """Read a background map.
+    """Read a background map, as a spreadsheet or a person writes it.
 
     A first line "photo,background" is a heading; blank lines and lines that begin with "#" are skipped.
 
     Args:
-        file: the CSV, UTF-8.
+        file: the CSV, in UTF-8 or UTF-16, with commas, semicolons or tabs.
 
     Raises:
         ConfigError: names the line and what is wrong with it.
     """
-    rules = []
     try:
-        reader = csv.reader(io.StringIO(read_text(file, "utf-8-sig"), newline=""), strict=True)
-        for row in reader:
-            cells = [cell.strip() for cell in row]
-            if not any(cells) or cells[0].startswith("#") or cells[:2] == ["photo", "background"]:
-                continue
-            rules.append(_rule(cells, file, reader.line_num))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        text = read_text(file)
+        separator = _separator(text, file)
+        return [_rule(cells, file, line) for line, cells in _rows(text, separator) if not _is_heading(cells)]
+    except (OSError, csv.Error) as error:
         raise ConfigError(f"background_map: {file}: {getattr(error, 'strerror', None) or error}") from error
-    return rules
+
+
+SEPARATORS: Final = (",", ";", "\t")
+"""Of cells: which one a spreadsheet writes depends on its country, and on what is chosen there."""
+
+
+def _separator(text: str, file: Path) -> str:
+    """Return what separates the cells: what the heading has, or what makes two of each line.
+
+    Raises:
+        ConfigError: several do.
+    """
+    first = next((line for line in text.split("\n") if line.strip() and not line.lstrip().startswith("#")), "")
+    for separator in SEPARATORS:
+        if first.strip() == f"sep={separator}".strip() or _is_heading(
+            [cell.strip() for cell in first.split(separator)]
+        ):
+            return separator
+    fitting = [separator for separator in SEPARATORS if _makes_pairs(text, separator)]
+    if len(fitting) > 1 and first:
+        raise ConfigError(
+            f"background_map: {file}: what separates its cells cannot be told, {' or '.join(map(repr, fitting))};"
+            f" begin it with a line such as photo{fitting[1]}background"
+        )
+    return fitting[0] if fitting else max(SEPARATORS, key=first.count)
+
+
+def _makes_pairs(text: str, separator: str) -> bool:
+    try:
+        return all(len(cells) == 2 for _, cells in _rows(text, separator))
+    except csv.Error:
+        return False
+
+
+def _rows(text: str, separator: str) -> Iterator[tuple[int, list[str]]]:
+    """Yield what stands in each line that is neither blank nor a comment, with its number."""
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True, delimiter=separator)
+    for row in reader:
+        cells = [cell.strip() for cell in row]
+        while len(cells) > 2 and not cells[-1]:
+            cells.pop()
+        if any(cells) and not cells[0].startswith("#") and cells[0] != "sep=":
+            yield reader.line_num, cells
+
+
+def _is_heading(cells: Sequence[str]) -> bool:
+    return [cell.strip('"').casefold() for cell in cells[:2]] == ["photo", "background"]
 
 
 def _rule(cells: Sequence[str], file: Path, line: int) -> MapRule:

@@ -45,8 +45,8 @@ def read_plan(file: Path) -> dict[str, Entry]:
     try:
         lines = read_text(file).split("\n")
         return {entry.photo: entry for entry in _entries(file, lines)}
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"plan: {file}: {getattr(error, 'strerror', None) or error}") from error
+    except OSError as error:
+        raise ConfigError(f"plan: {file}: {error.strerror or error}") from error
 
 
 def _entries(file: Path, lines: Sequence[str]) -> Iterator[Entry]:

@@ -1,7 +1,9 @@
 """Commands that only look need not be able to write."""
 
+import errno
 import os
 import shutil
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -78,3 +80,22 @@ def test_a_log_without_its_index_is_read_beside_a_copy(shop: Shop, tmp_path: Pat
     snapshot.copy_to(tmp_path / "away" / "batchbg.db", tmp_path / "away" / "copy.db")
     assert (tmp_path / "away" / "copy.db").read_bytes() == (tmp_path / "away" / "batchbg.db").read_bytes()
     assert (tmp_path / "away" / "copy.db-wal").exists()
+
+
+def test_a_plan_without_room_for_its_copy_says_where(shop: Shop, monkeypatch: pytest.MonkeyPatch):
+    """The ledger is well; there is no folder for temporary files, or too little room in it."""
+    from batchbg.ledger import snapshot
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    shop.some_photos(1)
+    assert shop.run("--max-files", "0").code == 8
+    with monkeypatch.context() as patch:
+        patch.setattr(snapshot, "_back_up", full)
+        result = shop.do("plan")
+    assert (result.code, "no room for a copy of the ledger" in result.err) == (5, True), result
+    monkeypatch.setattr(tempfile, "_get_default_tempdir", lambda: full())
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    result = shop.do("plan")
+    assert (result.code, "TMPDIR" in result.err) == (5, True), result

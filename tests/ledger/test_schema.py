@@ -1,8 +1,11 @@
+import contextlib
 import enum
 import re
 import shutil
 import sqlite3
+import threading
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,8 +20,9 @@ from batchbg.core.budget import Bucket, Scope
 from batchbg.core.lifecycle import JobState
 from batchbg.core.model import Treatment
 from batchbg.core.price import Verdict
+from batchbg.disk import files
 from batchbg.errors import ConfigError, ExitCode
-from batchbg.ledger import engine, migrate
+from batchbg.ledger import engine, jobs, migrate
 from batchbg.ledger.engine import open_ledger
 from batchbg.ledger.tables import metadata
 
@@ -171,10 +175,11 @@ def test_a_ledger_from_a_newer_version_is_refused(ledger, path):
     """With exit code 2, the file's name and what to do; it stays as it is."""
     with ledger.begin() as connection:
         connection.execute(sa.text("UPDATE alembic_version SET version_num = '9999'"))
-    with pytest.raises(ConfigError, match="newer batchbg") as caught:
-        open_ledger(url_of(path))
-    assert caught.value.exit_code is ExitCode.USAGE
-    assert str(path) in str(caught.value)
+    for opening in (open_ledger, engine.open_to_read):
+        with pytest.raises(ConfigError, match="newer batchbg") as caught:
+            opening(url_of(path))
+        assert caught.value.exit_code is ExitCode.USAGE
+        assert f"{path} was written" in str(caught.value)
 
 
 @pytest.fixture
@@ -205,6 +210,41 @@ def test_an_older_ledger_is_backed_up_and_brought_up_to_date(ledger, path, next_
     assert copy.execute("SELECT id FROM jobs").fetchall() == [(job.id,)]
     assert copy.execute("SELECT version_num FROM alembic_version").fetchall() == [(BEFORE,)]
     copy.close()
+
+
+def test_who_only_looks_brings_nothing_up_to_date(ledger, path, next_version):
+    """A run of the older version may be at work on it, and could no longer write what it is told."""
+    (job,) = planned(ledger, "a.jpg")
+    looking = engine.open_to_read(url_of(path))
+    assert sa.inspect(looking.engine).has_table("more")
+    with looking.reading() as connection:
+        assert [one.id for one in jobs.in_states(connection, [JobState.PLANNED])] == [job.id]
+    assert looking.path == path
+    looking.close()
+    assert not list(path.parent.glob("*.before*"))
+    with ledger.reading() as connection:
+        assert engine.schema_version(connection) == BEFORE
+
+
+def test_who_comes_second_leaves_the_copy_of_the_first(ledger, path, next_version, monkeypatch):
+    """Both saw an older ledger; a copy put aside after the first is done would hold nothing older."""
+    planned(ledger, "a.jpg")
+    ledger.close()
+    others: list[threading.Thread] = []
+
+    def overtaken(backup: Path) -> Any:
+        if not others:
+            others.append(threading.Thread(target=lambda: open_at(path).close()))
+            others[0].start()
+            others[0].join(0.5)  # where it is let through, it is done before this one goes on
+        return files.create(backup)
+
+    monkeypatch.setattr(engine, "create", overtaken)
+    open_at(path).close()
+    others[0].join()
+    (backup,) = path.parent.glob("batchbg.db.before*")
+    with contextlib.closing(sqlite3.connect(backup)) as copy:
+        assert copy.execute("SELECT version_num FROM alembic_version").fetchall() == [(BEFORE,)]
 
 
 def test_a_backup_is_whole_while_others_have_the_ledger_open(ledger, path, next_version):

@@ -23,6 +23,15 @@ def test_a_saved_plan_comes_back_as_it_was(tmp_path: Path):
     assert list(read_plan(file).values()) == entries
 
 
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_a_saved_plan_may_have_been_through_an_editor(tmp_path: Path, encoding: str):
+    """Some of them put a mark at its start."""
+    file = tmp_path / "plan.jsonl"
+    with file.open("w", encoding=encoding) as out:
+        write_entry(out, Entry("a.jpg", "1" * 64, "", "", Treatment.NONE, "a.png"))
+    assert list(read_plan(file)) == ["a.jpg"]
+
+
 @pytest.mark.parametrize("text", ["not json\n", "{}\n", '{"photo": 1}\n', "[]\n"])
 def test_a_saved_plan_that_cannot_be_read_names_the_line(tmp_path: Path, text: str):
     """Exit 2 before anything is sent."""

@@ -22,7 +22,7 @@ def command() -> None:
 @command.command()
 @with_settings("retry_lock", *COMMON)
 def upgrade(settings: "Settings") -> None:
-    """Bring the ledger up to date; an older one is copied aside first. Every command does this by itself."""
+    """Bring the ledger up to date; an older one is copied aside first. Every run does this by itself."""
     from batchbg.cli import ledger_care
 
     ledger_care.upgrade(settings)

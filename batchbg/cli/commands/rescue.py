@@ -31,11 +31,11 @@ def command(ctx: click.Context, settings: "Settings") -> None:
     from batchbg import pipeline
     from batchbg.cli.console_reporter import ConsoleReporter
     from batchbg.cli.summary import print_outcome
-    from batchbg.ledger.engine import open_ledger
+    from batchbg.ledger.engine import open_to_read
     from batchbg.repair.rescue import Rescue
     from batchbg.settings import api_key
 
-    open_ledger(settings.ledger, create=False).close()
+    open_to_read(settings.ledger).close()  # there has to be one; a run would make it
     ended = pipeline.run(settings, api_key(settings, os.environ), Rescue(), ConsoleReporter(settings))
     found = ended.found
     for path in found.changed:
