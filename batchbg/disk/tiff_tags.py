@@ -38,7 +38,7 @@ _COMPRESSIONS: Final = {
     50002: "JPEG XL inside",
     52546: "JPEG XL inside",
 }
-_CMYK: Final = 5
+_PALETTE, _CMYK = 3, 5
 _MOST_BITS, _MOST_SAMPLES = 128, 1000
 _COLOURS: Final = {8: "Lab", 9: "ICC Lab", 10: "ITU Lab", 32844: "LogL", 32845: "LogLuv"}
 
@@ -165,6 +165,10 @@ def kind_of(found: list[Directory]) -> str:
         return "CMYK with transparency"
     if bits == 16 and extra and samples - extra < 3:
         return "16-bit grey with transparency"
+    if samples == 2 and first.one(_EXTRA) == 1:
+        return "grey with premultiplied transparency"
+    if bits == 16 and first.one(_PHOTOMETRIC) == _PALETTE:
+        return "16-bit palette"
     return f"{samples} channels" if samples > 5 else ""
 
 

@@ -198,6 +198,11 @@ COUNT = SIZE[0] * SIZE[1]
         (tiff((8,) * 3, bytes(100), tag_259=("H", (34712,))), "JPEG 2000 inside"),
         (tiff((8,) * 3, bytes(100), tag_259=("H", (50002,))), "JPEG XL inside"),
         (tiff((16,) * 3, (bytes(COUNT * 2),) * 3, tag_284=("H", (2,))), "16 bits in separate planes"),
+        (
+            tiff((8,) * 2, bytes(COUNT * 2), photometric=1, tag_338=("H", (1,))),
+            "grey with premultiplied transparency",
+        ),
+        (tiff((16,), bytes(COUNT * 2), photometric=3), "16-bit palette"),
         (tiff((8,), b"\x80\x7f" * (COUNT // 2), photometric=1, sample_format=2), "signed numbers"),
         (tiff((16,), b"\0\x80" * COUNT, photometric=1, sample_format=2), "signed numbers"),
     ],
