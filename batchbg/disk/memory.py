@@ -43,6 +43,9 @@ ROWS_PIXEL_BYTES: Final = 5.0
 MAX_PIXELS: Final = 250_000_000
 """Larger pictures are refused from their header, before anything is allocated; 250 MP decode to 1 GB."""
 
+DEEP_HEIF_PIXEL_BYTES: Final = 8.5
+"""The same for a HEIC of more than 8 bits a channel, copied or not: 8.25 were measured with 100 megapixels."""
+
 
 class NeedsMemory(BaseException):
     """A picture takes more memory than was granted; to be asked again with ``need`` bytes."""
@@ -84,6 +87,8 @@ def decoding(picture: "Image.Image", *, reduced: bool = False) -> float:
     if picture.format in ("JPEG", "MPO"):
         coefficients = 6.0 if picture.info.get("progressive") else 0.0  # two bytes a sample, all at once
         return pixels * (coefficients + (0.1 if reduced else PIXEL_BYTES["JPEG"]))
+    if picture.format == "HEIF" and picture.info.get("bit_depth", 8) > 8:
+        return pixels * DEEP_HEIF_PIXEL_BYTES
     if picture.format == "HEIF" and reduced:
         return pixels * ROWS_PIXEL_BYTES
     return pixels * PIXEL_BYTES.get(picture.format or "", 5.5)

@@ -663,3 +663,18 @@ def test_what_would_not_fit_is_refused_from_its_header(
     told = probed(path).rejected
     assert f"as {kind}; at most" in told
     assert int(1.25e9 / memory.PIXEL_BYTES[kind] / 1e6) == limit
+
+
+@pytest.mark.parametrize(("mode", "pixel_bytes"), [("RGB", 5.0), ("RGB;16", 8.5)])
+def test_a_heic_of_more_than_8_bits_takes_more_memory(
+    put: Put, monkeypatch: pytest.MonkeyPatch, mode: str, pixel_bytes: float
+):
+    """Refused from its header, too, where that is more than there is."""
+    plain: Any = pillow_heif.from_bytes(mode=mode, size=(64, 64), data=bytes(64 * 64 * 3 * (1 + (mode != "RGB"))))
+    data = io.BytesIO()
+    plain.save(data)
+    path = put("a.heic", data.getvalue())
+    monkeypatch.setattr(memory, "MOST_BYTES", 64 * 64 * pixel_bytes)
+    assert probed(path).rejected == ""
+    monkeypatch.setattr(memory, "MOST_BYTES", 64 * 64 * pixel_bytes - 1)
+    assert "megapixels as HEIF; at most" in probed(path).rejected
