@@ -23,8 +23,8 @@ from batchbg.disk.results import try_out
 from batchbg.errors import AccountUnreadable, ApiError, BatchbgError, ConfigError, ExitCode, LedgerBusy
 from batchbg.ledger import audit, clock, jobs
 from batchbg.ledger.engine import HEAD, open_to_read
-from batchbg.ledger.filesystem import file_system
-from batchbg.ledger.location import exists, sqlite_path
+from batchbg.ledger.filesystem import file_system, refuse_network
+from batchbg.ledger.location import check_folder, exists, sqlite_path
 from batchbg.ledger.lock import held
 from batchbg.sandbox.rough import ADVICE
 from batchbg.settings import Settings, api_key, own_config_file
@@ -162,7 +162,10 @@ def _ledger(settings: Settings) -> Iterator[Finding]:
     try:
         path = sqlite_path(settings.ledger)
         if not exists(settings.ledger):
+            check_folder(path)
+            refuse_network(path)
             yield Finding("ledger", "ok", f"{path} will be made by the first run{_on(path)}")
+            yield from _lock(settings, path)
             return
         ledger = open_to_read(settings.ledger)
     except BatchbgError as error:
@@ -188,11 +191,17 @@ def _ledger(settings: Settings) -> Iterator[Finding]:
         yield Finding(
             "timezone", "fail", text, f"take the setting back, or `batchbg ledger timezone {settings.timezone}`"
         )
+    yield from _lock(settings, path)
+
+
+def _lock(settings: Settings, path: Path) -> Iterator[Finding]:
     try:
         with held(settings.ledger, "doctor"):
             pass
     except LedgerBusy as error:
         yield Finding("lock", "warn", str(error), "wait for it, or give --retry-lock 5m")
+    except ConfigError as error:
+        yield Finding("lock", "fail", str(error), "name a file on a disk of this machine with --ledger")
     except BatchbgError as error:
         yield Finding("lock", "fail", str(error), f"chmod u+rwx {shlex.quote(str(path.parent))}")
     else:

@@ -19,7 +19,7 @@ from batchbg.ledger import marks, purpose
 from batchbg.ledger.clock import about_time
 from batchbg.ledger.events import last_reservation
 from batchbg.ledger.folders import output_roots
-from batchbg.ledger.marks import ADOPT, Mark, foreign, refuse_behind
+from batchbg.ledger.marks import ADOPT, Mark, adopt_with, foreign, refuse_behind
 from batchbg.ledger.meta import ID, KIND, PLACE, ZONE, keep, value
 from batchbg.ledger.store import Ledger
 from batchbg.ledger.transaction import last_entry_at
@@ -72,7 +72,7 @@ def refuse_new(path: Path, output: Path) -> None:
         if mark.path == str(path):
             raise ConfigError(
                 f"there is no ledger at {path} any more, and {output} holds its results: a new one would pay for them"
-                f" again. Put it back; if it is gone for good, {ADOPT} -o {output} makes a new one theirs"
+                f" again. Put it back; if it is gone for good, {adopt_with(output)} makes a new one theirs"
             )
         raise foreign(output, mark)
 

@@ -8,6 +8,7 @@ import contextlib
 import dataclasses
 import json
 import os
+import shlex
 import stat
 from pathlib import Path
 from typing import Any, Final
@@ -121,16 +122,21 @@ def _named(mark: Mark) -> dict[str, str]:
     return {"ledger": mark.ledger, "path": mark.path, "about": _ABOUT}
 
 
+def adopt_with(folder: Path) -> str:
+    """Return how a person says that a ledger is that of the results in a folder."""
+    return f"`batchbg ledger adopt -o {shlex.quote(str(folder))}`"
+
+
 def foreign(folder: Path, mark: Mark) -> ConfigError:
     """Return the refusal of a folder with another ledger's results."""
     if not mark.ledger:
         return ConfigError(
             f"{folder / NAME} cannot be read, so nobody knows which ledger the results beside it belong to;"
-            f" if it is this one, say so: {ADOPT} -o {folder}"
+            f" if it is this one, say so: {adopt_with(folder)}"
         )
     return ConfigError(
         f"the results in {folder} are of another ledger ({mark}): name that one with --ledger, or another folder with"
-        f" --output. If it is gone for good, make this one theirs: {ADOPT} -o {folder}"
+        f" --output. If it is gone for good, make this one theirs: {adopt_with(folder)}"
     )
 
 

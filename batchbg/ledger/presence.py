@@ -25,6 +25,10 @@ CONFIRM_S: Final = 0.02
 """Looks, and seconds between them, until a change of the database counts as nobody's: a checkpoint writes into it
 before it says so."""
 
+RENUMBERED: Final = "its disk gives files other numbers (inodes) while they are open, so that none can be told apart"
+
+_ADVICE: Final = {RENUMBERED: "name a file on another disk with --ledger"}
+
 _File = tuple[int, int]  # device, inode
 
 
@@ -87,9 +91,8 @@ class Presence:
             LedgerGone: with what happened to which file.
         """
         if self._trouble:
-            raise LedgerGone(
-                f"ledger {self._path}: {self._trouble}; nothing more is sent: put the right file back, then run again"
-            )
+            advice = _ADVICE.get(self._trouble, "put the right file back, then run again")
+            raise LedgerGone(f"ledger {self._path}: {self._trouble}; nothing more is sent: {advice}")
 
     def close(self) -> None:
         """Let go of the index, once no connection is open: closing it sooner would give up SQLite's locks on it."""
@@ -99,6 +102,8 @@ class Presence:
         self._seen = []
 
     def _find(self) -> str:
+        if self._index is not None and _file(os.fstat(self._index)) != self._seen[2]:
+            return RENUMBERED
         for path, seen in zip(self._files, self._seen, strict=True):
             try:
                 if what := self._what_happened_to(path, seen):

@@ -69,5 +69,7 @@ async def _ask(run: RunContext, api: MagicHour, writer: Writer) -> tuple[Account
 
 def _tell_of_clock(api: MagicHour) -> None:
     if api.skew_s is not None and abs(api.skew_s) > OFF_S:
-        off = f"{abs(api.skew_s) / 3600:.0f} hours {'ahead of' if api.skew_s > 0 else 'behind'}"
+        hours = abs(api.skew_s) / 3600
+        how_long = f"{hours / 24:.0f} days" if hours > 48 else f"{hours:.0f} hours"
+        off = f"{how_long} {'ahead of' if api.skew_s > 0 else 'behind'}"
         log.warning("this machine's clock is %s the service's: credits count for the days of this machine", off)

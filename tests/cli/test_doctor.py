@@ -1,5 +1,6 @@
 """Each thing that can be wrong is found, and what mends it is said."""
 
+import errno
 import os
 import shutil
 import sqlite3
@@ -9,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from batchbg.ledger import lock
 from batchbg.ledger.engine import HEAD
 from batchbg.ledger.lock import held
 from tests.support.shop import Shop
@@ -117,6 +119,22 @@ def test_a_ledger_that_is_held_broken_or_not_ours(shop: Shop):
     assert "charged" in doctor(shop, code=2)["ledger"]["text"]
     path.write_bytes(b"no database at all" * 100)
     assert doctor(shop, code=2)["ledger"]["verdict"] == "fail"
+
+
+@pytest.mark.slow
+def test_where_a_ledger_could_not_be_is_found_before_it_is_made(shop: Shop, monkeypatch: pytest.MonkeyPatch):
+    """On a network, or where files cannot be locked: what the first run would refuse."""
+    with monkeypatch.context() as patch:
+        patch.setattr("batchbg.ledger.filesystem.file_system", lambda _path: "nfs4")
+        assert "network" in doctor(shop, code=2)["ledger"]["text"]
+
+    def no_lock(_descriptor: int) -> None:
+        raise lock.NoLock(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr(lock, "_take", no_lock)
+    found = doctor(shop, code=2)
+    assert (found["ledger"]["verdict"], found["lock"]["verdict"]) == ("ok", "fail")
+    assert "--ledger" in found["lock"]["mend"]
 
 
 @pytest.mark.slow

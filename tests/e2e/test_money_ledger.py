@@ -167,7 +167,9 @@ def test_a_copy_goes_on_once_a_person_says_so(shop: Shop):
     assert copy.do("ledger adopt", "-o", str(copy.output)).code == 0
     assert copy.run().code == 0
     assert shop.run().code == 0
-    assert shop.run("-o", str(copy.output)).code == 2
+    refused = shop.run("-o", str(copy.output))
+    assert refused.code == 2
+    assert f"`batchbg ledger adopt -o {copy.output} --ledger {shop.ledger}`" in refused.err
 
 
 @pytest.mark.slow
