@@ -42,6 +42,8 @@ def run(settings: Settings, key: str, task: Task[Found], reporter: Reporter) -> 
     Raises:
         ConfigError, LedgerError, DiskError: nothing could be begun.
     """
+    if not task.creates:  # then new photos are none of its business, whatever config.toml names
+        settings = dataclasses.replace(settings, photos=None)
     with (
         holding(settings, task, reporter) as (ledger, settings),
         beginning(ledger, settings, key, task, reporter) as context,

@@ -168,6 +168,18 @@ def test_rescue_says_what_was_missing_and_what_came_back(shop: Shop):
     assert again.code == 3
 
 
+@pytest.mark.parametrize("command", ["rescue", "retry"])
+def test_what_repairs_looks_for_no_photos(shop: Shop, command: str):
+    """Though config.toml names their folder: new ones are for the next run."""
+    shop.some_photos(1)
+    shop.meanwhile("create", lambda: (shop.output / "photo-000.png").write_text("somebody's"))
+    assert shop.run().code == 3
+    shop.some_photos_more(2)
+    (shop.folder / "config.toml").write_text('photos = "photos"\n')
+    assert shop.do(command).code == 3  # the place is still taken
+    assert shop.status()["jobs"]["planned"] == 0
+
+
 def test_a_create_that_was_cut_off_is_told_in_words(shop: Shop):
     shop.some_photos(1)
     shop.faults.add("create", "reset")

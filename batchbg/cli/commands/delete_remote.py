@@ -60,7 +60,6 @@ def command(ctx: click.Context, settings: "Settings", age_s: float, dry_run: boo
     from batchbg.repair.delete_remote import DeleteRemote, find_deletable
     from batchbg.settings import api_key
 
-    settings = dataclasses.replace(settings, photos=None)
     ledger = open_to_read(settings.ledger)
     with ledger.reading() as connection:
         found = find_deletable(connection, ledger, time.time() - age_s)
