@@ -1,99 +1,74 @@
-"""Jobs a second where the service takes no time, beside a bare httpx loop that makes the same requests.
+"""Jobs a second where the service takes no time, beside bare loops that make the same requests.
 
     python -m tests.benchmarks.ceiling --jobs 1000
 
-A bare loop keeps no ledger, checks nothing and renames nothing: it shows what httpx alone costs.
+A bare loop keeps no ledger, checks nothing and renames nothing: it shows what a client of HTTP alone costs.
 """
 
 import argparse
 import asyncio
 
-import httpx
+from tests.benchmarks.bare import jobs, without_missing
+from tests.benchmarks.serving import (
+    Service,
+    Spent,
+    Work,
+    batchbg,
+    can_serve_tls,
+    serving,
+    serving_tls,
+    spent,
+    table,
+    work,
+)
 
-from tests.benchmarks.serving import KEY, Service, Spent, Work, batchbg, serving, spent, table, work
-
-
-async def bare(made: Work, service: Service, width: int) -> None:
-    """Upload, create, look, download, each photo after the other in ``width`` tasks on one client."""
-    photos = ((path.stem, path.read_bytes()) for path in made.photos.rglob("*.jpg"))
-    (background,) = (path.read_bytes() for path in made.backgrounds.iterdir())
-    limits = httpx.Limits(max_connections=width, max_keepalive_connections=width)
-    output = made.folder / "output"
-    output.mkdir()
-    key = {"Authorization": f"Bearer {KEY}"}  # for the API alone: storage refuses it
-    async with httpx.AsyncClient(base_url=service.url, limits=limits, timeout=60) as client:
-
-        async def upload(data: bytes) -> str:
-            items = {"items": [{"type": "image", "extension": "jpg"}]}
-            answer = await client.post("/v1/files/upload-urls", json=items, headers=key)
-            (target,) = answer.json()["items"]
-            (await client.put(target["upload_url"], content=data)).raise_for_status()
-            return str(target["file_path"])
-
-        background_path = await upload(background)
-
-        async def worker() -> None:
-            for name, data in photos:
-                assets = {"image_file_path": await upload(data), "background_image_file_path": background_path}
-                body = {"name": name, "assets": assets}
-                answer = await client.post("/v1/image-background-remover", json=body, headers=key)
-                project = answer.raise_for_status().json()["id"]
-                while True:
-                    found = (await client.get(f"/v1/image-projects/{project}", headers=key)).json()
-                    if found["status"] == "complete":
-                        break
-                    await asyncio.sleep(0.01)
-                result = await client.get(found["downloads"][0]["url"])
-                (output / f"{name}.png").write_bytes(result.raise_for_status().content)
-
-        await asyncio.gather(*(worker() for _ in range(width)))
+BARE = ("httpx", "aiohttp")
 
 
-def ceiling(number: int, widths: list[int], rounds: int = 2) -> str:
-    """Return the table."""
-    rows = []
+def ceiling(number: int, widths: list[int], rounds: int = 2, *, tls: bool = True) -> str:
+    """Return the table, with a row over TLS for the first width."""
     options = ["--render-time", "0s", "--set", "background_cutout=fast"]
-    with work(number) as made, serving(*options) as service:
-        nothing = batchbg(made, service, "--max-files", "1", "--max-credits", "5")
-        for width in widths:
-            best: dict[str, Spent] = {}
-            polls: dict[str, float] = {}
-            for _ in range(rounds):
-                for name in ("bare", "batchbg"):
-                    made.clear()
-                    before = service.requests()
-                    if name == "bare":
-                        took = spent(lambda width=width: asyncio.run(bare(made, service, width)))  # type: ignore[misc]
-                    else:
-                        rate = ("--requests-per-second", "100000", "--max-in-flight", str(width))
-                        took = batchbg(made, service, *rate)
-                    if name not in best or took.wall_s < best[name].wall_s:
-                        best[name] = took
-                        polls[name] = (service.requests()["status"] - before["status"]) / number
-            loop, ours = best["bare"], best["batchbg"]
-            rows.append(
-                [
-                    width,
-                    f"{number / loop.wall_s:.0f}",
-                    f"{1000 * loop.cpu_s / number:.1f}",
-                    f"{number / ours.wall_s:.0f}",
-                    f"{1000 * ours.cpu_s / number:.1f}",
-                    f"{polls['bare']:.2f} / {polls['batchbg']:.2f}",
-                    f"{loop.wall_s / ours.wall_s:.2f}",
-                    f"{loop.wall_s / (ours.wall_s - nothing.wall_s):.2f}",
-                ]
-            )
-    title = [
-        "width",
-        "bare jobs/s",
-        "bare ms CPU",
-        "batchbg jobs/s",
-        "batchbg ms CPU",
-        "polls a job",
-        "ratio",
-        "ratio without start",
-    ]
+    names = without_missing(BARE)
+    with work(number) as made:
+        with serving(*options) as service:
+            rows = [row(made, service, str(width), width, names, rounds) for width in widths]
+        if tls and can_serve_tls():
+            with serving_tls(*options) as service:
+                rows.append(row(made, service, f"{widths[0]}, TLS", widths[0], names, rounds))
+    title = ["width", *(f"{name}, ms CPU a job" for name in ("batchbg", *names))]
+    title += [f"{name} jobs/s" for name in ("batchbg", *names)]
+    title += ["batchbg, polls a job", *(f"batchbg / {name}, without its start" for name in names)]
     return table(title, rows)
+
+
+def row(made: Work, service: Service, label: str, width: int, bare: list[str], rounds: int) -> list[str]:
+    """Measure batchbg and the bare loops in turns and return the best of each."""
+    number = sum(1 for _ in made.photos.rglob("*.jpg"))
+    made.clear()
+    nothing = batchbg(made, service, "--max-files", "1", "--max-credits", "5")
+    best: dict[str, Spent] = {}
+    polls = 0.0
+    for _ in range(rounds):
+        for name in (*bare, "batchbg"):
+            made.clear()
+            before = service.requests()["status"]
+            if name == "batchbg":
+                rate = ("--requests-per-second", "100000", "--max-in-flight", str(width))
+                took = batchbg(made, service, *rate)
+                polls = (service.requests()["status"] - before) / number
+            else:
+                took = spent(lambda name=name: asyncio.run(jobs(name, service, made, width)))  # type: ignore[misc]
+            if name not in best or took.wall_s < best[name].wall_s:
+                best[name] = took
+    ours_s = best["batchbg"].wall_s - nothing.wall_s
+    cpu_s = {name: best[name].cpu_s for name in bare} | {"batchbg": best["batchbg"].cpu_s - nothing.cpu_s}
+    return [
+        label,
+        *(f"{1000 * cpu_s[name] / number:.1f}" for name in ("batchbg", *bare)),
+        *(f"{number / best[name].wall_s:.0f}" for name in ("batchbg", *bare)),
+        f"{polls:.2f}",
+        *(f"{best[name].wall_s / ours_s:.2f}" for name in bare),
+    ]
 
 
 if __name__ == "__main__":

@@ -17,8 +17,11 @@ import urllib.request
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 from PIL import Image
+
+from tests.support.certificate import MISSING, OPENSSL, make_certificate
 
 SIZE = (64, 48)
 """Of the photos: so small that what is measured is the work around them."""
@@ -59,6 +62,25 @@ def served(command: Sequence[str]) -> Iterator[Service]:
             yield Service(told[1])
         finally:
             process.terminate()
+
+
+def can_serve_tls() -> bool:
+    """Return whether it can be served over TLS, and say why not."""
+    if OPENSSL is None:
+        print(f"{MISSING}: what is measured over TLS is left out", file=sys.stderr)
+    return OPENSSL is not None
+
+
+@contextlib.contextmanager
+def serving_tls(*options: str) -> Iterator[Service]:
+    """Serve over TLS, with a certificate that this process trusts meanwhile."""
+    with tempfile.TemporaryDirectory() as folder:
+        certificate = make_certificate(Path(folder))
+        with (
+            mock.patch.dict(os.environ, {"SSL_CERT_FILE": str(certificate)}),
+            serving(*options, "--set", f"certificate={certificate}") as service,
+        ):
+            yield service
 
 
 @dataclasses.dataclass(frozen=True)
