@@ -5,19 +5,18 @@ from typing import Final
 
 import sqlalchemy as sa
 
-from batchbg.ledger.sql import upsert
+from batchbg.ledger.sql import Statement, upsert
 from batchbg.ledger.tables import assets, photos
 from batchbg.ledger.transaction import Tx
 
 
 def find(connection: sa.Connection, accounts: Sequence[str], recipe: str, newer_than: float) -> str | None:
     """Return the service's path of an uploaded file, or None where it has none that is recent enough."""
-    asked = {"accounts": list(accounts), "of_recipe": recipe, "newer_than": newer_than}
-    path: str | None = connection.scalar(_RECENT, asked)
+    path: str | None = _RECENT.value(connection, accounts=accounts, of_recipe=recipe, newer_than=newer_than)
     return path
 
 
-_RECENT: Final = (
+_RECENT: Final = Statement(
     sa.select(assets.c.file_path)
     .where(
         assets.c.account.in_(sa.bindparam("accounts", expanding=True)),
@@ -25,14 +24,17 @@ _RECENT: Final = (
         assets.c.uploaded_at > sa.bindparam("newer_than"),
     )
     .order_by(assets.c.uploaded_at.desc())
-    .limit(1)
+    .limit(1),
+    of="accounts",
 )
 
 
 def uploaded(tx: Tx, account: str, recipe: str, file_path: str, size: int) -> None:
     """Remember an upload."""
-    row = {"account": account, "recipe": recipe, "file_path": file_path, "bytes": size, "uploaded_at": tx.at}
-    tx.connection.execute(upsert(tx.connection, assets, "file_path", "bytes", "uploaded_at"), row)
+    _UPLOADED.run(tx.connection, account=account, recipe=recipe, file_path=file_path, bytes=size, uploaded_at=tx.at)
+
+
+_UPLOADED: Final = upsert(assets, "file_path", "bytes", "uploaded_at")
 
 
 def forget(tx: Tx, recipe: str, file_path: str) -> None:

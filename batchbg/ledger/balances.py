@@ -1,12 +1,14 @@
 """Readings of the account's balance, and what this ledger cannot explain between two of them."""
 
 import dataclasses
+import math
 from typing import Final
 
 import sqlalchemy as sa
 
 from batchbg.core.budget import Bucket
 from batchbg.core.lifecycle import ENDED_BADLY
+from batchbg.ledger.sql import Statement
 from batchbg.ledger.tables import balances, credit_entries, jobs
 from batchbg.ledger.transaction import Tx
 
@@ -16,9 +18,10 @@ def record(tx: Tx, account: str, credits: int, settled_before: int) -> None:
 
     A create that was in the air at that time may or may not be in the reading; it is counted beside it.
     """
-    tx.connection.execute(
-        sa.insert(balances).values(at=tx.at, run_id=tx.run_id, account=account, credits=credits, settled=settled_before)
-    )
+    _RECORD.run(tx.connection, at=tx.at, run_id=tx.run_id, account=account, credits=credits, settled=settled_before)
+
+
+_RECORD: Final = Statement(sa.insert(balances))
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -38,18 +41,15 @@ class Balance:
     settled: int
 
 
-def last(connection: sa.Connection, account: str, until: float | None = None) -> Balance | None:
+def last(connection: sa.Connection, account: str, until: float = math.inf) -> Balance | None:
     """Return the last reading of an account, or the last that was made ``until`` a time; None where there is none."""
-    if until is None:
-        row = connection.execute(_LAST, {"of_account": account}).first()
-    else:
-        row = connection.execute(_LAST.where(balances.c.at <= until), {"of_account": account}).first()
+    row = _LAST.first(connection, of_account=account, until=until)
     return Balance(*row) if row else None
 
 
-_LAST: Final = (
+_LAST: Final = Statement(
     sa.select(balances.c.id, balances.c.at, balances.c.credits, balances.c.settled)
-    .where(balances.c.account == sa.bindparam("of_account"))
+    .where(balances.c.account == sa.bindparam("of_account"), balances.c.at <= sa.bindparam("until"))
     .order_by(balances.c.id.desc())
     .limit(1)
 )
@@ -57,7 +57,10 @@ _LAST: Final = (
 
 def was_read(connection: sa.Connection, run_id: str) -> bool:
     """Return whether this run has a reading of the account."""
-    return bool(connection.scalar(sa.select(sa.exists().where(balances.c.run_id == run_id))))
+    return bool(_WAS_READ.value(connection, run=run_id))
+
+
+_WAS_READ: Final = Statement(sa.select(sa.exists().where(balances.c.run_id == sa.bindparam("run"))))
 
 
 def unexplained(connection: sa.Connection, account: str, since: float) -> int | None:

@@ -10,6 +10,7 @@ from batchbg.core.lifecycle import JobState
 from batchbg.core.model import PRICE_CREDITS, Job
 from batchbg.errors import BudgetExceeded, EarlierCapReached, PriceInDoubt
 from batchbg.ledger import balances, credits, prices
+from batchbg.ledger.sql import Statement
 from batchbg.ledger.tables import jobs, runs
 from batchbg.ledger.transaction import Tx
 
@@ -64,13 +65,13 @@ def _begun_under(connection: sa.Connection, budget: Budget, job: Job) -> Budget:
     """
     if job.budget_run_id in ("", budget.id):
         return budget
-    cap = connection.scalar(_CAP_OF, {"budget": job.budget_run_id})
+    cap = _CAP_OF.value(connection, budget=job.budget_run_id)
     if cap is None:
         return budget
     return dataclasses.replace(budget, id=job.budget_run_id, caps=dataclasses.replace(budget.caps, run=cap))
 
 
-_CAP_OF: Final = (
+_CAP_OF: Final = Statement(
     sa.select(runs.c.cap_credits)
     .where(runs.c.budget_id == sa.bindparam("budget"))
     .order_by(runs.c.started_at.desc())
@@ -81,18 +82,25 @@ _CAP_OF: Final = (
 
 def earlier(connection: sa.Connection, run_id: str, budget: Budget) -> list[Budget]:
     """Return the budgets with a cap that jobs of a run without one were begun under by earlier runs."""
-    begun_at = sa.select(runs.c.started_at).where(runs.c.id == run_id).scalar_subquery()
-    begun = sa.select(jobs.c.budget_run_id).where(
-        jobs.c.run_id == run_id,
-        jobs.c.budget_run_id.not_in(["", budget.id]),
-        (jobs.c.state == JobState.PLANNED) | (jobs.c.submitted_at >= begun_at),
-    )
-    caps = {one: connection.scalar(_CAP_OF, {"budget": one}) for one in connection.scalars(begun.distinct())}
+    begun = _BEGUN_UNDER.column(connection, run=run_id, own=budget.id)
+    caps = {one: _CAP_OF.value(connection, budget=one) for one in begun}
     return [
         dataclasses.replace(budget, id=one, caps=dataclasses.replace(budget.caps, run=cap))
         for one, cap in caps.items()
         if cap is not None
     ]
+
+
+_BEGUN_AT: Final = sa.select(runs.c.started_at).where(runs.c.id == sa.bindparam("run")).scalar_subquery()
+_BEGUN_UNDER: Final = Statement(
+    sa.select(jobs.c.budget_run_id)
+    .where(
+        jobs.c.run_id == sa.bindparam("run"),
+        jobs.c.budget_run_id.not_in(["", sa.bindparam("own")]),
+        (jobs.c.state == JobState.PLANNED) | (jobs.c.submitted_at >= _BEGUN_AT),
+    )
+    .distinct()
+)
 
 
 def headroom_under(connection: sa.Connection, caps: Caps, period: Period, account: str) -> list[Headroom]:

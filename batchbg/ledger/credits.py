@@ -1,13 +1,12 @@
 """The money: entries that are only ever appended, and their running sums, always moved together."""
 
-import functools
 from collections.abc import Iterable
 from typing import Any, Final
 
 import sqlalchemy as sa
 
 from batchbg.core.budget import Bucket, Credits, Period, Scope
-from batchbg.ledger.sql import insert
+from batchbg.ledger.sql import Statement, insert
 from batchbg.ledger.tables import credit_entries, credit_totals
 from batchbg.ledger.transaction import Tx
 
@@ -17,8 +16,8 @@ def post(tx: Tx, job_id: str, attempt: int, period: Period, moves: Iterable[tupl
     moves = [(bucket, amount) for bucket, amount in moves if amount]
     if not moves:
         return
-    tx.connection.execute(
-        _APPEND,
+    _APPEND.run_each(
+        tx.connection,
         [
             {
                 "at": tx.at,
@@ -40,13 +39,13 @@ def post(tx: Tx, job_id: str, attempt: int, period: Period, moves: Iterable[tupl
     ]
     # An INSERT of a negative sum fails its CHECK even where it would end as an update.
     if falling := [_as_parameters(row) for row in rows if row["amount"] < 0]:
-        tx.connection.execute(_FALL, falling)
+        _FALL.run_each(tx.connection, falling)
     if rising := [row for row in rows if row["amount"] > 0]:
-        tx.connection.execute(_rise(tx.connection.dialect.name), rising)
+        _RISE.run_each(tx.connection, rising)
 
 
-_APPEND: Final = sa.insert(credit_entries)
-_FALL: Final = (
+_APPEND: Final = Statement(sa.insert(credit_entries))
+_FALL: Final = Statement(
     sa.update(credit_totals)
     .where(
         credit_totals.c.scope == sa.bindparam("in_scope"),
@@ -61,7 +60,6 @@ def _as_parameters(row: dict[str, Any]) -> dict[str, Any]:
     return {"in_scope": row["scope"], "in_period": row["period"], "in_bucket": row["bucket"], "by": row["amount"]}
 
 
-@functools.cache
 def _rise(dialect: str) -> Any:
     statement = insert(dialect, credit_totals)
     return statement.on_conflict_do_update(
@@ -70,14 +68,18 @@ def _rise(dialect: str) -> Any:
     )
 
 
+_RISE: Final = Statement(_rise)
+
+
 def totals(connection: sa.Connection, scope: Scope, period: str = "") -> Credits:
     """Return the running sums of one scope."""
-    rows = connection.execute(_TOTALS, {"in_scope": scope, "in_period": period})
-    return Credits.of({row.bucket: row.amount for row in rows})
+    return Credits.of(dict(_TOTALS.all(connection, in_scope=scope, in_period=period)))
 
 
-_TOTALS: Final = sa.select(credit_totals.c.bucket, credit_totals.c.amount).where(
-    credit_totals.c.scope == sa.bindparam("in_scope"), credit_totals.c.period == sa.bindparam("in_period")
+_TOTALS: Final = Statement(
+    sa.select(credit_totals.c.bucket, credit_totals.c.amount).where(
+        credit_totals.c.scope == sa.bindparam("in_scope"), credit_totals.c.period == sa.bindparam("in_period")
+    )
 )
 
 

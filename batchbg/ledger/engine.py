@@ -152,6 +152,7 @@ def _engine(path: Path, presence: Presence) -> sa.Engine:
     engine = sa.create_engine(
         sa.URL.create("sqlite", database=str(path)),
         pool_size=KEPT,
+        paramstyle="named",
         connect_args={"timeout": BUSY_TIMEOUT_MS / 1000, "check_same_thread": False, "isolation_level": None},
     )
 

@@ -9,6 +9,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from batchbg.core.lifecycle import JobState
+from batchbg.ledger.sql import Row, Statement
 from batchbg.ledger.tables import events
 from batchbg.ledger.transaction import Tx
 
@@ -68,17 +69,25 @@ def note(
 ) -> None:
     """Append an event."""
     text = storable(detail) if isinstance(detail, str) else json.dumps(detail, ensure_ascii=True)
-    event = {"at": tx.at, "run_id": tx.run_id, "job_id": job_id, "kind": kind, "detail": text}
-    tx.connection.execute(_APPEND, event | {"old_state": old, "new_state": new})
+    _APPEND.run(
+        tx.connection,
+        at=tx.at,
+        run_id=tx.run_id,
+        job_id=job_id,
+        kind=kind,
+        old_state=old,
+        new_state=new,
+        detail=text,
+    )
 
 
 def note_planned(tx: Tx, job_ids: Sequence[str]) -> None:
     """Append the event that jobs were planned, one for each."""
     event = {"at": tx.at, "run_id": tx.run_id, "kind": EventKind.PLANNED, "new_state": JobState.PLANNED}
-    tx.connection.execute(_APPEND, [event | {"job_id": job_id} for job_id in job_ids])
+    _APPEND.run_each(tx.connection, [event | {"job_id": job_id} for job_id in job_ids])
 
 
-_APPEND: Final = sa.insert(events)
+_APPEND: Final = Statement(sa.insert(events))
 
 
 def storable(text: str) -> str:
@@ -88,8 +97,14 @@ def storable(text: str) -> str:
 
 def details(connection: sa.Connection, job_id: str, kind: EventKind) -> list[str]:
     """Return what one kind of a job's events told, oldest first."""
-    query = sa.select(events.c.detail).where(events.c.job_id == job_id, events.c.kind == kind)
-    return list(connection.scalars(query.order_by(events.c.id)))
+    return _DETAILS.column(connection, job=job_id, of_kind=kind)
+
+
+_DETAILS: Final = Statement(
+    sa.select(events.c.detail)
+    .where(events.c.job_id == sa.bindparam("job"), events.c.kind == sa.bindparam("of_kind"))
+    .order_by(events.c.id)
+)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -106,25 +121,28 @@ BEFORE_ALL: Final = Event()
 
 def last(connection: sa.Connection) -> Event:
     """Return the last event there is; event 0 where there is none."""
-    return _first(connection, _LAST)
+    return _as_event(_LAST.first(connection))
 
 
 def last_reservation(connection: sa.Connection) -> Event:
     """Return the event of the last reservation; event 0 where there is none."""
-    return _first(connection, _LAST.where(events.c.kind == EventKind.RESERVED))
+    return _as_event(_LAST_RESERVATION.first(connection))
 
 
-_LAST: Final = sa.select(events.c.id, events.c.at, events.c.job_id).order_by(events.c.id.desc()).limit(1)
+_EVENT: Final = sa.select(events.c.id, events.c.at, events.c.job_id)
+_LAST: Final = Statement(_EVENT.order_by(events.c.id.desc()).limit(1))
+_LAST_RESERVATION: Final = Statement(
+    _EVENT.where(events.c.kind == EventKind.RESERVED).order_by(events.c.id.desc()).limit(1)
+)
+_BY_ID: Final = Statement(_EVENT.where(events.c.id == sa.bindparam("event")))
 
 
-def _first(connection: sa.Connection, query: sa.Select[tuple[int, float, str | None]]) -> Event:
-    row = connection.execute(query).first()
-    return Event(row.id, row.at, row.job_id or "") if row else BEFORE_ALL
+def _as_event(row: Row | None) -> Event:
+    return Event(row[0], row[1], row[2] or "") if row else BEFORE_ALL
 
 
 def has(connection: sa.Connection, event: Event) -> bool:
     """Return whether the ledger has that very event."""
     if not event.id:
         return True
-    query = sa.select(events.c.id, events.c.at, events.c.job_id).where(events.c.id == event.id)
-    return _first(connection, query) == event
+    return _as_event(_BY_ID.first(connection, event=event.id)) == event

@@ -1,30 +1,44 @@
 """The roots of photos, backgrounds and outputs, by their numbers."""
 
+from typing import Final
+
 import sqlalchemy as sa
 
+from batchbg.ledger.sql import Statement
 from batchbg.ledger.tables import folders, jobs, outputs, runs
 from batchbg.ledger.transaction import Tx
 
 
 def id_of(tx: Tx, path: str) -> int:
     """Return the number of a root folder, entering it where it is new."""
-    known = tx.connection.scalar(sa.select(folders.c.id).where(folders.c.path == path))
-    if known is not None:
-        return int(known)
-    key = tx.connection.execute(sa.insert(folders).values(path=path)).inserted_primary_key
-    assert key is not None  # the table has one
-    return int(key[0])
+    known = _ID.value(tx.connection, root=path)
+    if known is None:
+        _ENTER.run(tx.connection, path=path)
+        known = _ID.value(tx.connection, root=path)
+    return int(known)
+
+
+_ID: Final = Statement(sa.select(folders.c.id).where(folders.c.path == sa.bindparam("root")))
+_ENTER: Final = Statement(sa.insert(folders))
 
 
 def path_of(connection: sa.Connection, folder_id: int) -> str:
     """Return the name under which a root folder stands in the ledger."""
-    return str(connection.scalar(sa.select(folders.c.path).where(folders.c.id == folder_id)))
+    return str(_PATH.value(connection, folder=folder_id))
+
+
+_PATH: Final = Statement(sa.select(folders.c.path).where(folders.c.id == sa.bindparam("folder")))
 
 
 def output_roots(connection: sa.Connection) -> dict[int, str]:
     """Return every folder that results were ever written to, by its number."""
-    is_used = sa.exists().where(outputs.c.folder_id == folders.c.id)  # looks at one result, not at all of them
-    return {row.id: row.path for row in connection.execute(sa.select(folders.c.id, folders.c.path).where(is_used))}
+    return dict(_OUTPUT_ROOTS.all(connection))
+
+
+_OUTPUT_ROOTS: Final = Statement(
+    # Looks at one result of each, not at all of them.
+    sa.select(folders.c.id, folders.c.path).where(sa.exists().where(outputs.c.folder_id == folders.c.id))
+)
 
 
 def input_roots(connection: sa.Connection) -> set[str]:

@@ -4,6 +4,7 @@ from typing import Final
 
 import sqlalchemy as sa
 
+from batchbg.ledger.sql import Statement, upsert
 from batchbg.ledger.tables import meta
 from batchbg.ledger.transaction import Tx
 
@@ -17,12 +18,16 @@ REHEARSED_SINCE: Final = "rehearsed_since"
 
 def value(connection: sa.Connection, key: str) -> str | None:
     """Return what ``meta`` holds under a key."""
-    found: str | None = connection.scalar(sa.select(meta.c.value).where(meta.c.key == key))
+    found: str | None = _VALUE.value(connection, name=key)
     return found
+
+
+_VALUE: Final = Statement(sa.select(meta.c.value).where(meta.c.key == sa.bindparam("name")))
 
 
 def keep(tx: Tx, key: str, text: str) -> None:
     """Put something into ``meta``."""
-    changed = tx.connection.execute(sa.update(meta).where(meta.c.key == key).values(value=text))
-    if not changed.rowcount:
-        tx.connection.execute(sa.insert(meta).values(key=key, value=text))
+    _KEEP.run(tx.connection, key=key, value=text)
+
+
+_KEEP: Final = upsert(meta, "value")

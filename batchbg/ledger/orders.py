@@ -6,6 +6,7 @@ import sqlalchemy as sa
 
 from batchbg.core.lifecycle import OPEN, JobState
 from batchbg.core.model import new_id
+from batchbg.ledger.sql import Statement
 from batchbg.ledger.tables import force_orders, jobs
 from batchbg.ledger.transaction import Tx
 
@@ -21,29 +22,42 @@ def take(tx: Tx, request: str, *, anew: bool) -> str:
         request: what is to be done again; the same text is the same order.
         anew: a person wants a new one in any case.
     """
-    unended = force_orders.c.request == request, force_orders.c.ended_at.is_(None)
     if anew:
-        tx.connection.execute(sa.update(force_orders).where(*unended).values(ended_at=tx.at))
+        _END_ALL.run(tx.connection, of_request=request, ended_at=tx.at)
     else:
-        known = tx.connection.scalar(
-            sa.select(force_orders.c.id).where(*unended).order_by(force_orders.c.begun_at.desc()).limit(1)
-        )
+        known = _UNENDED.value(tx.connection, of_request=request)
         if known is not None:
             return str(known)
     order_id = new_id()
-    tx.connection.execute(sa.insert(force_orders).values(id=order_id, request=request, begun_at=tx.at))
+    _ENTER.run(tx.connection, id=order_id, request=request, begun_at=tx.at)
     return order_id
+
+
+_IS_UNENDED: Final = (force_orders.c.request == sa.bindparam("of_request")) & force_orders.c.ended_at.is_(None)
+_END_ALL: Final = Statement(sa.update(force_orders).where(_IS_UNENDED))
+_UNENDED: Final = Statement(
+    sa.select(force_orders.c.id).where(_IS_UNENDED).order_by(force_orders.c.begun_at.desc()).limit(1)
+)
+_ENTER: Final = Statement(sa.insert(force_orders))
 
 
 def was_begun(connection: sa.Connection, order_id: str) -> bool:
     """Return whether there are jobs for an order already."""
-    return bool(connection.scalar(sa.select(sa.exists().where(jobs.c.order_id == order_id))))
+    return bool(_WAS_BEGUN.value(connection, of_order=order_id))
+
+
+_WAS_BEGUN: Final = Statement(sa.select(sa.exists().where(jobs.c.order_id == sa.bindparam("of_order"))))
 
 
 def end(tx: Tx, order_id: str) -> bool:
     """End an order whose photos were all planned, unless one of its jobs is unfinished; return whether it ended."""
-    open_jobs = sa.exists().where(jobs.c.order_id == order_id, jobs.c.state.in_(UNFINISHED))
-    if tx.connection.scalar(sa.select(open_jobs)):
+    if _IS_OPEN.value(tx.connection, of_order=order_id):
         return False
-    tx.connection.execute(sa.update(force_orders).where(force_orders.c.id == order_id).values(ended_at=tx.at))
+    _END.run(tx.connection, order=order_id, ended_at=tx.at)
     return True
+
+
+_IS_OPEN: Final = Statement(
+    sa.select(sa.exists().where(jobs.c.order_id == sa.bindparam("of_order"), jobs.c.state.in_(UNFINISHED)))
+)
+_END: Final = Statement(sa.update(force_orders).where(force_orders.c.id == sa.bindparam("order")))

@@ -8,44 +8,54 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from batchbg.core.model import PhotoInfo, Size, Stamp
-from batchbg.ledger.sql import below, chunks, insert
+from batchbg.ledger.sql import Row, Statement, below, bounds, insert
 from batchbg.ledger.tables import PathText, folders, jobs, outputs, photos, pictures, runs
 from batchbg.ledger.transaction import Tx
 
 
 def infos_of(connection: sa.Connection, root_id: int, paths: Sequence[str]) -> dict[str, PhotoInfo]:
     """Return what probing found in these files, by path below the root."""
-    found: dict[str, PhotoInfo] = {}
-    for chunk in chunks(paths):
-        query = sa.select(photos).where(photos.c.folder_id == root_id, photos.c.path.in_(chunk))
-        found |= {row.path: _as_info(row) for row in connection.execute(query)}
-    return found
+    return {row[0]: _as_info(row) for row in _INFOS.all(connection, root=root_id, paths=paths)}
+
+
+_INFO: Final = sa.select(
+    photos.c.path,
+    photos.c.size,
+    photos.c.mtime_ns,
+    photos.c.inode,
+    photos.c.ctime_ns,
+    photos.c.sha256,
+    photos.c.width,
+    photos.c.height,
+    photos.c.extension,
+    photos.c.normalise,
+    photos.c.rejected,
+    photos.c.picture,
+    photos.c.key,
+)
+_INFOS: Final = Statement(
+    _INFO.where(photos.c.folder_id == sa.bindparam("root"), photos.c.path.in_(sa.bindparam("paths", expanding=True))),
+    of="paths",
+)
+
+
+def _as_info(row: Row) -> PhotoInfo:
+    _path, size, mtime_ns, inode, ctime_ns, sha256, width, height, *others = row
+    pixels = Size(width, height) if width is not None else None
+    return PhotoInfo(Stamp(size, mtime_ns, inode, ctime_ns), sha256, pixels, *others)
 
 
 def info_of(connection: sa.Connection, root: str, path: str) -> PhotoInfo | None:
     """Return what probing found in one file."""
-    row = connection.execute(_INFO, {"root": root, "name": path}).first()
+    row = _INFO_IN.first(connection, root=root, name=path)
     return _as_info(row) if row else None
 
 
-_INFO: Final = (
-    sa.select(photos)
-    .join(folders, folders.c.id == photos.c.folder_id)
-    .where(folders.c.path == sa.bindparam("root"), photos.c.path == sa.bindparam("name"))
-)
-
-
-def _as_info(row: sa.Row[Any]) -> PhotoInfo:
-    return PhotoInfo(
-        stamp=Stamp(row.size, row.mtime_ns, row.inode, row.ctime_ns),
-        sha256=row.sha256,
-        pixels=Size(row.width, row.height) if row.width is not None else None,
-        extension=row.extension,
-        normalise=row.normalise,
-        rejected=row.rejected,
-        picture=row.picture,
-        key=row.key,
+_INFO_IN: Final = Statement(
+    _INFO.join(folders, folders.c.id == photos.c.folder_id).where(
+        folders.c.path == sa.bindparam("root"), photos.c.path == sa.bindparam("name")
     )
+)
 
 
 def remember(tx: Tx, root_id: int, infos: Mapping[str, PhotoInfo]) -> dict[str, PhotoInfo]:
@@ -73,19 +83,21 @@ def remember(tx: Tx, root_id: int, infos: Mapping[str, PhotoInfo]) -> dict[str, 
         }
         for path, info in infos.items()
     ]
-    tx.connection.execute(_remember(tx.connection.dialect.name, tuple(rows[0])), rows)
+    _REMEMBER.run_each(tx.connection, rows)
     return dict(infos)
 
 
-@functools.cache
-def _remember(dialect: str, names: tuple[str, ...]) -> Any:
+def _remember(dialect: str) -> Any:
     """Return the statement that enters what a file is; a rejection stays told where nothing but its ctime is new."""
     statement = insert(dialect, photos)
     new = statement.excluded
     is_told = sa.and_(*(photos.c[name] == new[name] for name in ("size", "mtime_ns", "inode", "rejected")))
-    changed = {name: new[name] for name in names if name not in ("folder_id", "path")}
+    changed = {column.name: new[column.name] for column in photos.c if not column.primary_key}
     changed["rejected_run_id"] = sa.case((is_told, photos.c.rejected_run_id))
     return statement.on_conflict_do_update(index_elements=list(photos.primary_key), set_=changed)
+
+
+_REMEMBER: Final = Statement(_remember)
 
 
 def _first_seen(tx: Tx, infos: Iterable[PhotoInfo]) -> dict[str, str]:
@@ -94,29 +106,37 @@ def _first_seen(tx: Tx, infos: Iterable[PhotoInfo]) -> dict[str, str]:
     for info in infos:
         if info.picture:
             here.setdefault(info.picture, info.sha256)
-    known: dict[str, str] = {}
-    for chunk in chunks(list(here)):
-        query = sa.select(pictures.c.picture, pictures.c.sha256).where(pictures.c.picture.in_(chunk))
-        known |= {row[0]: row[1] for row in tx.connection.execute(query)}
-    if fresh := [{"picture": one, "sha256": sha256} for one, sha256 in here.items() if one not in known]:
-        tx.connection.execute(sa.insert(pictures), fresh)
+    known: dict[str, str] = dict(_SEEN.all(tx.connection, pictures=list(here)))
+    fresh = [{"picture": one, "sha256": sha256} for one, sha256 in here.items() if one not in known]
+    _SEE.run_each(tx.connection, fresh)
     return here | known
+
+
+_SEEN: Final = Statement(
+    sa.select(pictures.c.picture, pictures.c.sha256).where(
+        pictures.c.picture.in_(sa.bindparam("pictures", expanding=True))
+    ),
+    of="pictures",
+)
+_SEE: Final = Statement(sa.insert(pictures))
 
 
 def forget(tx: Tx, root_id: int, paths: Sequence[str]) -> None:
     """Drop the fingerprints of files that are gone."""
-    for chunk in chunks(paths):
-        tx.connection.execute(sa.delete(photos).where(photos.c.folder_id == root_id, photos.c.path.in_(chunk)))
+    _FORGET.run_each(tx.connection, [{"root": root_id, "photo": path} for path in paths])
+
+
+_FORGET: Final = Statement(
+    sa.delete(photos).where(photos.c.folder_id == sa.bindparam("root"), photos.c.path == sa.bindparam("photo"))
+)
 
 
 def refuse(tx: Tx, root_id: int, reasons: Mapping[str, str]) -> None:
     """Say why the results of photos that could be sent cannot be saved; "" where they can again."""
-    rows = [{"root": root_id, "photo": path, "why": why} for path, why in reasons.items()]
-    if rows:
-        tx.connection.execute(_REFUSE, rows)
+    _REFUSE.run_each(tx.connection, [{"root": root_id, "photo": path, "why": why} for path, why in reasons.items()])
 
 
-_REFUSE: Final = (
+_REFUSE: Final = Statement(
     sa.update(photos)
     .where(photos.c.folder_id == sa.bindparam("root"), photos.c.path == sa.bindparam("photo"))
     .values(rejected=sa.bindparam("why"), rejected_run_id=None)
@@ -128,16 +148,20 @@ def newly_rejected(tx: Tx, root_id: int, paths: Sequence[str]) -> int:
 
     A run that was killed before its summary has told nobody.
     """
-    killed = sa.select(runs.c.id).where(runs.c.exit_code.is_(None), runs.c.id != tx.run_id)
-    untold = sa.or_(photos.c.rejected_run_id.is_(None), photos.c.rejected_run_id.in_(killed))
-    told = 0
-    for chunk in chunks(paths):
-        told += tx.connection.execute(
-            sa.update(photos)
-            .where(photos.c.folder_id == root_id, photos.c.path.in_(chunk), untold)
-            .values(rejected_run_id=tx.run_id)
-        ).rowcount
-    return told
+    return _TELL.run(tx.connection, root=root_id, run=tx.run_id, paths=paths)
+
+
+_KILLED: Final = sa.select(runs.c.id).where(runs.c.exit_code.is_(None), runs.c.id != sa.bindparam("run"))
+_TELL: Final = Statement(
+    sa.update(photos)
+    .where(
+        photos.c.folder_id == sa.bindparam("root"),
+        photos.c.path.in_(sa.bindparam("paths", expanding=True)),
+        sa.or_(photos.c.rejected_run_id.is_(None), photos.c.rejected_run_id.in_(_KILLED)),
+    )
+    .values(rejected_run_id=sa.bindparam("run")),
+    of="paths",
+)
 
 
 def rejected(connection: sa.Connection) -> Iterator[tuple[str, str, str]]:
@@ -169,17 +193,14 @@ def known_photos(
         paired: the rows go on with (width, height, photo's sha256, sha256 of the background it was put on).
     """
     query = _known(is_root=not folder, deep=deep, paired=paired)
-    bounds = {"low": f"{folder}/", "high": f"{folder}0", "rest": len(folder) + 2} if folder else {}
-    cursor = connection.execute(query, {"photos": photo_root_id, "results": output_root_id, **bounds}).cursor
-    assert cursor is not None  # a SELECT has one, and its bare rows cost a third of SQLAlchemy's
-    while rows := cursor.fetchmany(1000):
+    for rows in query.portions(connection, photos=photo_root_id, results=output_root_id, **bounds(folder)):
         # What is called after a photo is of ASCII where the photo's own path is.
         yield [row if row[0].isascii() else (_as_path(row[0]), *row[1:5], _as_path(row[5]), *row[6:]) for row in rows]
 
 
 @functools.cache
-def _known(*, is_root: bool, deep: bool, paired: bool) -> sa.Select[Any]:
-    """Return the query of ``known_photos``: to put it together takes as long as to read a hundred photos."""
+def _known(*, is_root: bool, deep: bool, paired: bool) -> Statement:
+    """Return the query of ``known_photos``."""
     own_result = (
         (outputs.c.folder_id == sa.bindparam("results"))
         & (outputs.c.photo_folder_id == photos.c.folder_id)
@@ -191,12 +212,8 @@ def _known(*, is_root: bool, deep: bool, paired: bool) -> sa.Select[Any]:
     query = sa.select(*_KNOWN, *(_PAIRED if paired else ())).outerjoin(outputs, own_result)
     if paired:
         query = query.outerjoin(jobs, jobs.c.id == outputs.c.saved_job_id)
-    query = query.where(photos.c.folder_id == sa.bindparam("photos"))
-    if is_root:
-        return query.where(below(photos.c.path, ""))
-    query = query.where(photos.c.path >= sa.bindparam("low"), photos.c.path < sa.bindparam("high"))
-    rest = sa.func.substr(photos.c.path, sa.bindparam("rest"))
-    return query.where(sa.func.instr(rest, "/") == 0) if deep else query
+    is_in_folder = below(photos.c.path, is_root=is_root, deep=deep)
+    return Statement(query.where(photos.c.folder_id == sa.bindparam("photos"), is_in_folder))
 
 
 def _as_path(stored: str | None) -> str | None:

@@ -5,7 +5,7 @@ from typing import Final
 import sqlalchemy as sa
 
 from batchbg.core.price import Verdict
-from batchbg.ledger.sql import upsert
+from batchbg.ledger.sql import Statement, upsert
 from batchbg.ledger.tables import odd_prices, prices
 from batchbg.ledger.transaction import Tx
 
@@ -14,17 +14,25 @@ HOW_TO_JUDGE: Final = "`batchbg account --accept-price` accepts that as right, -
 
 def last(connection: sa.Connection, account: str) -> tuple[int | None, int | None]:
     """Return the credits that the last create answer took, and those of the last record; None where there is none."""
-    row = connection.execute(_LAST, {"of_account": account}).first()
+    row = _LAST.first(connection, of_account=account)
     return (row[0], row[1]) if row else (None, None)
 
 
-_LAST: Final = sa.select(prices.c.credits, prices.c.recorded).where(prices.c.account == sa.bindparam("of_account"))
+_LAST: Final = Statement(
+    sa.select(prices.c.credits, prices.c.recorded).where(prices.c.account == sa.bindparam("of_account"))
+)
 
 
 def learn(tx: Tx, account: str, credits: int, *, recorded: bool) -> None:
     """Remember what a create's answer took, or a project's record."""
-    row = {"account": account, "credits": 0 if recorded else credits, "recorded": credits if recorded else 0}
-    tx.connection.execute(upsert(tx.connection, prices, "recorded" if recorded else "credits"), row)
+    if recorded:
+        _RECORDED.run(tx.connection, account=account, credits=0, recorded=credits)
+    else:
+        _ANSWERED.run(tx.connection, account=account, credits=credits, recorded=0)
+
+
+_RECORDED: Final = upsert(prices, "recorded")
+_ANSWERED: Final = upsert(prices, "credits")
 
 
 def doubt(tx: Tx, account: str, job_id: str, told: str) -> None:
@@ -36,8 +44,12 @@ def doubt(tx: Tx, account: str, job_id: str, told: str) -> None:
 
 def is_doubted(connection: sa.Connection, job_id: str) -> bool:
     """Return whether a job has told an odd price that nobody has judged yet."""
-    mine = odd_prices.c.job_id == job_id, odd_prices.c.verdict == Verdict.OPEN
-    return bool(connection.scalar(sa.select(sa.exists().where(*mine))))
+    return bool(_DOUBTED.value(connection, job=job_id))
+
+
+_DOUBTED: Final = Statement(
+    sa.select(sa.exists().where(odd_prices.c.job_id == sa.bindparam("job"), odd_prices.c.verdict == Verdict.OPEN))
+)
 
 
 def is_dismissed(connection: sa.Connection, job_id: str, told: str) -> bool:
@@ -63,10 +75,10 @@ def doubted_accounts(connection: sa.Connection) -> list[str]:
 
 def open_ones(connection: sa.Connection, account: str) -> list[tuple[str, str]]:
     """Return (job id, what was told) of the odd prices that nobody has judged yet, the oldest first."""
-    return [(row[0], row[1]) for row in connection.execute(_OPEN, {"of_account": account})]
+    return [(row[0], row[1]) for row in _OPEN.all(connection, of_account=account)]
 
 
-_OPEN: Final = (
+_OPEN: Final = Statement(
     sa.select(odd_prices.c.job_id, odd_prices.c.told)
     .where(odd_prices.c.account == sa.bindparam("of_account"), odd_prices.c.verdict == Verdict.OPEN)
     .order_by(odd_prices.c.id)
@@ -75,10 +87,10 @@ _OPEN: Final = (
 
 def accepted(connection: sa.Connection, account: str) -> list[str]:
     """Return the odd prices that a person has accepted, as they were told."""
-    return list(connection.scalars(_ACCEPTED, {"of_account": account}))
+    return _ACCEPTED.column(connection, of_account=account)
 
 
-_ACCEPTED: Final = (
+_ACCEPTED: Final = Statement(
     sa.select(odd_prices.c.told)
     .where(odd_prices.c.account == sa.bindparam("of_account"), odd_prices.c.verdict == Verdict.ACCEPTED)
     .distinct()

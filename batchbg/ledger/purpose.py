@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from batchbg.core.addresses import is_loopback
 from batchbg.errors import ConfigError
 from batchbg.ledger.meta import KIND, REHEARSED_SINCE, keep, value
+from batchbg.ledger.sql import Statement
 from batchbg.ledger.store import Ledger
 from batchbg.ledger.tables import runs
 
@@ -62,11 +63,10 @@ _KIND_BY_ADDRESS: Final = "kind_by_address"
 
 def _was_abroad(connection: sa.Connection) -> bool:
     """Return whether a run was ever sent to an address that is not this machine's."""
-    return any(
-        not is_loopback(host)
-        for url in connection.scalars(sa.select(runs.c.base_url).distinct())
-        if (host := urlsplit(url).hostname)
-    )
+    return any(not is_loopback(host) for url in _ADDRESSES.column(connection) if (host := urlsplit(url).hostname))
+
+
+_ADDRESSES: Final = Statement(sa.select(runs.c.base_url).distinct())
 
 
 def rehearsed_since(connection: sa.Connection) -> float | None:

@@ -3,12 +3,13 @@
 import dataclasses
 import os
 import socket
-from typing import Any
+from typing import Any, Final
 
 import sqlalchemy as sa
 
 from batchbg.core.model import new_id
 from batchbg.ledger.events import EventKind, note
+from batchbg.ledger.sql import Statement
 from batchbg.ledger.tables import runs
 from batchbg.ledger.transaction import Tx
 
@@ -38,30 +39,24 @@ def begin(
     One that does not spend leaves a killed run to the next that does, and hands its cap on if it is killed itself. Its
     id is new unless one is given. The caller holds the ledger's lock, so a run without an end can only be a dead one.
     """
-    killed = tx.connection.execute(
-        sa.select(runs.c.budget_id, runs.c.cap_credits)
-        .where(runs.c.ended_at.is_(None))
-        .order_by(runs.c.started_at.desc())
-        .limit(1)
-    ).first()
+    killed = _KILLED.first(tx.connection)
     if spends:
-        tx.connection.execute(sa.update(runs).where(runs.c.ended_at.is_(None)).values(ended_at=tx.at))
+        _END_KILLED.run(tx.connection, ended_at=tx.at)
     run_id = run_id or new_id()
     # The order of runs is that of their starts, also where the clock stands still.
-    before = tx.connection.scalar(sa.select(sa.func.max(runs.c.started_at))) or 0.0
-    cap = cap_credits if cap_credits is not None or killed is None else killed.cap_credits
-    run = Run(run_id, killed.budget_id if killed else run_id, cap, spends and killed is not None)
-    tx.connection.execute(
-        sa.insert(runs).values(
-            id=run.id,
-            budget_id=run.budget_id,
-            command=command,
-            pid=os.getpid(),
-            host=socket.gethostname(),
-            started_at=max(tx.at, before + 1e-6),
-            cap_credits=run.cap_credits,
-            base_url=base_url,
-        )
+    before = _LAST_START.value(tx.connection) or 0.0
+    budget_id, cap = killed or (run_id, None)
+    run = Run(run_id, budget_id, cap if cap_credits is None else cap_credits, spends and killed is not None)
+    _ENTER.run(
+        tx.connection,
+        id=run.id,
+        budget_id=run.budget_id,
+        command=command,
+        pid=os.getpid(),
+        host=socket.gethostname(),
+        started_at=max(tx.at, before + 1e-6),
+        cap_credits=run.cap_credits,
+        base_url=base_url,
     )
     note(
         dataclasses.replace(tx, run_id=run.id),
@@ -72,14 +67,31 @@ def begin(
     return run
 
 
+_KILLED: Final = Statement(
+    sa.select(runs.c.budget_id, runs.c.cap_credits)
+    .where(runs.c.ended_at.is_(None))
+    .order_by(runs.c.started_at.desc())
+    .limit(1)
+)
+_END_KILLED: Final = Statement(sa.update(runs).where(runs.c.ended_at.is_(None)))
+_LAST_START: Final = Statement(sa.select(sa.func.max(runs.c.started_at)))
+_ENTER: Final = Statement(sa.insert(runs))
+
+
 def is_one(connection: sa.Connection, run_id: str) -> bool:
     """Return whether a run has that id."""
-    return connection.scalar(sa.select(runs.c.id).where(runs.c.id == run_id)) is not None
+    return bool(_IS_ONE.value(connection, run=run_id))
+
+
+_IS_ONE: Final = Statement(sa.select(sa.exists().where(runs.c.id == sa.bindparam("run"))))
 
 
 def describe(tx: Tx, /, **values: Any) -> None:
     """Write what becomes known about the run: account, folders, counts."""
-    tx.connection.execute(sa.update(runs).where(runs.c.id == tx.run_id).values(**values))
+    _DESCRIBE.run(tx.connection, run=tx.run_id, **values)
+
+
+_DESCRIBE: Final = Statement(sa.update(runs).where(runs.c.id == sa.bindparam("run")))
 
 
 def end(tx: Tx, exit_code: int) -> None:
@@ -90,13 +102,20 @@ def end(tx: Tx, exit_code: int) -> None:
 
 def account_behind(connection: sa.Connection, base_url: str) -> str | None:
     """Return the account that the last run found behind an address, None where none did."""
-    found: str | None = connection.scalar(
-        sa.select(runs.c.account)
-        .where(runs.c.base_url == base_url, runs.c.account != "", runs.c.account != base_url)
-        .order_by(runs.c.started_at.desc())
-        .limit(1)
-    )
+    found: str | None = _ACCOUNT_BEHIND.value(connection, address=base_url)
     return found
+
+
+_ACCOUNT_BEHIND: Final = Statement(
+    sa.select(runs.c.account)
+    .where(
+        runs.c.base_url == sa.bindparam("address"),
+        runs.c.account != "",
+        runs.c.account != sa.bindparam("address"),
+    )
+    .order_by(runs.c.started_at.desc())
+    .limit(1)
+)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from typing import Final
 
 import sqlalchemy as sa
 
+from batchbg.ledger.sql import Statement
 from batchbg.ledger.tables import events
 
 
@@ -34,8 +35,8 @@ def enter(connection: sa.Connection, run_id: str) -> Tx:
 
 def last_entry_at(connection: sa.Connection) -> float | None:
     """Return the time of the ledger's last entry, seconds since 1970; None where there is none."""
-    at: float | None = connection.scalar(_LAST_AT)
+    at: float | None = _LAST_AT.value(connection)
     return at
 
 
-_LAST_AT: Final = sa.select(events.c.at).order_by(events.c.id.desc()).limit(1)
+_LAST_AT: Final = Statement(sa.select(events.c.at).order_by(events.c.id.desc()).limit(1))

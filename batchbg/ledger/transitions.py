@@ -37,6 +37,7 @@ from batchbg.ledger.budgets import Budget, find_headroom
 from batchbg.ledger.events import EventKind, note, note_planned, storable
 from batchbg.ledger.jobs import get
 from batchbg.ledger.outputs import want
+from batchbg.ledger.sql import Statement
 from batchbg.ledger.tables import jobs, outputs, runs
 from batchbg.ledger.transaction import Tx
 
@@ -69,14 +70,15 @@ def plan_jobs(tx: Tx, new: Sequence[tuple[str, NewJob]]) -> None:
     if not new:
         return
     # The cap that was given to this run holds for what it begins, whichever run goes on with it.
-    budget_id = tx.connection.scalar(sa.select(runs.c.budget_id).where(runs.c.id == tx.run_id)) or ""
+    budget_id = _BUDGET_OF.value(tx.connection, run=tx.run_id) or ""
     rows = [_job_row(tx, job_id, one) | {"budget_run_id": budget_id} for job_id, one in new]
-    tx.connection.execute(_INSERT_JOBS, rows)
+    _INSERT_JOBS.run_each(tx.connection, rows)
     note_planned(tx, [job_id for job_id, _ in new])
     want(tx, [(one.output_id, job_id) for job_id, one in new])
 
 
-_INSERT_JOBS: Final = sa.insert(jobs)
+_BUDGET_OF: Final = Statement(sa.select(runs.c.budget_id).where(runs.c.id == sa.bindparam("run")))
+_INSERT_JOBS: Final = Statement(sa.insert(jobs))
 
 
 def _job_row(tx: Tx, job_id: str, new: NewJob) -> dict[str, Any]:
@@ -109,15 +111,24 @@ def drop(tx: Tx, job: Job, why: str) -> None:
     Raises:
         StaleJobError: it has moved.
     """
-    gone = tx.connection.execute(
-        sa.delete(jobs).where(jobs.c.id == job.id, jobs.c.state == JobState.PLANNED, jobs.c.version == job.version)
-    )
-    if gone.rowcount != 1:
+    if _DROP.run(tx.connection, job=job.id, seen_version=job.version) != 1:
         raise StaleJobError(f"job {job.id} is no longer planned")
-    tx.connection.execute(
-        sa.update(outputs).where(outputs.c.wanted_job_id == job.id).values(wanted_job_id=outputs.c.saved_job_id)
-    )
+    _WANT_NO_MORE.run(tx.connection, job=job.id)
     note(tx, job.id, EventKind.DROPPED, old=JobState.PLANNED, detail=why)
+
+
+_DROP: Final = Statement(
+    sa.delete(jobs).where(
+        jobs.c.id == sa.bindparam("job"),
+        jobs.c.state == JobState.PLANNED,
+        jobs.c.version == sa.bindparam("seen_version"),
+    )
+)
+_WANT_NO_MORE: Final = Statement(
+    sa.update(outputs)
+    .where(outputs.c.wanted_job_id == sa.bindparam("job"))
+    .values(wanted_job_id=outputs.c.saved_job_id)
+)
 
 
 def reserve(tx: Tx, job: Job, budget: Budget) -> Job:
@@ -155,13 +166,12 @@ def reserve(tx: Tx, job: Job, budget: Budget) -> Job:
 
 
 def _refuse_doubt(tx: Tx, job: Job) -> None:
-    key = {"photo": job.photo_sha256, "background": job.background_sha256, "job": job.id}
-    other = tx.connection.scalar(_IN_DOUBT, key)
+    other = _IN_DOUBT.value(tx.connection, photo=job.photo_sha256, background=job.background_sha256, job=job.id)
     if other:
         raise KeyInDoubt(f"job {other}, for the same photo and background, is not settled yet")
 
 
-_IN_DOUBT: Final = (
+_IN_DOUBT: Final = Statement(
     sa.select(jobs.c.id)
     .where(
         jobs.c.photo_sha256 == sa.bindparam("photo"),
@@ -193,12 +203,13 @@ def created(tx: Tx, job: Job, project_id: str, price: Price = UNTOLD) -> Job:
 
 
 def _at_work_on(tx: Tx, job: Job, project_id: str) -> str | None:
-    asked = {"project": project_id, "of_account": job.account, "job": job.id, "run": tx.run_id}
-    found: str | None = tx.connection.scalar(_AT_WORK_ON, asked)
+    found: str | None = _AT_WORK_ON.value(
+        tx.connection, project=project_id, of_account=job.account, job=job.id, run=tx.run_id
+    )
     return found
 
 
-_AT_WORK_ON: Final = (
+_AT_WORK_ON: Final = Statement(
     sa.select(jobs.c.id)
     .where(
         jobs.c.project_id == sa.bindparam("project"),
@@ -488,17 +499,26 @@ def _move(
 
 def _change(tx: Tx, job: Job, **changes: Any) -> bool:
     """Write a job's new figures; False where it is no longer as this worker saw it."""
-    seen = {"job": job.id, "seen_state": job.state, "seen_version": job.version}
-    changed = tx.connection.execute(_AS_SEEN, seen | {"version": job.version + 1, "updated_at": tx.at} | changes)
-    return changed.rowcount == 1
+    changed = _AS_SEEN.run(
+        tx.connection,
+        job=job.id,
+        seen_state=job.state,
+        seen_version=job.version,
+        version=job.version + 1,
+        updated_at=tx.at,
+        **changes,
+    )
+    return changed == 1
 
 
-_AS_SEEN: Final = sa.update(jobs).where(
-    jobs.c.id == sa.bindparam("job"),
-    jobs.c.state == sa.bindparam("seen_state"),
-    jobs.c.version == sa.bindparam("seen_version"),
+_AS_SEEN: Final = Statement(
+    sa.update(jobs).where(
+        jobs.c.id == sa.bindparam("job"),
+        jobs.c.state == sa.bindparam("seen_state"),
+        jobs.c.version == sa.bindparam("seen_version"),
+    )
 )
-"""The guard of every move. Which columns change, the parameters say: one statement, built once, serves all."""
+"""The guard of every move. Which columns change, the parameters say."""
 
 
 def _post(tx: Tx, job: Job, *moves: tuple[Bucket, int]) -> None:
