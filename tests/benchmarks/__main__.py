@@ -3,7 +3,8 @@
     python -m tests.benchmarks                  # all but growth-100k, about half an hour
     python -m tests.benchmarks sdk ceiling      # these; the other tables stay as they are
 
-`pip install aiohttp` for the rows of a bare loop over it. Let the machine do nothing else meanwhile. Ratios within one table are to be trusted, seconds are this machine's.
+`pip install aiohttp` for the figures of a bare loop over it. Let the machine do nothing else meanwhile. Ratios within
+one table are to be trusted, seconds are this machine's.
 """
 
 import argparse
