@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
-SOI: Final = 0xD8
+START: Final = b"\xff\xd8"
 EOI: Final = 0xD9
 SOS: Final = 0xDA
 DQT: Final = 0xDB

@@ -1,18 +1,20 @@
-"""Decoding a result: is it a whole picture, what should a person know of it, which bytes are to be saved?"""
+"""Checking a result: is it a whole picture, what should a person know of it, which bytes are to be saved?"""
 
-import os
+import io
 from pathlib import Path
 from typing import IO, Any, Final
 
 from PIL import Image, ImageChops, ImageStat
 
 from batchbg.core.model import Size
-from batchbg.disk import memory
+from batchbg.disk import jpeg, memory, whole_png
 from batchbg.disk.encoding import encode
 from batchbg.disk.input_formats import EXTENSIONS, open_picture
-from batchbg.disk.normalise import MINIATURE, miniature
+from batchbg.disk.normalise import miniature
 from batchbg.disk.output_formats import OutputFormat
+from batchbg.disk.reading import open_file
 from batchbg.disk.verdict import Verdict, other_shape
+from batchbg.disk.whole_png import Shown
 from batchbg.errors import PhotoChanged, ResultUnusable
 
 FREE_PIXELS: Final = 50_000_000
@@ -21,7 +23,7 @@ MOST_TIMES: Final = 16
 
 
 def verify(part: Path, wanted: Size, photo: Path | None, form: OutputFormat) -> Verdict:
-    """Decode a downloaded file completely.
+    """See that a downloaded file is whole. A PNG that is saved as it came is decoded only where it may be its photo.
 
     Args:
         part: the file.
@@ -48,13 +50,18 @@ def _verify(file: IO[bytes], wanted: Size, photo: Path | None, form: OutputForma
     with open_picture(file) as picture:
         pixels = Size(*picture.size)
         _check_claimed_size(pixels, wanted)
-        memory.ask(_need(picture, form))
-        before = _photo(photo)
-        picture.load()
-        remarks = [_blank(picture), _echo(picture, before)]
-        if picture.format == "PNG" and not _has_end(file):
-            raise ResultUnusable("the result is a PNG without its end")
-        converted = None if form.takes(picture) else _converted(picture, form)
+        # Nothing that shows nowhere is decoded; what Pillow does not ask for is asked first.
+        shown = whole_png.check(file) if picture.format == "PNG" else None
+        is_kept = form.takes(picture)
+        before = None if photo is None or (is_kept and shown and _is_cut_out(shown, pixels, photo)) else _photo(photo)
+        if shown and is_kept and (before is None or _differs_at_top(shown, pixels, before)):
+            remarks = [_nothing(shown, pixels)]
+            converted = None
+        else:
+            memory.ask(_need(picture, form))
+            picture.load()
+            remarks = [_blank(picture), _echo(picture, before)]
+            converted = None if is_kept else _converted(picture, form)
         came = picture.format or ""
     if came not in ("PNG", form.kind):
         remarks.append(f"came as {came}, saved as {form.kind}")
@@ -85,14 +92,31 @@ def _converted(picture: Image.Image, form: OutputFormat) -> bytes:
         raise ResultUnusable(f"the result, {Size(*picture.size)}, cannot be saved as {form.kind}: {error}") from error
 
 
-_PNG_END: Final = b"\0\0\0\0IEND\xaeB`\x82"
+def _is_cut_out(shown: Shown, pixels: Size, photo: Path) -> bool:
+    """Return whether so much of a result is transparent that it cannot be its photo, which is opaque."""
+    if shown.clear_rows < _CUT_OUT * pixels.height:
+        return False
+    try:
+        with open_file(photo) as file:
+            return file.read(2) == jpeg.START
+    except OSError:
+        return True  # nothing to compare with
 
 
-def _has_end(file: IO[bytes]) -> bool:
-    """Return whether a PNG is there to its last chunk, which Pillow does not ask for; something may follow it."""
-    file.seek(0, os.SEEK_END)
-    file.seek(max(0, file.tell() - (1 << 16)))
-    return _PNG_END in file.read()
+_CUT_OUT: Final = 0.02
+"""Of all rows. Where a hundredth of a picture is transparent its miniature differs from an opaque one's by more than
+``_SAME``."""
+
+
+def _nothing(shown: Shown, pixels: Size) -> str:
+    """Say that a picture shows nothing, or ""; as ``_blank`` does of pixels."""
+    if shown.clear_rows == pixels.height:
+        return _EMPTY
+    return _UNIFORM if shown.is_uniform else ""
+
+
+_EMPTY: Final = "the result is empty: all of it is transparent"
+_UNIFORM: Final = "the result is blank: one colour all over"
 
 
 def _blank(picture: Image.Image) -> str:
@@ -101,8 +125,8 @@ def _blank(picture: Image.Image) -> str:
     extremes = shown.getextrema()
     bands: list[Any] = [extremes] if shown.mode == "L" else list(extremes)
     if shown.mode == "RGBA" and bands[3] == (0, 0):
-        return "the result is empty: all of it is transparent"
-    return "the result is blank: one colour all over" if all(low == high for low, high in bands) else ""
+        return _EMPTY
+    return _UNIFORM if all(low == high for low, high in bands) else ""
 
 
 def _photo(photo: Path | None) -> Image.Image | None:
@@ -116,9 +140,29 @@ def _echo(picture: Image.Image, before: Image.Image | None) -> str:
     """Say that a result looks just like its photo, or ""; compared in miniature, where JPEG's losses do not show."""
     if before is None:
         return ""
-    after = picture.convert("RGBA").resize(MINIATURE, reducing_gap=1.0)
-    apart = ImageStat.Stat(ImageChops.difference(before, after)).mean
-    return "the result looks just like the photo" if max(apart) <= _SAME else ""
+    return "the result looks just like the photo" if _apart(picture, before) <= _SAME else ""
+
+
+def _apart(picture: Image.Image, before: Image.Image) -> float:
+    """Return by how many levels of 255, on average, a picture differs from a miniature in some channel."""
+    after = picture.convert("RGBA").resize(before.size, reducing_gap=1.0)
+    return max(ImageStat.Stat(ImageChops.difference(before, after)).mean)
+
+
+def _differs_at_top(shown: Shown, pixels: Size, before: Image.Image) -> bool:
+    """Return whether the first rows alone differ so much that, whatever follows, the whole cannot be its photo."""
+    if pixels.height < _TOP_PIXELS:
+        return False
+    width, height = before.size
+    with open_picture(io.BytesIO(shown.top())) as top:
+        return _apart(top, before.crop((0, 0, width, height // 8))) > _TOP_SAME
+
+
+_TOP_PIXELS: Final = 256
+"""Of fewer rows an eighth is not exactly an eighth, and all of them are soon decoded."""
+
+_TOP_SAME: Final = 20.0
+"""Eight times ``_SAME``, and more, since rows are shrunk together with their neighbours."""
 
 
 _SAME: Final = 2.0

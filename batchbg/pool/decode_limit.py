@@ -7,9 +7,10 @@ from collections.abc import AsyncIterator
 from typing import Final
 
 from batchbg.core.model import Size
+from batchbg.disk import decoder_pool
 
-AT_ONCE: Final = 2
-"""Pictures worked on at once, however small."""
+AT_ONCE: Final = decoder_pool.AT_ONCE
+"""Pictures worked on at once, however small: one a core."""
 
 MOST_PIXELS: Final = 64_000_000
 """Of all of them together; 4 bytes each, and as much again for a copy in other colours. A larger one goes alone."""

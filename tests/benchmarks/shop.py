@@ -65,6 +65,13 @@ def cut_out(drawn: Image.Image) -> Image.Image:
     return made
 
 
+def on_background(cut: Image.Image) -> Image.Image:
+    """Put what was cut out on another picture."""
+    made = ImageChops.invert(photo())
+    made.paste(cut, mask=cut)
+    return made
+
+
 def looks(made: Work, rounds: int = 5) -> str:
     """Return the table of first looks, warm cache, beside a bare decode of the same files at an eighth of their size."""
     paths = sorted(made.photos.rglob("*.jpg"))
@@ -182,8 +189,9 @@ def shop(number: int, *, results: bool = True) -> Iterator[Work]:
         for index in range(number):
             numbered(drawn, index).save(made.photos / f"IMG_{index:06d}.jpg", quality=QUALITY)
         if results:
-            cut_out(drawn).save(made.folder / "cut-out.png", compress_level=6)
-            drawn.save(made.folder / "opaque.png", compress_level=6)
+            cut = cut_out(drawn)
+            cut.save(made.folder / "cut-out.png", compress_level=6)
+            on_background(cut).save(made.folder / "opaque.png", compress_level=6)
         yield made
 
 
