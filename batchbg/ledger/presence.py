@@ -31,6 +31,8 @@ _ADVICE: Final = {RENUMBERED: "name a file on another disk with --ledger"}
 
 _File = tuple[int, int]  # device, inode
 
+_DATABASE, _LOG, _INDEX = range(3)
+
 
 class Presence:
     """The files of one open ledger: database, write-ahead log, and the log's index.
@@ -73,7 +75,7 @@ class Presence:
         try:
             self._seen = [_file(path.stat()) for path in self._files]
             if hasattr(os, "pread"):  # elsewhere files that are open are neither replaced nor deleted
-                self._index = os.open(self._files[2], os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+                self._index = os.open(self._files[_INDEX], os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
         except OSError as error:
             raise LedgerError(f"ledger {error.filename}: {error.strerror}; nothing was sent") from error
         self.check()
@@ -102,11 +104,11 @@ class Presence:
         self._seen = []
 
     def _find(self) -> str:
-        if self._index is not None and _file(os.fstat(self._index)) != self._seen[2]:
+        if self._index is not None and _file(os.fstat(self._index)) != self._seen[_INDEX]:
             return RENUMBERED
-        for path, seen in zip(self._files, self._seen, strict=True):
+        for number, path in enumerate(self._files):
             try:
-                if what := self._what_happened_to(path, seen):
+                if what := self._what_happened_to(number, path):
                     return f"{path.name} {what}"
             except FileNotFoundError:
                 return f"{path.name} was deleted or moved away while it was in use"
@@ -114,13 +116,13 @@ class Presence:
                 return f"{path.name} can no longer be accessed: {error.strerror}"
         return ""
 
-    def _what_happened_to(self, path: Path, seen: _File) -> str:
+    def _what_happened_to(self, number: int, path: Path) -> str:
         """Return what has become of one file; "" where it is as it was."""
-        least = self._least_log() if path == self._files[1] else 0
+        least = self._least_log() if number == _LOG else 0
         found = path.stat()
-        if _file(found) != seen:
+        if _file(found) != self._seen[number]:
             return "was replaced by another file while it was in use"
-        if path == self._path:
+        if number == _DATABASE:
             if found.st_nlink > 1:
                 return f"has {found.st_nlink} names (hard links); only one of them may stay"
             if self._is_overwritten():

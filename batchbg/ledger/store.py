@@ -12,6 +12,7 @@ import sqlalchemy as sa
 
 from batchbg.errors import DiskError, LedgerDamaged, LedgerError
 from batchbg.ledger import events, marks
+from batchbg.ledger.connections import Connections
 from batchbg.ledger.presence import Presence, refuse_links
 from batchbg.ledger.transaction import Tx, enter, last_entry_at
 
@@ -21,9 +22,6 @@ Connection = sa.Connection
 
 DAMAGED: Final = ("database disk image is malformed", "file is not a database")
 """What SQLite says of a file that is no whole database. Source: sqlite3ErrStr in its main.c."""
-
-KEPT: Final = 5
-"""Connections that a ledger keeps for who spends: the planning, the pool and its writer use three at once."""
 
 
 class Ledger:
@@ -43,11 +41,10 @@ class Ledger:
         self.projects: dict[str, str] = {}
         self.engine = engine
         self.path = path
-        self._reader = engine.execution_options(reading=True)
+        self._connections = Connections(engine)
         self._turn = threading.Lock()
         self._presence = presence
         self._is_damaged = False
-        self._anchor: sa.Connection | None = None
         self._marks: dict[str, marks.OpenMark] = {}
         self._due: set[str] = set()
         self._last = contextlib.ExitStack()
@@ -59,7 +56,17 @@ class Ledger:
         Raises:
             LedgerError: the database refused, with its reason.
         """
-        with self._explained(), self._reader.begin() as connection:
+        with self._explained(), self._connections.transaction(reading=True) as connection:
+            yield connection
+
+    @contextlib.contextmanager
+    def looking(self) -> Iterator[sa.Connection]:
+        """Yield a connection for a single statement, which sees one state of the ledger without a transaction.
+
+        Raises:
+            LedgerError: the database refused, with its reason.
+        """
+        with self._explained(), self._connections.bare() as connection:
             yield connection
 
     @contextlib.contextmanager
@@ -74,7 +81,7 @@ class Ledger:
         """
         with self._turn, self._explained():
             self._due.clear()
-            with self.engine.begin() as connection:
+            with self._connections.transaction() as connection:
                 self._presence.check()
                 yield connection
                 event = events.last(connection) if self._due else None
@@ -107,13 +114,11 @@ class Ledger:
             return
         refuse_links(self.path)
         with explained(self.path):
-            # One connection stays open, so that neither the files' numbers nor the log are given up meanwhile. Some
-            # more are there for what is still to be collected should the files be taken away.
-            self._anchor, *others = [self._reader.connect() for _ in range(KEPT)]
-            for one in others:
-                one.close()
-            with self._anchor.begin():
-                last_entry_at(self._anchor)
+            # They stay open, so that neither the files' numbers nor the log are given up meanwhile, and are there for
+            # what is still to be collected should the files be taken away.
+            self._connections.open()
+            with self._connections.bare() as connection:
+                last_entry_at(connection)
         self._presence.begin()
 
     def check_still_there(self, output: str | None = None) -> None:
@@ -182,9 +187,7 @@ class Ledger:
         for held in self._marks.values():
             held.close()
         self._marks.clear()
-        if self._anchor is not None:
-            self._anchor.close()
-            self._anchor = None
+        self._connections.close()
         self.engine.dispose()
         self._presence.close()
         self._last.close()

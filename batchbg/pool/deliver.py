@@ -92,7 +92,7 @@ class Deliverer:
             ApiUnreachable: the result cannot be fetched now; the job stays as it is.
             DiskError: it cannot be written now; the job stays as it is.
         """
-        with self._ledger.reading() as connection:
+        with self._ledger.looking() as connection:
             own = outputs.get(connection, job.output_id)
         if own.wanted_job != job.id and own.wanted_job == own.saved_job:
             return await self._writer.do(transitions.done, job, SUPERSEDED)
@@ -137,7 +137,7 @@ class Deliverer:
         target = root / job.output_path
         if not _is_there(target):
             return ""
-        with self._ledger.reading() as connection:
+        with self._ledger.looking() as connection:
             own = outputs.get(connection, job.output_id)
         if job.replace:
             if await asyncio.to_thread(self._is_original, job, own, target):
@@ -208,7 +208,7 @@ class Deliverer:
     def _target(self, job: Job, output: Output) -> Path:
         if output.id == job.output_id:
             return self._ledger.absolute(job.output_folder) / output.path
-        with self._ledger.reading() as connection:
+        with self._ledger.looking() as connection:
             return self._ledger.absolute(folders.path_of(connection, output.folder_id)) / output.path
 
     async def _put(self, job: Job, output: Output, part: Path, target: Path, result: results.Result) -> bool:
@@ -219,7 +219,7 @@ class Deliverer:
         # That a job was forced once is no leave to replace what lies where a later run wants a copy of it.
         replace = job.replace and (output.id == job.output_id or self._saving.force)
         if not replace and _is_there(target) and (present := await asyncio.to_thread(results.digest, target)):
-            with self._ledger.reading() as connection:
+            with self._ledger.looking() as connection:
                 replace = present in {output.saved_sha256, *outputs.saved_ever(connection, job.id)}
         if replace and await asyncio.to_thread(self._is_original, job, output, target):
             return False

@@ -161,13 +161,13 @@ class Pool:
 
     async def _copy_wanted(self) -> None:
         """Give results that are there to the outputs that still want them."""
-        with self._session.ledger.reading() as connection:
+        with self._session.ledger.looking() as connection:
             undelivered = outputs.undelivered(connection)
         for job_id in undelivered:
             await self._stop.before_leaving(self._at_work.acquire())
             if self._stop.leaving:
                 return
-            with self._session.ledger.reading() as connection:
+            with self._session.ledger.looking() as connection:
                 done = jobs.get(connection, job_id)
             assert done is not None  # it was joined a moment ago, and a done job is never removed
             self._start(self._worker.copy(done))
@@ -197,7 +197,7 @@ class Pool:
                 return
 
     def _next_planned(self, after: tuple[float, str]) -> Sequence[Job]:
-        with self._session.ledger.reading() as connection:
+        with self._session.ledger.looking() as connection:
             return jobs.next_planned(connection, self._session.run_id, after, FETCHED_AT_ONCE)
 
     async def _process(self, job: Job) -> None:

@@ -10,7 +10,7 @@ import pytest
 import sqlalchemy as sa
 
 from batchbg.errors import ExitCode, LedgerError
-from batchbg.ledger import events, folders, transitions
+from batchbg.ledger import events, folders, jobs, transitions
 from batchbg.ledger.events import EventKind
 from batchbg.ledger.tables import meta
 
@@ -76,6 +76,28 @@ def test_a_reader_keeps_no_writer_waiting_and_sees_one_state(ledger):
         assert connection.scalar(count) == 0
         planned(ledger, "a.jpg")
         assert connection.scalar(count) == 0
+
+
+def test_a_look_is_over_when_it_is_over(ledger):
+    """What comes later is seen by the next, whichever kind of statement looked; nothing keeps an old state open."""
+    for looks in (lambda connection: connection.scalar(sa.text("SELECT count(*) FROM jobs")), jobs.counts):
+        with ledger.looking() as connection:
+            before = looks(connection)
+        planned(ledger, f"{before}.jpg")
+        with ledger.looking() as same:
+            assert same is connection
+            assert looks(same) != before
+
+
+def test_connections_are_kept_and_never_shared(ledger):
+    """One inside another has its own; the next gets what the last gave back."""
+    with ledger.reading() as outer:
+        with ledger.reading() as inner:
+            assert inner is not outer
+        with ledger.reading() as again:
+            assert again is inner
+    with ledger.begin() as writing, ledger.reading() as reading:
+        assert writing is not reading
 
 
 def test_an_error_rolls_the_transaction_back(ledger):
