@@ -9,7 +9,7 @@ from typing import Any, Final
 from batchbg.api.deadline import sleep_running
 from batchbg.core.lifecycle import PAID, JobState
 from batchbg.core.model import Job
-from batchbg.core.poll_schedule import ASKED_FOR_S, PollSchedule
+from batchbg.core.poll_schedule import ASKED_FOR_S
 from batchbg.ledger import jobs, outputs
 from batchbg.pool import deliver
 from batchbg.pool.admission import Admission
@@ -53,7 +53,7 @@ class Pool:
         self.admission = Admission(session)
         outage = Outage(session.stop, session.limits.give_up_after_s)
         decoding = DecodeLimit()
-        self.tracker = Tracker(session, self.admission, outage, PollSchedule())
+        self.tracker = Tracker(session, self.admission, outage)
         self._uploads = Uploads(session, outage, decoding)
         self._deliverer = Deliverer(session, outage, decoding, saving)
         self._refunds = Refunds(session, self.admission)
