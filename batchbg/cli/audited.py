@@ -11,7 +11,7 @@ from batchbg.core.lifecycle import JobState
 from batchbg.core.model import Job
 from batchbg.errors import ApiError, ConfigError, ExitCode
 from batchbg.ledger import audit as ledger_audit
-from batchbg.ledger import credits, jobs
+from batchbg.ledger import credits, events, jobs
 from batchbg.ledger.audit import Comparison
 from batchbg.ledger.engine import open_to_read
 from batchbg.settings import Settings, api_key
@@ -27,18 +27,22 @@ def show_audit(settings: Settings) -> ExitCode:
         rows = list(ledger_audit.by_job(connection))
         known = {row.job_id: jobs.get(connection, row.job_id) for row in rows}
         past = ledger_audit.readings(connection, account_id)
+        by_webhook = events.settled_by_webhook(connection)
     ledger.close()
     comparison = None if balance is None else ledger_audit.compare(past, balance, sums.spent)
     unresolved = [job for job in known.values() if job is not None and job.state is JobState.UNRESOLVED]
     differs = bool(wrong) or (comparison is not None and comparison.difference != 0)
     if settings.json:
-        output.print_json(_as_json(sums, comparison, trouble, wrong, unresolved))
+        told = [{"id": job_id, "project_id": project_id} for job_id, project_id in by_webhook]
+        output.print_json(_as_json(sums, comparison, trouble, wrong, unresolved) | {"settled_by_webhook": told})
     else:
         if not settings.quiet:
             for row in rows:
                 output.tell(_line(row, known[row.job_id]))
         for line in _summary_lines(settings, sums, comparison, trouble, wrong, unresolved):
             output.tell(line)
+        for job_id, project_id in by_webhook:
+            output.tell(f"settled by a webhook event: {job_id}, whose create's answer was lost: project {project_id}")
     return ExitCode.INCOMPLETE if differs else ExitCode.OK
 
 

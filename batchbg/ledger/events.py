@@ -49,6 +49,7 @@ class EventKind(enum.StrEnum):
     RETRY_REFUNDED = "retry, refund seen"
     RESCUE = "rescue"
     RESOLVED_PROJECT = "resolved: project"
+    RESOLVED_WEBHOOK = "resolved: webhook"  # nobody's word but the service's own
     RESOLVED_CHARGED = "resolved: charged"
     RESOLVED_NOT_CHARGED = "resolved: not charged"
     # Of no job.
@@ -105,6 +106,13 @@ _DETAILS: Final = Statement(
     .where(events.c.job_id == sa.bindparam("job"), events.c.kind == sa.bindparam("of_kind"))
     .order_by(events.c.id)
 )
+
+
+def settled_by_webhook(connection: sa.Connection) -> list[tuple[str, str]]:
+    """Return (job, project) of every create whose answer was lost and whose project an event named, oldest first."""
+    query = sa.select(events.c.job_id, events.c.detail).where(events.c.kind == EventKind.RESOLVED_WEBHOOK)
+    rows = connection.execute(query.order_by(events.c.id))
+    return [(row.job_id, str(json.loads(row.detail)["project_id"])) for row in rows]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -385,8 +385,10 @@ def resolve_not_charged(tx: Tx, job: Job) -> Job:
     return moved
 
 
-def resolve_project(tx: Tx, job: Job, project_id: str, price: Price = UNTOLD) -> Job:
-    """Attach the project that a person found for a lost create."""
+def resolve_project(
+    tx: Tx, job: Job, project_id: str, price: Price = UNTOLD, by: EventKind = EventKind.RESOLVED_PROJECT
+) -> Job:
+    """Attach the project that a person, or an event, named for a lost create."""
     before = Counted(job.credits, 0)
     told = Price(job.credits) if price == UNTOLD else price
     counted = _by_price(tx, job, told, Counted.answered, before, recorded=True)
@@ -394,7 +396,7 @@ def resolve_project(tx: Tx, job: Job, project_id: str, price: Price = UNTOLD) ->
         tx,
         job,
         JobState.RENDERING,
-        EventKind.RESOLVED_PROJECT,
+        by,
         detail={"project_id": project_id},
         project_id=project_id,
         ended_at=None,

@@ -12,6 +12,9 @@ class Observer:
     def unresolved(self, job: Job) -> None:
         """A create's answer was lost."""
 
+    def found(self, job: Job) -> None:
+        """A job that was unresolved has its project after all, and goes on."""
+
     def ended(self, job: Job) -> None:
         """A job has come to its end, good or bad, as far as this run goes."""
 

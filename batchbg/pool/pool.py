@@ -9,7 +9,7 @@ from typing import Any, Final
 from batchbg.api.deadline import sleep_running
 from batchbg.core.lifecycle import PAID, JobState
 from batchbg.core.model import Job
-from batchbg.core.poll_schedule import ASKED_FOR_S, PollSchedule
+from batchbg.core.poll_schedule import ASKED_FOR_S
 from batchbg.ledger import jobs, outputs
 from batchbg.pool import deliver
 from batchbg.pool.admission import Admission
@@ -17,6 +17,7 @@ from batchbg.pool.concurrency import ConcurrencyLimit
 from batchbg.pool.decode_limit import DecodeLimit
 from batchbg.pool.deliver import Deliverer, SaveOptions
 from batchbg.pool.feed import PlanFeed
+from batchbg.pool.inbox import Inbox
 from batchbg.pool.outage import Outage
 from batchbg.pool.refunds import Refunds
 from batchbg.pool.session import PoolSession
@@ -53,7 +54,8 @@ class Pool:
         self.admission = Admission(session)
         outage = Outage(session.stop, session.limits.give_up_after_s)
         decoding = DecodeLimit()
-        self.tracker = Tracker(session, self.admission, outage, PollSchedule())
+        self.tracker = Tracker(session, self.admission, outage)
+        self._inbox = Inbox(session, self.tracker, outage, self._collect)
         self._uploads = Uploads(session, outage, decoding)
         self._deliverer = Deliverer(session, outage, decoding, saving)
         self._refunds = Refunds(session, self.admission)
@@ -86,7 +88,7 @@ class Pool:
             only: of the planned jobs process these alone.
             feed: tells of jobs that are planned meanwhile; None where all are.
         """
-        watches = (self.tracker.run(), self.admission.watch_time(), self.admission.watch_balance())
+        watches = (self.tracker.run(), self._inbox.run(), self.admission.watch_time(), self.admission.watch_balance())
         helpers = [asyncio.create_task(watch) for watch in watches]
         try:
             self.admission.stop_if_price_in_doubt()
@@ -99,6 +101,7 @@ class Pool:
                 await self._copy_wanted()  # by photos that were planned after the result had come
                 await self._join()
             await self._refunds.settle()
+            await self._inbox.settle()
             # A refund that was waited for may have planned a job again.
             await self._process_planned(only, None)
             await self._join()
@@ -158,6 +161,13 @@ class Pool:
                 return
             self._start(self._worker.process(job))
         await self._copy_wanted()
+
+    async def _collect(self, job: Job) -> None:
+        """Take a job that was unresolved to its end: it is paid for, and has its project now."""
+        self.concurrency.occupy(job.id)
+        await self._stop.before_leaving(self._at_work.acquire())
+        if not self._stop.leaving:
+            self._start(self._worker.process(job))
 
     async def _copy_wanted(self) -> None:
         """Give results that are there to the outputs that still want them."""

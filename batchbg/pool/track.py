@@ -11,9 +11,10 @@ from typing import Final
 
 from batchbg.api.wire import KNOWN_WAITING, Project, ProjectStatus
 from batchbg.core.model import Job
-from batchbg.core.poll_schedule import PollSchedule, blind_gap_s
+from batchbg.core.poll_schedule import BLIND_FIRST_S, BLIND_TOLD_S, PollSchedule, blind_gap_s
 from batchbg.errors import AccountRefused, ApiUnreachable, ExitCode, RequestRefused
 from batchbg.pool.admission import Admission
+from batchbg.pool.event_news import TOLD_LATE_S, EventNews
 from batchbg.pool.outage import Outage
 from batchbg.pool.session import PoolSession
 
@@ -53,9 +54,22 @@ Ending = Project | Gone | Stranger
 
 @dataclasses.dataclass(slots=True)
 class _Followed:
+    """One project.
+
+    Attributes:
+        is_first: others wait for its record.
+        told_s: its age when an event told of its end.
+        due: the number of the question that comes next; others are void.
+        asking: whether a question is under way.
+    """
+
     job: Job
     ending: asyncio.Future[Ending | None]
     give_up_at_s: float
+    is_first: bool = False
+    told_s: float | None = None
+    due: int = 0
+    asking: bool = False
     asked: int = 0
     missing: int = 0
     missing_since: float = 0.0
@@ -68,15 +82,18 @@ class Tracker:
     """Asks about projects when it is worth it, for the workers that wait for their end.
 
     Attributes:
+        events: what webhook events told.
         polls: status requests sent so far.
     """
 
-    def __init__(self, session: PoolSession, admission: Admission, outage: Outage, schedule: PollSchedule) -> None:
+    def __init__(self, session: PoolSession, admission: Admission, outage: Outage) -> None:
+        self.events = EventNews(self._plan_anew)
+        self._schedule = PollSchedule(self.events.flow)
+        self._followed: dict[str, _Followed] = {}
         self._api = session.api
         self._stop = session.stop
         self._admission = admission
         self._outage = outage
-        self._schedule = schedule
         self._render_patience_s = session.limits.render_patience_s
         self._is_unnamed_told = False
         self._due: list[tuple[float, int, _Followed]] = []
@@ -91,6 +108,20 @@ class Tracker:
         """Seconds a render takes, by those seen lately; None before the first."""
         return self._schedule.median_s
 
+    @property
+    def event_within_s(self) -> float:
+        """Seconds after a create in which an event is to be expected of its project's end."""
+        return 1.5 * (self._schedule.longest_s or BLIND_TOLD_S) + TOLD_LATE_S
+
+    def ended(self, project_id: str) -> None:
+        """Ask about a project now, of whose end an event tells; or as soon as somebody follows it."""
+        is_new = self.events.told(project_id)
+        followed = self._followed.get(project_id)
+        if followed is not None and is_new:
+            followed.told_s = self._age_s(followed.job)
+            self._ask_in(followed, 0.0)
+            self.events.useful()
+
     async def ending(self, job: Job) -> Ending | None:
         """Follow a rendering job's project; None where this run waits for it no longer.
 
@@ -100,8 +131,16 @@ class Tracker:
         left_s = max(0.0, self._render_patience_s - age_s)
         ending: asyncio.Future[Ending | None] = asyncio.get_running_loop().create_future()
         followed = _Followed(job, ending, give_up_at_s=time.monotonic() + left_s)
-        self._ask_in(followed, max(0.0, self._schedule.first_s() - age_s) if left_s else 0.0)
-        return await self._stop.before_leaving(followed.ending)
+        followed.is_first = not self._admission.breaker.price_known
+        assert job.project_id is not None
+        followed.told_s = age_s if self.events.is_told(job.project_id) else None
+        self._followed[job.project_id] = followed
+        try:
+            self._ask_in(followed, self._first_in_s(followed) if left_s else 0.0)
+            return await self._stop.before_leaving(followed.ending)
+        finally:
+            if self._followed.get(job.project_id) is followed:
+                del self._followed[job.project_id]
 
     async def run(self) -> None:
         """Ask, until cancelled."""
@@ -109,8 +148,8 @@ class Tracker:
             while True:
                 now = time.monotonic()
                 while self._due and self._due[0][0] <= now:
-                    followed = heapq.heappop(self._due)[2]
-                    if followed.ending.done():
+                    _, number, followed = heapq.heappop(self._due)
+                    if followed.ending.done() or number != followed.due:
                         continue
                     await self._at_once.acquire()
                     task = asyncio.create_task(self._ask(followed))
@@ -137,10 +176,40 @@ class Tracker:
         self._at_once.release()
 
     def _ask_in(self, followed: _Followed, wait_s: float) -> None:
-        heapq.heappush(self._due, (time.monotonic() + wait_s, next(self._order), followed))
+        followed.due = next(self._order)  # which takes the place of what was due before
+        heapq.heappush(self._due, (time.monotonic() + wait_s, followed.due, followed))
         self._wake.set()
 
+    def _first_in_s(self, followed: _Followed) -> float:
+        """Return the seconds from now to the first question about a project."""
+        if followed.told_s is not None:
+            return 0.0
+        first_s = BLIND_FIRST_S if self._is_urgent(followed) else self._schedule.first_s()
+        return max(0.0, first_s - self._age_s(followed.job))
+
+    def _is_urgent(self, followed: _Followed) -> bool:
+        """Return whether its record is wanted sooner than it would be worth the question where events come."""
+        return self.events.flow.comes and (followed.is_first or followed.told_s is not None)
+
+    def _plan_anew(self) -> None:
+        """Ask when it is worth it by now: about those that were not asked about, and where no events come about all."""
+        self._schedule.revise()
+        for followed in self._followed.values():
+            if followed.asking or self._is_urgent(followed):
+                continue
+            if not followed.asked:
+                self._ask_in(followed, self._first_in_s(followed))
+            elif not self.events.flow.comes:
+                self._ask_in(followed, self._schedule.gap_s(self._age_s(followed.job), followed.asked))
+
     async def _ask(self, followed: _Followed) -> None:
+        followed.asking = True
+        try:
+            await self._ask_once(followed)
+        finally:
+            followed.asking = False
+
+    async def _ask_once(self, followed: _Followed) -> None:
         followed.asked += 1
         self.polls += 1
         assert followed.job.project_id is not None
@@ -192,12 +261,19 @@ class Tracker:
             followed.empty += 1
             self._ask_again(followed, wait_s=followed.empty * EMPTY_PAUSE_S)
         else:
-            if (
-                project.status is ProjectStatus.COMPLETE
-                and (age_s := self._age_s(followed.job)) < self._render_patience_s
-            ):
-                self._schedule.learn(min(followed.waiting_s, age_s), age_s)
+            self._learn(followed, project.status)
             self._settle(followed, project)
+
+    def _learn(self, followed: _Followed, status: ProjectStatus) -> None:
+        """Take in how a render's end became known, and how long it took: as an event says, or between two questions."""
+        age_s, told_s = self._age_s(followed.job), followed.told_s
+        if told_s is None and status is not ProjectStatus.CANCELED:  # of which no event tells
+            self.events.found(followed.job)
+        if status is not ProjectStatus.COMPLETE or age_s >= self._render_patience_s:
+            return
+        not_before_s, seen_s = (min(followed.waiting_s, age_s), age_s) if told_s is None else (told_s, told_s)
+        if self._schedule.learn(not_before_s, seen_s) and self.events.flow.comes:
+            self._plan_anew()
 
     def _missing(self, followed: _Followed, error: RequestRefused) -> None:
         now = time.monotonic()
@@ -218,7 +294,8 @@ class Tracker:
             self._settle(followed, None)
             return
         if wait_s is None:
-            wait_s = self._schedule.gap_s(self._age_s(followed.job), followed.asked)
+            asked, age_s = followed.asked, self._age_s(followed.job)
+            wait_s = blind_gap_s(asked) if self._is_urgent(followed) else self._schedule.gap_s(age_s, asked)
         self._ask_in(followed, wait_s)
 
     @staticmethod

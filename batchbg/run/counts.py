@@ -5,6 +5,7 @@ import time
 from batchbg.core.lifecycle import OPEN, PAID, JobState
 from batchbg.core.poll_schedule import ASKED_FOR_S
 from batchbg.ledger import deletions, jobs, outputs
+from batchbg.pool.claims import claims_in
 from batchbg.run.context import RunContext
 
 
@@ -24,6 +25,8 @@ def open_jobs(run: RunContext) -> int:
 
 def is_idle(run: RunContext) -> bool:
     """Return whether there is nothing to do, so that nobody need be asked for anything."""
+    if claims_in(run.ledger):
+        return False
     with run.ledger.reading() as connection:
         states = jobs.counts(connection)
         idle = not any(states[state] for state in PAID) and not outputs.undelivered(connection)

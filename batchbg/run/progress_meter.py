@@ -26,6 +26,7 @@ class Counter(Observer):
         at_work: jobs that were sent and have not, by id.
         last_create_s: when the last one was sent, by the monotonic clock.
         rate: of results.
+        again: jobs that come to an end once more.
     """
 
     def __init__(self) -> None:
@@ -33,11 +34,17 @@ class Counter(Observer):
         self.at_work: set[str] = set()
         self.last_create_s = time.monotonic()
         self.rate = Rate(self.last_create_s)
+        self.again = 0
 
     def sent(self, job: Job) -> None:
         """Count a job as at work."""
         self.at_work.add(job.id)
         self.last_create_s = time.monotonic()
+
+    def found(self, job: Job) -> None:
+        """Count a job that comes to an end once more: as unresolved it had come to one, in this run or before."""
+        self.again += 1
+        self.at_work.add(job.id)
 
     def ended(self, job: Job) -> None:
         """Count a job as ended."""
@@ -69,7 +76,7 @@ class ProgressMeter:
     @property
     def jobs(self) -> int:
         """How many jobs are to come to an end, as far as is known."""
-        return self.total + (self._feed.jobs if self._feed else 0)
+        return self.total + self._counter.again + (self._feed.jobs if self._feed else 0)
 
     def progress(self) -> Progress:
         """Return how the run stands."""

@@ -74,6 +74,12 @@ class SandboxServer:
         """Let ``seconds`` pass on the sandbox's clock at once."""
         self._service.clock.advance(seconds)
 
+    def send_events(self, project_id: str) -> None:
+        """Send the events of a project once more, as far as it has come."""
+        project = self.books.project(project_id)
+        if project is not None:
+            self._uvicorn.call(lambda: self._service.on_opened(project, self.url))
+
     def application(self) -> ASGIApp:
         """Return what is served; to be overridden by who wants to stand in between, for instance to listen."""
         return build_app(self._service, self.faults)
@@ -140,9 +146,13 @@ class _Uvicorn(uvicorn.Server):
 
     def stop(self) -> None:
         """Stop, from another thread."""
+        self.call(self._stopping.set)
+
+    def call(self, action: Callable[[], object]) -> None:
+        """Do something in the server's own thread."""
         self._up.wait()
         if self._loop is not None:
-            self._loop.call_soon_threadsafe(self._stopping.set)
+            self._loop.call_soon_threadsafe(action)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         self._loop = asyncio.get_running_loop()

@@ -59,6 +59,11 @@ STEPS: dict[str, tuple[Any, Any, tuple[str | None, str | None]]] = {
     "resolved: project": (unresolved, (transitions.resolve_project, "p", UNTOLD), ("unresolved", "rendering")),
     "deleted at the service": (downloading, (deletions.record,), (None, None)),
     "kept at the service": (downloading, (deletions.withdraw, "missing on disk"), (None, None)),
+    "resolved: webhook": (
+        unresolved,
+        (transitions.resolve_project, "p", UNTOLD, EventKind.RESOLVED_WEBHOOK),
+        ("unresolved", "rendering"),
+    ),
     "resolved: charged": (unresolved, (transitions.resolve_charged,), ("unresolved", "failed")),
     "resolved: not charged": (unresolved, (transitions.resolve_not_charged,), ("unresolved", "planned")),
     **{

@@ -8,7 +8,6 @@ import pytest
 
 from batchbg.api.wire import Project
 from batchbg.core.model import Job, project_name
-from batchbg.core.poll_schedule import PollSchedule
 from batchbg.core.price import Price
 from batchbg.errors import AccountRefused, ApiUnreachable, ExitCode, RequestRefused
 from batchbg.pool.outage import Outage
@@ -26,7 +25,7 @@ class Tracking:
         self.bench = bench
         self.admission = bench.admission(price_known=False)
         self.outage = Outage(bench.stop, give_up_after_s)
-        self.tracker = Tracker(bench.session(**limits), self.admission, self.outage, PollSchedule())
+        self.tracker = Tracker(bench.session(**limits), self.admission, self.outage)
         self.running = asyncio.create_task(self.tracker.run())
 
     async def follow(self, job: Job, *answers: Any) -> Ending | None:

@@ -1,5 +1,6 @@
 """``batchbg resolve``: settle creates whose answer was lost."""
 
+import functools
 import os
 from typing import TYPE_CHECKING
 
@@ -34,7 +35,8 @@ def command(
     """Settle unresolved jobs: creates whose answer was lost, which may or may not have been charged.
 
     Look for the name that `batchbg jobs --state unresolved` shows in the service's web library, and at the
-    balance that `batchbg audit` shows. Then say what you found.
+    balance that `batchbg audit` shows. Then say what you found. Where a webhook event names a job's project, and the
+    service confirms it, that project is attached, whatever you say.
 
     \b
     batchbg resolve JOB --project-id ID      the project is there: attach it
@@ -48,11 +50,11 @@ def command(
         raise click.UsageError("Name jobs, or --all.")
     if (project_id is not None) + charged + not_charged != 1:
         raise click.UsageError("Give one of --project-id ID, --charged, --not-charged.")
-    key = api_key(settings, os.environ) if project_id is not None else ""
+    key = functools.partial(api_key, settings, os.environ)
     settled = resolve(settings, key, job, project_id=project_id, charged=charged, unnamed=yes_it_is)
     for one in settled:
         output.tell(f"{one.id}: {one.state}  {one.photo_path}")
     if not settled:
         output.tell("there are no unresolved jobs")
-    elif not charged:
+    elif any(one.state is not JobState.FAILED for one in settled):
         output.tell("`batchbg resume` continues them")
