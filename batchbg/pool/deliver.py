@@ -173,7 +173,7 @@ class Deliverer:
         """
         with self._ledger.reading() as connection:
             wanting = outputs.wanting(connection, job.id)
-            holding = list(outputs.holding(connection, job.id)) if wanting else []
+            holding = outputs.holding_of(connection, job) if wanting else []
         self._learn_originals(job)
         refused: OutputRefused | None = None
         for output in wanting:
