@@ -1,6 +1,7 @@
 """Deletions at the service: which are wanted, and which are done. Of a result deleted there, the one on disk is all."""
 
 from collections.abc import Collection, Iterator
+from typing import Final
 
 import sqlalchemy as sa
 
@@ -8,7 +9,7 @@ from batchbg.core.lifecycle import JobState
 from batchbg.core.model import Job
 from batchbg.ledger.events import EventKind, note, storable
 from batchbg.ledger.jobs import SELECT_JOBS, as_job
-from batchbg.ledger.sql import insert
+from batchbg.ledger.sql import Statement, insert
 from batchbg.ledger.tables import deletions, jobs, outputs
 from batchbg.ledger.transaction import Tx
 from batchbg.ledger.transitions import MAX_TEXT
@@ -53,8 +54,18 @@ def possible(connection: sa.Connection, before: float) -> Iterator[Job]:
 
 def shares_project(connection: sa.Connection, job: Job) -> bool:
     """Return whether another job names the same project."""
-    others = (jobs.c.project_id == job.project_id) & (jobs.c.account == job.account) & (jobs.c.id != job.id)
-    return connection.scalar(sa.select(jobs.c.id).where(others).limit(1)) is not None
+    return _SHARED.value(connection, project=job.project_id, of_account=job.account, job=job.id) is not None
+
+
+_SHARED: Final = Statement(
+    sa.select(jobs.c.id)
+    .where(
+        jobs.c.project_id == sa.bindparam("project"),
+        jobs.c.account == sa.bindparam("of_account"),
+        jobs.c.id != sa.bindparam("job"),
+    )
+    .limit(1)
+)
 
 
 def deleted_paths(connection: sa.Connection, output_root_id: int) -> Iterator[str]:

@@ -8,10 +8,10 @@ from typing import Final
 import sqlalchemy as sa
 
 from batchbg.core.lifecycle import JobState
-from batchbg.core.model import Output
+from batchbg.core.model import Job, KnownJob, Output
 from batchbg.ledger.events import EventKind, details, note
 from batchbg.ledger.sql import Statement, below, bounds
-from batchbg.ledger.tables import LACKING, jobs, outputs, photos
+from batchbg.ledger.tables import LACKING, folders, jobs, outputs, photos
 from batchbg.ledger.transaction import Tx
 
 _OUTPUT: Final = sa.select(
@@ -87,14 +87,26 @@ _WANTING: Final = Statement(
 )
 
 
-def holding(connection: sa.Connection, job_id: str | None = None) -> Iterator[Output]:
-    """Yield the outputs that hold a result, of one job or of any."""
-    rows = _HOLDING_ANY.stream(connection) if job_id is None else _HOLDING.stream(connection, job=job_id)
-    return itertools.starmap(Output, rows)
+def holding(connection: sa.Connection) -> Iterator[Output]:
+    """Yield the outputs that hold a result."""
+    return itertools.starmap(Output, _HOLDING_ANY.stream(connection))
 
 
 _HOLDING_ANY: Final = Statement(_OUTPUT.where(outputs.c.saved_job_id.is_not(None)).order_by(outputs.c.id))
-_HOLDING: Final = Statement(_OUTPUT.where(outputs.c.saved_job_id == sa.bindparam("job")).order_by(outputs.c.id))
+
+
+def holding_of(connection: sa.Connection, job: Job | KnownJob) -> list[Output]:
+    """Return the outputs that hold one job's result."""
+    return list(itertools.starmap(Output, _HOLDING.all(connection, job=job.id, photo=job.photo_sha256)))
+
+
+# By folder and photo, for which there is an index; there are few folders, and very many outputs.
+_HELD_BY: Final = _OUTPUT.where(
+    outputs.c.folder_id.in_(sa.select(folders.c.id)),
+    outputs.c.saved_photo_sha256 == sa.bindparam("photo"),
+    outputs.c.saved_job_id == sa.bindparam("job"),
+).order_by(outputs.c.id)
+_HOLDING: Final = Statement(_HELD_BY)
 
 
 def saved_contents(connection: sa.Connection) -> frozenset[str]:

@@ -222,7 +222,7 @@ class FolderPlan:
         kind = kind_of(Path(name))
         held = (
             (self._roots.output_of(output.folder_id) / output.path, output.saved_bytes)
-            for output in outputs.holding(self._tx.connection, job.id)
+            for output in outputs.holding_of(self._tx.connection, job)
         )
         return any(can_become(kind_of(path), kind) and compare_length(path, size) is Found.SAME for path, size in held)
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import dataclasses
-import functools
 import logging
 import os
 from pathlib import Path
@@ -111,8 +110,8 @@ class Deliverer:
                 return await self._writer.do(transitions.unusable, job, f"{UNSAVABLE}{error}; then `batchbg rescue`")
             finally:
                 results.remove(part, _root(target, own))
-        record = functools.partial(_record, delete_remote=self._saving.delete_remote)
-        job, is_wanted_elsewhere = await self._writer.do(record, job, own, result)
+        delete_remote = self._saving.delete_remote
+        job, is_wanted_elsewhere = await self._writer.do(_record, job, own, result, delete_remote)
         if result.remark:
             # The first is said at once: what is odd about one result is often odd about all.
             log.log(logging.INFO if self._has_remarked else logging.WARNING, "%s: %s", job.output_path, result.remark)
@@ -173,7 +172,7 @@ class Deliverer:
         """
         with self._ledger.reading() as connection:
             wanting = outputs.wanting(connection, job.id)
-            holding = list(outputs.holding(connection, job.id)) if wanting else []
+            holding = outputs.holding_of(connection, job) if wanting else []
         self._learn_originals(job)
         refused: OutputRefused | None = None
         for output in wanting:
@@ -262,9 +261,7 @@ def _is_there(path: Path) -> bool:
     return os.path.lexists(path)
 
 
-def _record(
-    tx: Tx, job: Job, output: Output, result: results.Result, *, delete_remote: bool = False
-) -> tuple[Job, bool]:
+def _record(tx: Tx, job: Job, output: Output, result: results.Result, delete_remote: bool) -> tuple[Job, bool]:
     """Say that a result is in its place; return the job, and whether other outputs want the result, too."""
     outputs.saved(tx, output.id, job.id, job.photo_sha256, result.sha256, result.size)
     if delete_remote:

@@ -51,7 +51,7 @@ class Claims:
         """Read them from the ledger."""
         places = [
             (ledger.absolute(folders.path_of(connection, output.folder_id)) / output.path, output)
-            for output in outputs.holding(connection, job.id)
+            for output in outputs.holding_of(connection, job)
         ]
         awaited = bool(outputs.wanting(connection, job.id))
         return cls(job, deletions.shares_project(connection, job), awaited, places)

@@ -52,13 +52,25 @@ def test_an_output_wants_a_result_until_it_holds_it(ledger):
         assert outputs.wanting(tx.connection, second.id) == []
         assert outputs.awaiting(tx.connection, roots(tx)[0]) == {"a.jpg.png", "b.jpg.png"}
         assert outputs.awaiting(tx.connection, folders.id_of(tx, "elsewhere")) == set()
-    save(ledger, first)
+    save(ledger, first, first.photo_sha256)
     with ledger.reading() as connection:
         assert [one.path for one in outputs.wanting(connection, first.id)] == ["b.jpg.png"]
         (held,) = outputs.holding(connection)
         assert (held.id, held.saved_job, held.saved_bytes) == (first.output_id, first.id, 9)
-        assert list(outputs.holding(connection, second.id)) == []
+        assert outputs.holding_of(connection, first) == [held]
+        assert outputs.holding_of(connection, second) == []
         assert outputs.saved_contents(connection) == {f"result of {first.id}"}
+
+
+def test_the_outputs_that_hold_one_result_are_found_without_looking_at_all(ledger):
+    """Of every copy that is made this is asked, however many there are."""
+    (job,) = planned(ledger, "a.jpg")
+    asked = outputs._HELD_BY.params(job=job.id, photo=job.photo_sha256)
+    with ledger.reading() as connection:
+        query = asked.compile(connection, compile_kwargs={"literal_binds": True})
+        steps = [row.detail for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {query}")]
+    assert any("USING INDEX ix_outputs_folder_id_saved_photo_sha256" in step for step in steps), steps
+    assert not any(step.startswith("SCAN outputs") for step in steps), steps
 
 
 def test_a_done_job_is_undelivered_while_an_output_wants_its_result(ledger):
