@@ -113,7 +113,8 @@ def _output(settings: Settings) -> Iterator[Finding]:
         return
     yield Finding("output", "ok", f"{settings.output}{_beside(settings, existing)}")
     free, needed = shutil.disk_usage(existing).free, _needed(settings)
-    text = f"{free / 1e9:.1f} GB free, about {needed / 1e9:.1f} GB needed for what is planned"
+    about = f"about {needed / 1e9:.1f} GB" if needed >= 5e7 else "little"
+    text = f"{free / 1e9:.1f} GB free, {about} needed for what is planned"
     if free < needed:
         yield Finding("space", "fail", text, "make room, or name a folder on another disk with --output")
     elif free < max(ROOMY_BYTES, 2 * needed):

@@ -145,6 +145,9 @@ def _show(error: click.ClickException) -> None:
     """Say what is wrong with a command line; what was typed may come from a list of files."""
     from batchbg.core.text import shown
 
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):
+        error.show()  # a page of help, in which nothing is foreign
+        return
     if isinstance(error, click.NoSuchOption):
         from batchbg.cli.options import advise
 

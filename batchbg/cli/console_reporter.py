@@ -3,14 +3,14 @@
 import asyncio
 import contextlib
 import functools
+import logging
 import os
 import sys
 from typing import TYPE_CHECKING, Any, Final
 
-import click
-
 from batchbg.cli.logs import say
 from batchbg.cli.output import duration, expected_s, is_animated, money, note
+from batchbg.cli.prompt import confirm, confirmed
 from batchbg.cli.suggest import command_line
 from batchbg.core.progress import Progress
 from batchbg.core.words import counted, share
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from tqdm import tqdm
 
     from batchbg.api.wire import Account
+
+log = logging.getLogger(__name__)
 
 BAR = "{percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt}{postfix}"
 """The figures that tqdm would add are those of its own clock; ours know of places and of caps."""
@@ -46,15 +48,21 @@ class ConsoleReporter(Reporter):
         self._planned = 0
         self._asking = False
         self._at_work = False
+        self._caveat = ""
 
     def line(self, line: Line) -> None:
-        """Print one photo of the plan with -v; rejects always."""
+        """Print one photo of the plan with -v; rejects where they are news."""
         self._planned += 1
         if line.action == "reject":
-            note(f"rejected {line.path}: {line.detail}", self._settings)
+            if line.is_news or self._settings.verbose or self._settings.strict:
+                self.rejected(line)
         elif self._settings.verbose:
             parts = [line.action, line.path, line.background and f"on {line.background}", line.detail]
             note("  ".join(part for part in parts if part), self._settings)
+
+    def rejected(self, line: Line) -> None:
+        """Print why a photo cannot be sent."""
+        note(f"rejected {line.path}: {line.detail}", self._settings)
 
     def ledger_made(self, path: str) -> None:
         """Say that a ledger was made, and where, with -q too: one made by mistake knows of nothing that is paid."""
@@ -111,7 +119,6 @@ class ConsoleReporter(Reporter):
 
     async def pilot_done(self, number: int, found: Estimate) -> bool:
         """Write the report and, on a terminal, ask whether to go on with the rest."""
-        from batchbg.cli.prompt import confirmed
         from batchbg.report.page import write_report
 
         typed = functools.partial(command_line, settings=self._settings)
@@ -141,14 +148,21 @@ class ConsoleReporter(Reporter):
             account = _account(settings)
             known = found.balance if account is None or account.credits is None else account.credits
             text = prospect(found, settings, known, settings.max_files)
-            caveat = f"; {account.caveat}" if account is not None and account.caveat else ""
-            return click.confirm(f"{text}{caveat}. Go on?", err=True)
+            self._caveat = account.caveat if account is not None else ""
+            caveat = f"; {self._caveat}" if self._caveat else ""
+            return confirm(f"{text}{caveat}. Go on?")
         if settings.is_capped:
             return True
         cost = f"{counted(found.jobs, 'new job')}, about {money(found.credits, settings)}"
         raise ConfigError(
             f"{cost}, and no terminal to ask on: give --yes, or a cap such as --max-credits {found.credits}"
         )
+
+    def caveat(self, text: str) -> None:
+        """Say it once: it may have been part of the question."""
+        if text != self._caveat:
+            self._caveat = text
+            log.warning("%s", text)
 
     def _close_probing(self) -> None:
         if self._probing is not None:

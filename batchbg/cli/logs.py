@@ -8,6 +8,7 @@ from typing import IO, TYPE_CHECKING, Any
 from batchbg import log_context
 from batchbg.api.quiet import silence_libraries
 from batchbg.cli.suggest import located
+from batchbg.cli.wrapping import fitted
 from batchbg.core.model import new_id
 from batchbg.core.text import as_json, shown
 
@@ -25,7 +26,7 @@ class _TqdmHandler(logging.Handler):
 class _TextFormatter(logging.Formatter):
     def formatMessage(self, record: logging.LogRecord) -> str:  # the base class's name
         """Return one line, whatever names and servers' messages are in it."""
-        return shown(located(super().formatMessage(record)))
+        return fitted(shown(located(super().formatMessage(record))), sys.stderr)
 
     def formatException(self, ei: Any) -> str:  # the base class's name
         """Return where it happened, for those who ask for everything; what happened is in the message."""
@@ -80,7 +81,7 @@ def say(text: str, level: int = logging.INFO) -> None:
         if isinstance(handler.formatter, _JsonFormatter):
             handler.handle(logging.getLogger("batchbg").makeRecord("batchbg", level, "", 0, text, (), None))
             return
-    write(shown(text))
+    write(fitted(shown(text), sys.stderr))
 
 
 def write(line: str, file: IO[str] | None = None) -> None:

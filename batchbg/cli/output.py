@@ -8,6 +8,7 @@ import click
 
 from batchbg.cli.logs import say, write
 from batchbg.cli.suggest import located
+from batchbg.cli.wrapping import fitted
 from batchbg.core.text import as_json, shown
 from batchbg.core.words import counted
 
@@ -29,12 +30,12 @@ def tell(text: str, *, head: str = "", err: bool = False) -> None:
         head: our own beginning of the line, which may be coloured.
         err: on stderr.
     """
-    click.echo(head + shown(located(text)), err=err)
+    click.echo(fitted(head + shown(located(text)), sys.stderr if err else sys.stdout), err=err)
 
 
 def tell_above_bar(text: str) -> None:
     """Print one line for people on stdout while a bar is drawn on stderr."""
-    write(shown(located(text)), sys.stdout)
+    write(fitted(shown(located(text)), sys.stdout), sys.stdout)
 
 
 def styled(text: str, **style: Any) -> str:

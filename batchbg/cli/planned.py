@@ -62,20 +62,20 @@ def _plan(settings: Settings, save: Path | None) -> tuple[Tally, Estimate]:
         ledger = open_snapshot(settings.ledger)
         stack.callback(ledger.close)
         bar = stack.enter_context(
-            tqdm(desc="looking", unit=" files", disable=settings.quiet or not output.is_animated())
+            tqdm(desc="looking", unit=" files", leave=False, disable=settings.quiet or not output.is_animated())
         )
         file = _open(stack, save) if save else None
         planner = begin_plan(settings, ledger, "plan", Listener(bar.update, wants_all=bool(settings.verbose)))
         price = _estimate(ledger, settings).price
         for line in planner.plan():
             if line.action == "reject":
-                progress.line(line)
+                progress.rejected(line)
             elif settings.verbose:
                 # Beside the one JSON object stdout has to stay empty.
                 text = _text(line, price, figures=settings.verbose > 1)
                 output.note(text, settings) if settings.json else output.tell_above_bar(text)
             if file and line.entry:
-                write_entry(file, line.entry)
+                write_entry(file, line.entry, line.misfit)
         for text in some_of(planner.tally.unmatched):
             output.note(text, settings)
         return planner.tally, _estimate(ledger, settings)
@@ -97,7 +97,7 @@ def _open(stack: contextlib.ExitStack, path: Path) -> IO[str]:
 def _text(line: Line, price: int, *, figures: bool) -> str:
     """Return one photo's line: action, photo, size, background and how it fits, output, cost; or why not."""
     background = f"on {line.background}" if line.background else ""
-    detail = f"{line.detail} ({line.figures})" if figures and line.figures else line.detail
+    detail = f"{line.detail} ({line.misfit})" if figures and line.misfit else line.detail
     where = f"-> {line.output}" if line.output and line.action != "skip" else ""
     cost = counted(price, "credit") if line.entry else ""
     parts = [f"{line.action:5s}", line.path, str(line.pixels or ""), background, detail, where, cost]
@@ -141,7 +141,7 @@ def _lines(tally: Tally, found: Estimate, settings: Settings) -> list[str]:
     if found.jobs != tally.new:
         lines.append(f"{counted(found.jobs, 'job')} to create in all, {output.money(found.credits, settings)}")
     if tally.copies:
-        lines.append(f"{counted(tally.copies, 'copy', 'copies')} of results that are already paid for")
+        lines.append(f"{counted(tally.copies, 'copy', 'copies')} of another photo's result, free")
     lines += [f"{number} skipped: {reason}" for reason, number in tally.skipped.most_common()]
     if tally.other_background:
         lines.append(f"{tally.other_background} of these done with another background than today's choice")
@@ -156,8 +156,8 @@ def _lines(tally: Tally, found: Estimate, settings: Settings) -> list[str]:
         f"{number:5d} on {name or 'no background (transparent)'}" for name, number in tally.backgrounds.most_common()
     ]
     if tally.enlarged:
-        its = "enlarges its" if tally.enlarged == 1 else "enlarge their"
-        lines.append(f"{tally.enlarged} of these crops {its} background, which blurs it")
+        its, it = ("its background is", "it") if tally.enlarged == 1 else ("their backgrounds are", "them")
+        lines.append(f"{counted(tally.enlarged, 'photo')}: {its} cropped and enlarged, which blurs {it}")
     lines += [f"background {path} is left out: {reason}" for path, reason in tally.bad_backgrounds.items()]
     if found.jobs:
         about = output.duration(output.expected_s(found.jobs, settings))

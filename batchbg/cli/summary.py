@@ -12,6 +12,7 @@ from batchbg.cli import output
 from batchbg.cli.logs import when
 from batchbg.cli.output import money, print_json
 from batchbg.cli.suggest import command_line, located
+from batchbg.cli.wrapping import fitted
 from batchbg.core.lifecycle import FINAL, JobState
 from batchbg.core.text import shown
 from batchbg.core.words import counted
@@ -20,6 +21,9 @@ from batchbg.report.summary import Summary
 from batchbg.settings import Settings
 
 MARGIN: Final = 13
+
+LEFT_OUT: Final = ("reused", "skipped", "rejected")
+"""Counts of photos for which a run has no job."""
 
 _COUNTED: Final = re.compile(r"(\d+) (?:photos?|jobs?)\b")
 """A number with its noun, without which it stands among those of a summary."""
@@ -39,8 +43,9 @@ def print_summary(summary: Summary, settings: Settings, then: str | None = None)
     if settings.quiet and summary.exit_code is ExitCode.OK:
         return
     if sys.stdout.isatty():
-        for line in table(summary, settings, next_command(summary, settings) if then is None else then):
-            click.echo(line)
+        for line in table(summary, settings):
+            click.echo(fitted(line, sys.stdout, " " * MARGIN))
+        click.echo(_next_row(next_command(summary, settings) if then is None else then))
     else:
         output.tell("; ".join(summary_lines(summary, settings)))
 
@@ -55,7 +60,7 @@ def print_outcome(told: list[str], summary: Summary, settings: Settings) -> None
     for line in (*told, *summary.notes, *summary.reasons):
         output.tell(line)
     if sys.stdout.isatty() and summary.exit_code is not ExitCode.OK:
-        click.echo(_line("next") + output.styled(next_command(summary, settings), bold=True))
+        click.echo(_next_row(next_command(summary, settings)))
 
 
 def _as_json(summary: Summary) -> dict[str, Any]:
@@ -76,7 +81,9 @@ def ledger_lines(summary: Summary, settings: Settings) -> list[str]:
     photos = summary.photos
     lines = [_jobs(summary) or "no jobs yet"]
     if photos["seen"] or photos["ignored"]:
-        lines.append(f"the last scan: {_photos(photos, _left_out(photos))}")
+        with_jobs = photos["seen"] - sum(photos[name] for name in LEFT_OUT)
+        parts = [f"{with_jobs} with {'a job' if with_jobs == 1 else 'jobs'}"] if with_jobs else []
+        lines.append(f"the last scan: {_photos(photos, parts + _left_out(photos))}")
     return [located(line) for line in (*lines, _money(summary, settings), *summary.notes, *summary.reasons)]
 
 
@@ -86,7 +93,7 @@ def _happened(summary: Summary) -> list[str]:
     left_out = _left_out(photos)
     if not total and not photos["reused"] and not photos["rejected"]:
         skipped = f": {_photos(photos, left_out)}" if photos["seen"] or photos["ignored"] else ""
-        return [f"nothing to do{skipped}"]
+        return [f"{NOTHING}{skipped}"]
     if not photos["seen"]:
         return [_jobs(summary) or _photos(photos, left_out)]
     if photos["seen"] == total + photos["reused"] + photos["skipped"] + photos["rejected"]:
@@ -105,7 +112,7 @@ def _jobs(summary: Summary) -> str:
 
 
 def _left_out(photos: dict[str, int]) -> list[str]:
-    return [f"{photos[name]} {name}" for name in ("reused", "skipped", "rejected") if photos[name]]
+    return [f"{photos[name]} {name}" for name in LEFT_OUT if photos[name]]
 
 
 def _photos(photos: dict[str, int], parts: list[str]) -> str:
@@ -129,8 +136,8 @@ def _details(summary: Summary) -> str:
     return " (" + ", ".join(f"{number} {name}" for name, number in details if number) + ")"
 
 
-def table(summary: Summary, settings: Settings, then: str) -> list[str]:
-    """Return the closing table: what became of the photos, the money, where things are, what to type next."""
+def table(summary: Summary, settings: Settings) -> list[str]:
+    """Return the closing table but for its last row: what became of the photos, the money, where things are, why."""
     states = summary.jobs
     rows = [
         ("done", states[JobState.DONE], "green"),
@@ -146,15 +153,28 @@ def table(summary: Summary, settings: Settings, then: str) -> list[str]:
     if settings.price_per_credit:
         spent += f" = {summary.credits.spent * settings.price_per_credit:.2f}"
     lines.append(_line("credits", f"{spent}; {summary.headroom}" if summary.headroom else spent))
-    if settings.output.is_dir():
-        lines.append(_line("results", str(settings.output)))
-    report = settings.report or settings.output / "report.html"
-    if report.is_file():
+    results = summary.output
+    if results and results.is_dir():
+        lines.append(_line("results", str(results)))
+    report = settings.report or (results and results / "report.html")
+    if report and report.is_file():
         lines.append(_line("report", str(report)))
-    lines += [_line("" if number else "why", why) for number, why in enumerate(summary.reasons)]
+    reasons = summary.reasons or ((NOTHING,) if not _has_done(summary) else ())
+    lines += [_line("" if number else "why", why) for number, why in enumerate(reasons)]
     lines += [_line("note", note) for note in summary.notes]
-    lines.append(_line("next") + output.styled(then, bold=True))
     return lines
+
+
+NOTHING: Final = "nothing to do"
+
+
+def _has_done(summary: Summary) -> bool:
+    return bool(sum(summary.jobs.values()) or summary.photos["reused"])
+
+
+def _next_row(command: str) -> str:
+    """Return the last row; in one piece, to be copied."""
+    return _line("next") + output.styled(command, bold=True)
 
 
 def _row(name: str, number: int, colour: str | None) -> str:
@@ -176,7 +196,7 @@ def next_command(summary: Summary, settings: Settings) -> str:
 def _next(summary: Summary, settings: Settings) -> str:
     states = summary.jobs
     waiting = any(number for state, number in states.items() if state not in FINAL)
-    if states[JobState.UNRESOLVED]:
+    if summary.unresolved:
         return "jobs --state unresolved"
     if summary.exit_code is ExitCode.ACCOUNT:
         return "doctor"
@@ -184,6 +204,6 @@ def _next(summary: Summary, settings: Settings) -> str:
         return "resume"
     if states[JobState.FAILED] or states[JobState.CANCELED]:
         return "jobs --state failed" if settings.sandbox else "retry"
-    if summary.photos["rejected"]:
+    if summary.photos["rejected"] and summary.exit_code is ExitCode.INCOMPLETE:
         return "jobs --state rejected"
     return "status" if settings.report else "report"

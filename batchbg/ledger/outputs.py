@@ -219,6 +219,14 @@ _IS_DONE: Final = sa.exists().where(jobs.c.id == outputs.c.wanted_job_id, jobs.c
 _UNDELIVERED: Final = Statement(sa.select(outputs.c.wanted_job_id).where(LACKING, _IS_DONE).distinct())
 
 
+def lacking(connection: sa.Connection) -> list[Output]:
+    """Return the outputs that still want the result of a done job."""
+    return list(itertools.starmap(Output, _LACKING.all(connection)))
+
+
+_LACKING: Final = Statement(_OUTPUT.where(LACKING, _IS_DONE).order_by(outputs.c.id))
+
+
 def awaiting(connection: sa.Connection, output_root_id: int) -> set[str]:
     """Return the paths in an output folder that want a result they do not hold."""
     # A condition on the folder would have the database look at all its outputs, in place of the few that lack theirs.

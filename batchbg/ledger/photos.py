@@ -143,12 +143,12 @@ _REFUSE: Final = Statement(
 )
 
 
-def newly_rejected(tx: Tx, root_id: int, paths: Sequence[str]) -> int:
-    """Mark these rejections as told, and return how many no earlier run has told of.
+def newly_rejected(tx: Tx, root_id: int, paths: Sequence[str]) -> set[str]:
+    """Mark these rejections as told, and return those of which no earlier run has told.
 
     A run that was killed before its summary has told nobody.
     """
-    return _TELL.run(tx.connection, root=root_id, run=tx.run_id, paths=paths)
+    return set(_TELL.column(tx.connection, root=root_id, run=tx.run_id, paths=paths))
 
 
 _KILLED: Final = sa.select(runs.c.id).where(runs.c.exit_code.is_(None), runs.c.id != sa.bindparam("run"))
@@ -159,7 +159,8 @@ _TELL: Final = Statement(
         photos.c.path.in_(sa.bindparam("paths", expanding=True)),
         sa.or_(photos.c.rejected_run_id.is_(None), photos.c.rejected_run_id.in_(_KILLED)),
     )
-    .values(rejected_run_id=sa.bindparam("run")),
+    .values(rejected_run_id=sa.bindparam("run"))
+    .returning(photos.c.path),
     of="paths",
 )
 

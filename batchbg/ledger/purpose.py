@@ -48,7 +48,7 @@ def bind(ledger: Ledger, kind: str) -> None:
             known = None
         if known is not None and known != kind:
             raise ConfigError(
-                f"this ledger was used with {NAMES.get(known, known)} and is refused for {NAMES[kind]};"
+                f"this ledger was used with {NAMES.get(known, known)}, and is refused for {NAMES[kind]};"
                 " name another with --ledger"
             )
         if is_old:

@@ -69,8 +69,10 @@ class Deciding:
                 rejected = {line.path: line.detail for line in lines if line.action == "reject"}
                 news = {path: rejected.get(path, "") for path in infos}
                 photos.refuse(tx, root, {path: why for path, why in news.items() if why != infos[path].rejected})
-                newly_rejected = photos.newly_rejected(tx, root, list(rejected))
-            yield Decided(lines, len(rejected), newly_rejected)
+                fresh = photos.newly_rejected(tx, root, list(rejected))
+            known = rejected.keys() - fresh
+            lines = [dataclasses.replace(line, is_news=False) if line.path in known else line for line in lines]
+            yield Decided(lines, len(rejected), len(fresh))
 
     def _name(self, listing: Listing, photos: Sequence[str]) -> dict[str, str]:
         """Return the output paths of at least these photos."""

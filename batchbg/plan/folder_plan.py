@@ -276,7 +276,7 @@ class FolderPlan:
             background=entry.background,
             detail=_explain(photo.chosen),
             entry=entry,
-            figures=_figures(photo.chosen),
+            misfit=_misfit(photo.chosen),
         )
 
     def _copy(self, photo: _Photo, decision: Decision) -> Line:
@@ -330,7 +330,7 @@ class FolderPlan:
             enlarged,
             _entry(photo, chosen),
             changed,
-            figures=_figures(chosen),
+            misfit=_misfit(chosen),
         )
 
     def _remember(self, path: str, job_id: str, new: NewJob) -> None:
@@ -366,8 +366,8 @@ def _explain(chosen: Chosen) -> str:
     return chosen.choice.misfit.in_words(cropped=chosen.treatment is Treatment.FIT)
 
 
-def _figures(chosen: Chosen) -> str:
-    return str(chosen.choice.misfit) if chosen.choice else ""
+def _misfit(chosen: Chosen) -> Misfit | None:
+    return chosen.choice.misfit if chosen.choice else None
 
 
 def _enlargement(chosen: Chosen, photo: Size) -> float:

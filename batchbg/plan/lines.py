@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from batchbg.core.model import Size
+from batchbg.core.pairing import Misfit
 from batchbg.core.words import are, counted
 from batchbg.disk.not_pictures import PICTURE_NAMES, ending_of
 from batchbg.disk.scan import OLDER, without_leftover
@@ -43,7 +44,8 @@ class Line:
         changed: it had a result before its content changed.
         other_background: it is done, on another background than would be chosen today.
         missing: it is done, and its result is no longer on disk.
-        figures: of the pairing, "" where there is no background.
+        misfit: of the pairing in figures, None where there is no background.
+        is_news: of a reject, that no earlier run has told of it.
     """
 
     path: str
@@ -57,7 +59,8 @@ class Line:
     changed: bool = False
     other_background: bool = False
     missing: bool = False
-    figures: str = ""
+    misfit: Misfit | None = None
+    is_news: bool = True
 
     @property
     def is_job(self) -> bool:

@@ -155,7 +155,7 @@ class Planner:
             found = steps.unchanged.pass_over(connection, listing)
         if passed_over := len(listing.files) - len(found.left):
             self.tally.seen += passed_over
-            self.tally.skipped[DONE_BEFORE] += passed_over
+            self.tally.skipped[DONE_BEFORE] += passed_over - len(found.lines)  # each of which is counted as it is told
         self.tally.missing += found.missing
         self.tally.other_background += found.other_background
         yield from found.lines
@@ -253,8 +253,9 @@ class Planner:
             return
         self.tally.rejected += len(rejected)
         with self._ledger.transaction(self._run_id) as tx:
-            self.tally.newly_rejected += photos.newly_rejected(tx, self.roots.photo_root, list(rejected))
-        yield from (Line(path, "reject", detail=reason) for path, reason in rejected.items())
+            fresh = photos.newly_rejected(tx, self.roots.photo_root, list(rejected))
+        self.tally.newly_rejected += len(fresh)
+        yield from (Line(path, "reject", detail=why, is_news=path in fresh) for path, why in rejected.items())
 
     def _reject_unreadable(self, unreadable: dict[str, str]) -> Iterator[Line]:
         """Count files of which the disk tells nothing; a folder, whose path ends with "/", counts as one photo."""

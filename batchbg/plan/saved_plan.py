@@ -1,6 +1,7 @@
 """A plan as a file: what a person approved, to be done exactly so.
 
-One JSON object a line: photo, sha256, background (null for none), background_sha256, treatment, output, credits.
+One JSON object a line: photo, sha256, background (null for none), background_sha256, treatment, output, credits, and
+for people and programs distortion, blur and excess of the pairing (null without a background).
 """
 
 import dataclasses
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from batchbg.core.model import PRICE_CREDITS, Treatment
+from batchbg.core.pairing import Misfit
 from batchbg.disk.reading import read_text
 from batchbg.errors import ConfigError
 
@@ -26,12 +28,14 @@ class Entry:
     output: str
 
 
-def write_entry(file: IO[str], entry: Entry) -> None:
-    """Append one line."""
+def write_entry(file: IO[str], entry: Entry, misfit: Misfit | None = None) -> None:
+    """Append one line; ``misfit`` is only told, and decides nothing."""
+    figures = {name: misfit and getattr(misfit, name) / 1000 for name in ("distortion", "blur", "excess")}
     value = dataclasses.asdict(entry) | {
         "background": entry.background or None,
         "background_sha256": entry.background_sha256 or None,
         "credits": PRICE_CREDITS,
+        **figures,
     }
     file.write(json.dumps(value) + "\n")
 

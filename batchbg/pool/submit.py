@@ -124,7 +124,9 @@ class Submitter:
             busy = isinstance(outcome, NotCreated) and outcome.refusal is Refusal.BUSY
             self._admission.answered(job, busy=busy)
         if job.state is JobState.UNRESOLVED:
-            log.warning("%s: %s; job %s is unresolved: `batchbg resolve`", job.photo_path, job.error, job.id)
+            log.warning(
+                "%s: %s; job %s is unresolved: `batchbg jobs --state unresolved`", job.photo_path, job.error, job.id
+            )
             self._session.observer.unresolved(job)
         return job
 

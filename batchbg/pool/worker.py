@@ -190,7 +190,7 @@ class Worker:
         moved = await self._writer.do(transitions.misattributed, job, why)
         self._admission.breaker.mistaken()
         self._admission.stop_if_tripped()
-        log.warning("%s: %s; job %s is unresolved: `batchbg resolve`", job.photo_path, why, job.id)
+        log.warning("%s: %s; job %s is unresolved: `batchbg jobs --state unresolved`", job.photo_path, why, job.id)
         self._session.observer.unresolved(moved)
         return moved
 

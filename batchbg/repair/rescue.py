@@ -22,18 +22,18 @@ class Missing:
     """What `rescue` found.
 
     Attributes:
-        paths: results that were no longer on disk.
+        paths: results that are no longer on disk, or were not when they were last wanted.
         jobs: failed ones that are paid for.
         changed: files that are not what was saved.
         lost: results that are no longer on disk either since they were deleted at the service.
-        fetched: how many of ``paths`` and ``jobs`` came back.
+        left: those of ``paths`` and ``jobs`` that did not come back.
     """
 
     paths: tuple[Path, ...]
     jobs: tuple[str, ...]
     changed: tuple[str, ...]
     lost: tuple[str, ...] = ()
-    fetched: int = 0
+    left: tuple[str, ...] = ()
 
     @property
     def missing(self) -> int:
@@ -53,15 +53,19 @@ class Rescue(Task[Missing]):
         return _look_for_results(tx, ledger)
 
     def conclude(self, tx: Tx, found: Missing) -> Missing:
-        """Count what came back."""
-        done = [job for name in found.jobs if (job := jobs.get(tx.connection, name)) and job.state is JobState.DONE]
-        return dataclasses.replace(found, fetched=sum(path.exists() for path in found.paths) + len(done))
+        """Find out what did not come back."""
+        left = [str(path) for path in found.paths if not path.exists()]
+        for name in found.jobs:
+            job = jobs.get(tx.connection, name)
+            left += [] if job is None or job.state is JobState.DONE else [f"job {name}"]
+        return dataclasses.replace(found, left=tuple(left))
 
 
 def _look_for_results(tx: Tx, ledger: Ledger) -> Missing:
-    paths, wanted, changed, lost = [], [], [], []
+    paths = [_path(tx, ledger, output) for output in outputs.lacking(tx.connection)]
+    wanted, changed, lost = [], [], []
     for output in list(outputs.holding(tx.connection)):
-        path = ledger.absolute(folders.path_of(tx.connection, output.folder_id)) / output.path
+        path = _path(tx, ledger, output)
         present = digest(path)
         if output.wanted_job != output.saved_job:
             continue  # a newer result is on its way to this place
@@ -78,6 +82,10 @@ def _look_for_results(tx: Tx, ledger: Ledger) -> Missing:
             transitions.reopen(tx, job, JobState.RENDERING, EventKind.RESCUE)
             wanted.append(job.id)
     return Missing(tuple(paths), tuple(wanted), tuple(changed), tuple(lost))
+
+
+def _path(tx: Tx, ledger: Ledger, output: Output) -> Path:
+    return ledger.absolute(folders.path_of(tx.connection, output.folder_id)) / output.path
 
 
 def _is_nowhere(tx: Tx, ledger: Ledger, output: Output) -> bool:

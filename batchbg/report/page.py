@@ -32,27 +32,13 @@ from batchbg.ledger.engine import open_to_read
 from batchbg.ledger.store import Connection, Ledger
 from batchbg.report import page_thumbs
 from batchbg.report.gathering import COLUMNS, FIELDS, Gathered, find_rejected, safe_json, text, when
-from batchbg.report.summary import Summary, of_ledger
+from batchbg.report.summary import Summary, how_it_ended, of_ledger
 
 RUNS: Final = 100
 """Runs that are listed."""
 
 _CHUNK_ROWS: Final = 500
 _SPOOL_BYTES: Final = 8_000_000
-EXIT_CODES: Final = {
-    0: "all done",
-    1: "internal error",
-    2: "usage or configuration",
-    3: "finished, with problems",
-    5: "temporary trouble",
-    7: "refused by the account",
-    8: "a cap was reached",
-    10: "time limit",
-    11: "another run held the ledger",
-    129: "hung up",
-    130: "interrupted",
-    143: "terminated",
-}
 
 
 def write_report(
@@ -189,6 +175,7 @@ def _context(
     unfinished = sum(summary.jobs[state] for state in OPEN)
     return {
         "version": __version__,
+        "headline": _headline(found.photos, found.photos_done, rejected_counts[0]),
         "now": when(time.time(), zone),
         "ledger": text(str(ledger.path)),
         "rehearsal": purpose.of(connection) == "sandbox",
@@ -211,6 +198,17 @@ def _context(
         "script": Markup(_asset("page_script.js")),
         "script_hash": _hash(_asset("page_script.js")),
     }
+
+
+def _headline(photos: int, done: int, rejected: int) -> str:
+    """Return what became of all photos: those that are jobs, or copies, and those that are rejected."""
+    total = photos + rejected
+    if not total:
+        return "Nothing has been done yet"
+    if done == total:
+        return "The one photo is done" if total == 1 else f"All {total:,} photos done"
+    number = "1 photo" if total == 1 else f"{total:,} photos"
+    return f"{done:,} of {number} done" + (f", {rejected:,} rejected" if rejected else "")
 
 
 def _bar(summary: Summary) -> list[tuple[str, int, float]]:
@@ -242,17 +240,13 @@ class _RunLine:
 def _runs(connection: Connection, zone: datetime.tzinfo | None) -> list[_RunLine]:
     lines = []
     for past in runs.last(connection, RUNS):
-        if past.exit_code is None:
-            ended = "killed" if past.ended_at is not None else "still going, or killed"
-        else:
-            ended = f"{past.exit_code}: {EXIT_CODES.get(past.exit_code, 'unknown')}"
         counted = [(past.seen, "seen"), (past.reused, "reused"), (past.skipped, "skipped"), (past.rejected, "rejected")]
         lines.append(
             _RunLine(
                 began=when(past.started_at, zone),
                 lasted=_duration(past.ended_at - past.started_at) if past.ended_at is not None else "",
                 command=past.command,
-                ended=ended,
+                ended=how_it_ended(past),
                 good=past.exit_code == 0,
                 credits=credits.totals(connection, Scope.RUN, past.id) if past.budget_id == past.id else None,
                 cap=past.cap_credits,

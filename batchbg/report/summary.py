@@ -1,7 +1,8 @@
 """The summary of a run or of the whole ledger, in the shape that scripts rely on."""
 
 import dataclasses
-from typing import Any
+from pathlib import Path
+from typing import Any, Final
 
 from batchbg.core.budget import Caps, Credits, Headroom, Scope, period_of, tightest
 from batchbg.core.lifecycle import JobState
@@ -22,6 +23,8 @@ class Summary:
         exit_code: of the run.
         reasons: sentences on why it ended as it did, the most important first.
         notes: other things a person should know.
+        output: the folder where the results are, None where no run has had one.
+        unresolved: jobs of the whole ledger that wait for a person's word.
     """
 
     jobs: dict[JobState, int]
@@ -31,6 +34,8 @@ class Summary:
     exit_code: ExitCode
     reasons: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    output: Path | None = None
+    unresolved: int = 0
 
     def as_json(self) -> dict[str, Any]:
         """Return the documented object."""
@@ -46,6 +51,30 @@ class Summary:
             "exit_code": int(self.exit_code),
             "reasons": list(self.reasons),
         }
+
+
+_ENDINGS: Final = {
+    0: "all done",
+    1: "internal error",
+    2: "usage or configuration",
+    3: "finished, with problems",
+    5: "temporary trouble",
+    7: "refused by the account",
+    8: "a cap was reached",
+    10: "time limit",
+    11: "another run held the ledger",
+    129: "hung up",
+    130: "interrupted",
+    143: "terminated",
+}
+"""What an exit code means, in a few words."""
+
+
+def how_it_ended(run: runs.Past) -> str:
+    """Return how a run ended, for people: "0: all done"."""
+    if run.exit_code is None:
+        return "killed" if run.ended_at is not None else "still going, or killed"
+    return f"{run.exit_code}: {_ENDINGS.get(run.exit_code, 'unknown')}"
 
 
 PHOTO_COUNTS = ("seen", "rejected", "reused", "skipped", "ignored")
@@ -79,10 +108,12 @@ def of_ledger(connection: Connection, caps: Caps, at: float, zone: Any) -> Summa
     period = period_of(budget.id, at, zone)
     # The balance is not read here: what a floor under it leaves is not known.
     held = dataclasses.replace(budget.caps, keep_balance=None)
+    counts = jobs.counts(connection)
     return Summary(
-        jobs=jobs.counts(connection),
+        jobs=counts,
         photos=photos,
         credits=credits.totals(connection, Scope.TOTAL),
         headroom=tightest(budgets.headroom_under(connection, held, period, "")),
         exit_code=ExitCode(past[0].exit_code or 0) if past else ExitCode.OK,
+        unresolved=counts[JobState.UNRESOLVED],
     )

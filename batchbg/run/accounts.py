@@ -35,7 +35,7 @@ async def find_accounts(run: RunContext, api: MagicHour, writer: Writer) -> list
     if run.stop.leaving:
         return None
     if found is not None and found.caveat:
-        log.warning("%s", found.caveat)
+        run.reporter.caveat(found.caveat)
     _tell_of_clock(api)
     with run.ledger.reading() as connection:
         if run.budget.caps.keep_balance is not None and not balances.was_read(connection, run.id):

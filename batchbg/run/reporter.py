@@ -29,6 +29,9 @@ class Reporter:
         """These new jobs are more than may start unasked; return whether to go on."""
         return False
 
+    def caveat(self, text: str) -> None:
+        """A person should know this of the account before anything is paid."""
+
     def settled(self, total: int) -> None:
         """The pool is set up and will now start on so many jobs."""
 

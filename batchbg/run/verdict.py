@@ -6,7 +6,7 @@ from batchbg.core.lifecycle import OPEN, JobState
 from batchbg.core.planning import FAILED_BEFORE
 from batchbg.core.words import counted, share
 from batchbg.errors import ExitCode, LedgerError
-from batchbg.ledger import jobs, runs
+from batchbg.ledger import folders, jobs, runs
 from batchbg.ledger.transaction import enter
 from batchbg.plan.lines import Tally
 from batchbg.report.summary import Summary, of_run
@@ -23,6 +23,8 @@ def verdict(run: RunContext, plan: Plan | None, work: Work) -> Summary:
         at = enter(connection, run.id).at
         states, sums, headroom = of_run(connection, run.id, work.budget, at)
         ever = jobs.counts(connection)
+        place = folders.last_output(connection)
+    last = run.ledger.absolute(place) if place is not None else None
     # The summary is given even if the ledger can no longer be written.
     with contextlib.suppress(LedgerError):
         with run.ledger.transaction(run.id) as tx:
@@ -30,8 +32,26 @@ def verdict(run: RunContext, plan: Plan | None, work: Work) -> Summary:
         if plan:
             plan.close()
     _note_what_is_left(run, states, ever, tally)
-    notes = (f"{counted(work.deleted, 'result')} deleted at the service",) if work.deleted else ()
-    return Summary(states, photos, sums, headroom, run.stop.exit_code, _reasons(run, states), notes)
+    return Summary(
+        states,
+        photos,
+        sums,
+        headroom,
+        run.stop.exit_code,
+        _reasons(run, states),
+        _notes(tally, work),
+        output=run.settings.output if plan else last,
+        unresolved=ever[JobState.UNRESOLVED],
+    )
+
+
+def _notes(tally: Tally, work: Work) -> tuple[str, ...]:
+    """Return what a person should know besides: what was deleted, and why photos that want a copy are skipped."""
+    notes = [f"{counted(work.deleted, 'result')} deleted at the service"] if work.deleted else []
+    if (waiting := tally.copies - work.reused) > 0:
+        them = "waits" if waiting == 1 else "wait"
+        notes.append(f"{counted(waiting, 'photo')} skipped: {them} for the result of another with the same content")
+    return tuple(notes)
 
 
 def _photo_counts(tally: Tally, work: Work, *, scanned: bool) -> dict[str, int]:

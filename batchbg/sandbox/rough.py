@@ -4,6 +4,8 @@ The backdrop is what has about the colour of the photo's edge and is connected w
 plain wall; what is more is for ``cutout``.
 """
 
+import shlex
+import sys
 from typing import Final
 
 from PIL import Image, ImageChops, ImageDraw, ImageFilter, ImageOps
@@ -14,8 +16,8 @@ WORK_PX: Final = 400
 DISTANCE: Final = 34
 """Levels of 255 by which the product differs from its backdrop, in the channel where it does most."""
 
-ADVICE: Final = "pip install opencv-python-headless"
-"""What brings the real cut-out; batchbg's own extra needs a checkout, and this does not."""
+ADVICE: Final = f"{shlex.quote(sys.executable)} -m pip install opencv-python-headless"
+"""What brings the real cut-out to this Python; batchbg's own extra needs a checkout, and this does not."""
 
 TOLD: Final = f"OpenCV is not installed, so the sandbox cuts out roughly; for better pictures: {ADVICE}"
 

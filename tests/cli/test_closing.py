@@ -1,5 +1,6 @@
 """What a run says at its end, on a terminal and elsewhere."""
 
+import dataclasses
 import io
 import os
 import re
@@ -29,7 +30,7 @@ def rows(text: str) -> dict[str, str]:
 def summary(code: int = 0, rejected: int = 0, **states: int) -> Summary:
     jobs = {state: states.get(state.value, 0) for state in JobState}
     photos = dict.fromkeys(PHOTO_COUNTS, 0) | {"rejected": rejected}
-    return Summary(jobs, photos, Credits(), None, ExitCode(code))
+    return Summary(jobs, photos, Credits(), None, ExitCode(code), unresolved=jobs[JobState.UNRESOLVED])
 
 
 def test_the_table_tells_all_counts_the_money_the_places_and_the_next_command(shop: Shop, terminal: Terminal):
@@ -62,10 +63,32 @@ def test_the_table_tells_all_counts_the_money_the_places_and_the_next_command(sh
         (summary(130, rendering=1), "resume"),
         (summary(7, planned=1), "doctor"),
         (summary(3, unresolved=1, planned=1, failed=1), "jobs --state unresolved"),
+        (dataclasses.replace(summary(3, done=1), unresolved=1), "jobs --state unresolved"),
+        (summary(0, rejected=1, done=1), "report"),
     ],
 )
 def test_the_next_command_is_the_most_pressing_one(ended: Summary, command: str):
     assert next_command(ended, load({}, {})) == f"batchbg {command}"
+
+
+def test_a_terminal_is_told_where_the_results_are_and_that_there_was_nothing_to_do(shop: Shop, terminal: Terminal):
+    """Of whatever folder they are: `resume` is not told of it."""
+    shop.photo("a.png")
+    elsewhere = shop.folder / "elsewhere"
+    assert shop.run("-o", str(elsewhere)).code == 0
+    found = rows(shop.resume().out)
+    assert (found["results"], found["why"]) == (str(elsewhere), "nothing to do")
+    found = rows(shop.run("-o", str(elsewhere)).out)
+    assert (found["skipped"], found["why"]) == ("1", "nothing to do")
+
+
+def test_a_copy_that_waits_says_for_what(shop: Shop):
+    """It is among the skipped, for which there are other reasons as well."""
+    shop.photo("a.png", colour=1)
+    shop.photo("b.png", colour=2)
+    shop.photo("c.png", colour=2)
+    told = shop.run("--max-credits", "0").out
+    assert "; 1 photo skipped: waits for the result of another with the same content; " in told
 
 
 @pytest.mark.parametrize(
@@ -139,8 +162,17 @@ def test_numbers_agree_and_nothing_is_said_twice(shop: Shop):
     shop.photo("c.png", colour=9)
     (shop.photos / "bad.jpg").write_text("no picture")
     (shop.photos / "notes.txt").write_text("junk")
-    assert shop.run().out == "4 photos: 2 done, 1 reused, 1 rejected, 1 other file ignored; 10 credits spent\n"
-    assert shop.run().out == "4 photos: 3 skipped, 1 rejected, 1 other file ignored; 0 credits spent\n"
+    first = shop.run()
+    assert first.out == "4 photos: 2 done, 1 reused, 1 rejected, 1 other file ignored; 10 credits spent\n"
+    assert "rejected bad.jpg: not a picture" in first.err
+    assert shop.do("status").out.splitlines()[1] == (
+        "the last scan: 4 photos: 2 with jobs, 1 reused, 1 rejected, 1 other file ignored"
+    )
+    second = shop.run()
+    assert second.out == "4 photos: 3 skipped, 1 rejected, 1 other file ignored; 0 credits spent\n"
+    assert second.err == "", "what is known is no news"
+    for asked in ("-v", "--strict"):
+        assert "rejected bad.jpg: not a picture" in shop.run(asked).err
     (shop.photos / "bad.jpg").unlink()
     assert shop.run().out == "nothing to do: 3 photos: 3 skipped, 1 other file ignored; 0 credits spent\n"
     assert shop.resume().out == "nothing to do; 0 credits spent\n"
@@ -164,8 +196,11 @@ def test_rescue_says_what_was_missing_and_what_came_back(shop: Shop):
     shop.faults.add("status", "status", status=404)
     again = shop.do("rescue")
     assert again.err == "photo-001.png: not the file that was saved; left unchanged\n"
-    assert again.out.startswith("1 result missing: 0 fetched again, free; 1 still missing\n")
+    gone = shop.output / "photo-000.png"
+    assert again.out.startswith(f"1 result missing: 0 fetched again, free; 1 still missing: {gone}\n")
     assert again.code == 3
+    shop.faults.clear()
+    assert shop.do("rescue").out == "1 result missing: fetched again, free\n", "it is still missed the next time"
 
 
 @pytest.mark.parametrize("command", ["rescue", "retry"])

@@ -13,7 +13,7 @@ from click.testing import CliRunner
 
 from batchbg import __version__
 from batchbg.cli import COMMANDS, group, module_of
-from tests.support.shop import Shop
+from tests.support.shop import Result, Shop
 
 
 def completed(*words: str, shell: str = "bash") -> list[str]:
@@ -118,6 +118,28 @@ def test_completion_knows_commands_options_states_and_jobs(shop: Shop, monkeypat
     assert completed("batchbg", "retry", "") == []
     monkeypatch.setenv("BATCHBG_LEDGER", "sqlite:///nowhere.db")
     assert completed("batchbg", "resolve", "") == []
+
+
+@pytest.mark.parametrize("arguments", [[], ["ledger"]])
+def test_without_a_command_there_is_help(shop: Shop, arguments: list[str]):
+    """As it is with --help: click calls it an error, whose text must not pass for foreign."""
+    shown = shop.batchbg(*arguments)
+    assert (shown.code, shown.out) == (2, "")
+    assert shown.err == shop.batchbg(*arguments, "--help").out
+
+
+def test_jobs_says_that_there_are_none_and_what_to_do_about_unresolved_ones(shop: Shop):
+    """On stderr, where it is in no script's way."""
+    shop.some_photos(1)
+    shop.faults.add("create", "hang_up")
+    assert shop.run().code == 3
+    (job,) = shop.jobs()
+    assert shop.do("jobs", "--state", "failed") == Result(0, "", "no job is failed\n")
+    assert shop.do("jobs", "--state", "rejected") == Result(0, "", "no photo is rejected\n")
+    assert shop.do("jobs", "--state", "failed", "--json") == Result(0, "", "")
+    told = shop.do("jobs", "--state", "unresolved")
+    assert told.out.rstrip().endswith(f"  look for: batchbg {job['id']}-1 photo-000.png")
+    assert "`batchbg resolve JOB --project-id ID --ledger " in told.err
 
 
 def test_a_list_of_commands_imports_none_of_them():

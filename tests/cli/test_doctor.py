@@ -13,6 +13,7 @@ import pytest
 from batchbg.ledger import lock
 from batchbg.ledger.engine import HEAD
 from batchbg.ledger.lock import held
+from batchbg.sandbox.rough import ADVICE
 from tests.support.shop import Shop
 from tests.support.terminal import Terminal
 
@@ -152,7 +153,7 @@ def test_the_service_is_asked_and_its_clock_compared(shop: Shop, monkeypatch: py
 
 def test_parts_of_the_sandbox_that_are_missing(shop: Shop, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setitem(sys.modules, "cv2", None)
-    assert doctor(shop, "--sandbox", code=0)["sandbox"]["mend"] == "pip install opencv-python-headless"
+    assert doctor(shop, "--sandbox", code=0)["sandbox"]["mend"] == ADVICE
 
 
 def test_lines_for_people(shop: Shop, terminal: Terminal):

@@ -18,13 +18,13 @@ def test_a_line_a_photo_tells_all(shop: Shop):
     cropped = "cropped 67 %, enlarged 3.1 times"
     assert f"new    b.png  200x50  on wood.png  {cropped}  -> b.png  5 credits\n" in result.out
     assert "rejected bad.jpg: not a picture" in result.err
-    assert "1 of these crops enlarges its background" in result.out
+    assert "1 photo: its background is cropped and enlarged, which blurs it" in result.out
     figures = "fits (distortion 0.000, blur 0.000, excess 0.000)"
     assert f"new    a.png  64x48  on wood.png  {figures}  -> a.png  5 credits\n" in shop.do("plan", "-vv").out
     shop.run()
     lines = shop.do("plan", "-v").out.splitlines()
     assert lines[:2] == ["skip   a.png  done before", "skip   b.png  done before"]
-    assert lines[2] == "3 photos: 0 new jobs, 0 credits"
+    assert lines[2:4] == ["3 photos: 0 new jobs, 0 credits", "2 skipped: done before"]
 
 
 def test_totals_in_credits_money_and_time(shop: Shop):

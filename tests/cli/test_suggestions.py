@@ -5,6 +5,7 @@ import re
 import shlex
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import click
 import pytest
@@ -221,7 +222,7 @@ def answers(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         return no(text)
 
     monkeypatch.setattr(click, "confirm", no)
-    monkeypatch.setattr("batchbg.cli.prompt.confirmed", not_now)
+    monkeypatch.setattr("batchbg.cli.console_reporter.confirmed", not_now)
     return asked
 
 
@@ -251,6 +252,28 @@ def test_what_a_free_account_means_is_said_in_the_question(shop: Shop, answers: 
     assert shop.run("--confirm-batch-over", "1").code == 130
     said = "; a free account: results may carry a watermark, and be smaller than their photos" in answers[0]
     assert said == (tier == "free")
+
+
+def test_what_a_free_account_means_is_said_once(shop: Shop, monkeypatch: pytest.MonkeyPatch):
+    """In the question; the run that follows does not repeat it."""
+    monkeypatch.setattr("batchbg.cli.console_reporter._somebody_there", lambda: True)
+    asking = mock.Mock(return_value=True)
+    monkeypatch.setattr(click, "confirm", asking)
+    shop.some_photos(2)
+    shop.sandbox.configure(tier="free")
+    result = shop.run("--confirm-batch-over", "1")
+    assert (result.code, "a free account" in asking.call_args[0][0], "a free account" in result.err) == (0, True, False)
+
+
+def test_ctrl_c_at_the_question_is_an_interruption_in_the_ledger_too(shop: Shop, monkeypatch: pytest.MonkeyPatch):
+    """And stands on a line of its own."""
+    monkeypatch.setattr("batchbg.cli.console_reporter._somebody_there", lambda: True)
+    monkeypatch.setattr(click, "confirm", mock.Mock(side_effect=click.Abort))
+    shop.some_photos(2)
+    result = shop.run("--confirm-batch-over", "1")
+    assert result.code == 130
+    assert "\nbatchbg: interrupted; nothing is lost: " in result.err
+    assert shop.do("status").out.splitlines()[-1].endswith("  run  130: interrupted")
 
 
 @pytest.mark.slow

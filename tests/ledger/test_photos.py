@@ -65,7 +65,7 @@ def test_what_is_found_anew_takes_the_place_of_what_was(ledger):
 
 def newly_rejected(ledger: Ledger, run_id: str, *paths: str) -> int:
     with ledger.transaction(run_id) as tx:
-        return photos.newly_rejected(tx, folders.id_of(tx, "photos"), paths)
+        return len(photos.newly_rejected(tx, folders.id_of(tx, "photos"), paths))
 
 
 def begin(ledger: Ledger) -> str:

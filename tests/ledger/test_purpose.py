@@ -36,7 +36,7 @@ def test_a_ledger_is_used_for_one_thing(ledger, first, second):
         purpose.bind(ledger, second)
     else:
         with pytest.raises(
-            ConfigError, match=f"{purpose.NAMES[first]} and is refused for {purpose.NAMES[second]}"
+            ConfigError, match=f"{purpose.NAMES[first]}, and is refused for {purpose.NAMES[second]}"
         ) as caught:
             purpose.bind(ledger, second)
         assert caught.value.exit_code is ExitCode.USAGE

@@ -1,9 +1,10 @@
+import json
 from pathlib import Path
 
 import pytest
 
 from batchbg.core.model import Size, Treatment
-from batchbg.core.pairing import Background
+from batchbg.core.pairing import Background, Misfit
 from batchbg.errors import ConfigError
 from batchbg.plan.saved_plan import Entry, read_plan, write_entry
 
@@ -30,6 +31,17 @@ def test_a_saved_plan_may_have_been_through_an_editor(tmp_path: Path, encoding: 
     with file.open("w", encoding=encoding) as out:
         write_entry(out, Entry("a.jpg", "1" * 64, "", "", Treatment.NONE, "a.png"))
     assert list(read_plan(file)) == ["a.jpg"]
+
+
+def test_a_saved_plan_tells_how_the_backgrounds_fit(tmp_path: Path):
+    """In figures, for programs; null where there is no background."""
+    file = tmp_path / "plan.jsonl"
+    with file.open("w") as out:
+        write_entry(out, Entry("a.jpg", "1" * 64, "wood.jpg", "2" * 64, Treatment.FIT, "a.png"), Misfit(87, 0, 120))
+        write_entry(out, Entry("b.jpg", "1" * 64, "", "", Treatment.NONE, "b.png"))
+    fits, plain = map(json.loads, file.read_text().splitlines())
+    assert [fits[name] for name in ("distortion", "blur", "excess")] == [0.087, 0.0, 0.12]
+    assert [plain[name] for name in ("distortion", "blur", "excess")] == [None] * 3
 
 
 @pytest.mark.parametrize("text", ["not json\n", "{}\n", '{"photo": 1}\n', "[]\n"])

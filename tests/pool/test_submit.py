@@ -204,7 +204,7 @@ async def test_a_lost_answer_is_not_sent_again(bench: Bench, sending: Sending, j
     assert (lost.state, lost.error) == (JobState.UNRESOLVED, "read timeout")
     assert bench.api.count("create") == 1
     assert total(bench.ledger).unresolved == 5
-    assert f"job {job.id} is unresolved: `batchbg resolve`" in caplog.text
+    assert f"job {job.id} is unresolved: `batchbg jobs --state unresolved`" in caplog.text
     assert bench.seen.told == [("unresolved", "a.png")]
     assert sending.admission.breaker.doubts == 1
     assert sending.figures == (0, 1, 0)

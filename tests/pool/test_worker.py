@@ -211,7 +211,7 @@ async def test_a_project_of_another_name_leaves_its_job_in_doubt(
     assert total(bench.ledger).unresolved == 5
     assert ("unresolved", "a.jpg") in bench.seen.told
     assert working.admission.breaker.strangers == 1
-    assert "`batchbg resolve`" in caplog.text
+    assert "`batchbg jobs --state unresolved`" in caplog.text
 
 
 @pytest.mark.parametrize(

@@ -22,5 +22,9 @@ class Terminal:
         shop.setting("TERM", "xterm", prefix="")
 
     @staticmethod
+    def screen() -> io.StringIO:
+        return _Screen()
+
+    @staticmethod
     def plain(text: str) -> str:
         return ESCAPES.sub("", text)

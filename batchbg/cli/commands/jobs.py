@@ -11,6 +11,9 @@ from batchbg.core.lifecycle import JobState
 from batchbg.core.model import Job
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from batchbg.ledger.store import Connection
     from batchbg.settings import Settings
 
 REJECTED = "rejected"
@@ -29,22 +32,42 @@ def command(settings: "Settings", state: str | None) -> None:
     batchbg jobs --state rejected
     batchbg jobs --json | jq -r 'select(.state == "done") | .output'
     """
-    from batchbg.ledger import jobs as ledger_jobs
-    from batchbg.ledger import photos
     from batchbg.ledger.engine import open_to_read
 
     ledger = open_to_read(settings.ledger)
+    number = 0
     with ledger.reading() as connection:
-        if state == REJECTED:
-            for root, path, reason in photos.rejected(connection):
-                _print(
-                    settings, {"state": REJECTED, "photo": path, "folder": root, "error": reason}, f"{path}: {reason}"
-                )
-        else:
-            states = {JobState(state)} if state else set(JobState)
-            for job in ledger_jobs.in_states(connection, states):
-                _print(settings, as_json(job), _line(job))
+        for value, line in _found(connection, state):
+            number += 1
+            output.print_json(value) if settings.json else output.tell(line)
     ledger.close()
+    if not settings.json:
+        _conclude(state, number, settings)
+
+
+def _found(connection: "Connection", state: str | None) -> "Iterator[tuple[dict[str, object], str]]":
+    """Yield each as an object for programs and as a line for people."""
+    from batchbg.ledger import jobs, photos
+
+    if state == REJECTED:
+        for root, path, reason in photos.rejected(connection):
+            yield {"state": REJECTED, "photo": path, "folder": root, "error": reason}, f"{path}: {reason}"
+        return
+    for job in jobs.in_states(connection, {JobState(state)} if state else set(JobState)):
+        yield as_json(job), _line(job)
+
+
+def _conclude(state: str | None, number: int, settings: "Settings") -> None:
+    """Say on stderr, where it is in nobody's way, that there are none, and what to do about unresolved ones."""
+    if not number:
+        none = {None: "there are no jobs yet", REJECTED: "no photo is rejected"}
+        output.note(none.get(state, f"no job is {state}"), settings)
+    elif state == JobState.UNRESOLVED:
+        output.note(
+            "Look for these names in the service's web library. One that is there: `batchbg resolve JOB --project-id ID`;"
+            " one that is not: --charged or --not-charged, as `batchbg audit` shows by the balance.",
+            settings,
+        )
 
 
 def as_json(job: Job) -> dict[str, object]:
@@ -73,8 +96,6 @@ def _line(job: Job) -> str:
         parts.append(f"({job.error or job.remark})")
     if job.remote_deleted_at:
         parts.append("(deleted at the service)")
+    if job.state is JobState.UNRESOLVED:
+        parts.append(f"look for: {job.name}")
     return "  ".join(parts)
-
-
-def _print(settings: "Settings", value: dict[str, object], line: str) -> None:
-    output.print_json(value) if settings.json else output.tell(line)

@@ -51,13 +51,17 @@ def command(ctx: click.Context, settings: "Settings") -> None:
 
 def _told(found: "Missing") -> str:
     """Return what was missing and what of it is there again."""
+    from batchbg.plan.lines import some_of
+
     if found.lost:
         number = counted(len(found.lost), "result")
         lost = f"{number} missing that nobody can fetch: deleted at the service"
         return f"{_told(dataclasses.replace(found, lost=()))}; {lost}" if found.missing else lost
     if not found.missing:
         return "no result is missing"
-    left = found.missing - found.fetched
-    if not left:
-        return f"{counted(found.missing, 'result')} missing: fetched again, free"
-    return f"{counted(found.missing, 'result')} missing: {found.fetched} fetched again, free; {left} still missing"
+    told = f"{counted(found.missing, 'result')} missing: "
+    if not found.left:
+        return f"{told}fetched again, free"
+    left = len(found.left)
+    names = ", ".join(some_of(found.left))
+    return f"{told}{found.missing - left} fetched again, free; {left} still missing: {names}"

@@ -9,6 +9,7 @@ from batchbg.cli import output
 from batchbg.cli.completion import job_ids
 from batchbg.cli.options import COMMON, RESULTS, with_settings
 from batchbg.core.lifecycle import JobState
+from batchbg.core.words import counted
 from batchbg.errors import ExitCode
 
 if TYPE_CHECKING:
@@ -53,7 +54,8 @@ def command(ctx: click.Context, settings: "Settings", job: tuple[str, ...], pay_
 def _print(done: "Retried") -> None:
     planned = (*done.planned, *done.refunded)
     if planned:
-        output.tell(f"{len(planned)} jobs planned again: `batchbg resume` does them", err=True)
+        them = "it" if len(planned) == 1 else "them"
+        output.tell(f"{counted(len(planned), 'job')} planned again: `batchbg resume` does {them}", err=True)
     for job_id in done.left:
         output.tell(f"{job_id} was charged and its project is not known; --pay-again pays once more", err=True)
     if not (planned or done.asked or done.left):

@@ -1,6 +1,7 @@
 """``batchbg status``: jobs by state, credits, last runs."""
 
 import datetime
+import sys
 import time
 from typing import TYPE_CHECKING
 
@@ -22,10 +23,10 @@ def command(settings: "Settings") -> None:
     batchbg status
     batchbg status --json | jq .credits.remaining
     """
-    from batchbg.cli.summary import ledger_lines
+    from batchbg.cli.summary import ledger_lines, next_command
     from batchbg.ledger import clock, runs
     from batchbg.ledger.engine import open_to_read
-    from batchbg.report.summary import of_ledger
+    from batchbg.report.summary import how_it_ended, of_ledger
 
     ledger = open_to_read(settings.ledger)
     with ledger.reading() as connection:
@@ -40,5 +41,6 @@ def command(settings: "Settings") -> None:
         output.tell(line)
     for one in past:
         began = datetime.datetime.fromtimestamp(one.started_at, zone).strftime("%Y-%m-%d %H:%M:%S")
-        ended = "killed or still running" if one.exit_code is None else f"exit {one.exit_code}"
-        output.tell(f"{began}  {one.command}  {ended}")
+        output.tell(f"{began}  {one.command}  {how_it_ended(one)}")
+    if sys.stdout.isatty():
+        output.tell(f"next: `{next_command(summary, settings)}`")
