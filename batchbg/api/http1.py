@@ -71,17 +71,16 @@ class Http1Connection(asyncio.Protocol):
             unsent.append(self._framed(h11.Data, data=piece))
             size += len(piece)
             if size >= FULL_PACKET_BYTES:
+                if not await self._has_room():
+                    break
                 await trace(SENDING, {})
                 self._transport.write(b"".join(unsent))
                 unsent, size = [], 0
-                await asyncio.sleep(0)  # lets the loop read: asyncio drops what it has not read where writing fails
-                await self._until(lambda: not self._is_full or self._is_answered(), "write", httpx.WriteTimeout)
-                if self._is_answered():
-                    break
         else:
-            unsent.append(self._framed(h11.EndOfMessage))
-            await trace(SENDING, {})
-            self._transport.write(b"".join(unsent))
+            if not self._is_full or await self._has_room():
+                unsent.append(self._framed(h11.EndOfMessage))
+                await trace(SENDING, {})
+                self._transport.write(b"".join(unsent))
         await trace(SENT, {})
         await self._until(self._is_answered, "read", httpx.ReadTimeout)
         assert self._answer is not None
@@ -155,6 +154,13 @@ class Http1Connection(asyncio.Protocol):
         return self._answer is not None
 
     # -- waiting
+
+    async def _has_room(self) -> bool:
+        """Wait until more can be written; False where the answer has begun, so that it need not be."""
+        for _ in range(2):  # asyncio drops what it has not read where writing fails; it reads in its second round
+            await asyncio.sleep(0)
+        await self._until(lambda: not self._is_full or self._is_answered(), "write", httpx.WriteTimeout)
+        return not self._is_answered()
 
     async def _until(self, ready: Callable[[], bool], phase: str, late: type[httpx.TimeoutException]) -> None:
         if ready():

@@ -208,6 +208,20 @@ async def test_an_answer_is_read_although_the_server_is_gone_by_then(pair: Pair)
     assert not connection.renew()
 
 
+async def test_an_answer_is_read_before_more_is_written_to_a_server_that_is_gone(pair: Pair):
+    """Writing would fail, and what has come would be lost with it."""
+    connection, peer = pair
+
+    async def body() -> AsyncIterator[bytes]:
+        yield b"x" * 70_000
+        peer.end.sendall(b"HTTP/1.1 401 No\r\nContent-Length: 0\r\n\r\n")
+        peer.end.close()
+        yield b"x" * 70_000
+
+    answer = await connection.send(request("PUT", content=body(), headers={"Content-Length": "140000"}))
+    assert answer.status_code == 401
+
+
 @pytest.mark.parametrize(
     ("said", "error"),
     [
@@ -286,9 +300,10 @@ async def test_a_body_that_stops_coming_ends_the_wait(pair: Pair):
     assert not connection.renew()
 
 
-async def test_a_server_that_takes_nothing_ends_the_wait(pair: Pair):
+@pytest.mark.parametrize("pieces", [1, 10])
+async def test_a_server_that_takes_nothing_ends_the_wait(pair: Pair, pieces: int):
     with pytest.raises(httpx.WriteTimeout):
-        await pair[0].send(upload([b"x" * 1_000_000] * 10, 10_000_000, **waiting_for(write=0.01)))
+        await pair[0].send(upload([b"x" * 1_000_000] * pieces, pieces * 1_000_000, **waiting_for(write=0.01, read=1)))
 
 
 async def test_what_came_together_with_the_end_of_the_time_came_in_time(pair: Pair):

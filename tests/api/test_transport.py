@@ -206,6 +206,41 @@ async def test_who_is_interrupted_gives_its_place_back_and_leaves_no_socket(
     assert await ask(carrier, sandbox.url, pool=10.0) == 200
 
 
+async def test_who_stops_waiting_for_an_answer_leaves_no_socket(
+    make: Transports, sandbox: SandboxServer, opened: list[Http1Connection]
+):
+    carrier = make(1)
+    sandbox.faults.add("account", "hang", nth=1)
+    asking = asyncio.ensure_future(ask(carrier, sandbox.url))
+    while not sandbox.books.requests("account"):  # noqa: ASYNC110
+        await asyncio.sleep(0.001)
+    asking.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asking
+    await asyncio.sleep(0)
+    assert not any(map(is_open, opened))
+    assert await ask(carrier, sandbox.url, pool=10.0) == 200
+
+
+async def test_a_server_that_speaks_before_it_is_asked_is_not_asked(
+    make: Transports, sandbox: SandboxServer, opened: list[Http1Connection], monkeypatch: pytest.MonkeyPatch
+):
+    """What it says would be taken for the answer; nothing has been sent, for certain."""
+
+    class SpokenTo(Http1Connection):
+        def connection_made(self, transport: asyncio.BaseTransport) -> None:
+            super().connection_made(transport)
+            opened.append(self)
+            self.data_received(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+
+    monkeypatch.setattr(transport, "Http1Connection", SpokenTo)
+    with pytest.raises(httpx.ConnectError, match="before it was asked"):
+        await ask(make(), sandbox.url)
+    await asyncio.sleep(0)
+    assert [is_open(one) for one in opened] == [False]
+    assert sandbox.books.requests("account") == 0
+
+
 # -- which address
 
 
