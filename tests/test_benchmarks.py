@@ -3,7 +3,8 @@
 import pytest
 
 from tests.benchmarks import __main__ as benchmarks
-from tests.benchmarks import ceiling, efficiency, growth, transport
+from tests.benchmarks import ceiling, efficiency, growth, shop, transport
+from tests.support.jpegs import DAMAGES
 
 
 @pytest.mark.slow
@@ -15,6 +16,16 @@ def test_each_makes_its_table_of_a_few_jobs():
     slots, width, images, *_, polls = efficiency.efficiency(2, 2, mean_s=0.2)
     assert (slots, width, images) == ("2", "2", "30")
     assert float(polls) >= 1
+
+
+@pytest.mark.slow
+def test_a_shop_has_its_tables(monkeypatch: pytest.MonkeyPatch):
+    """With photos that are small for once."""
+    monkeypatch.setattr(shop, "SIZE", (160, 120))
+    with shop.shop(3) as made:
+        assert len(shop.looks(made, rounds=1).splitlines()) == 4
+        assert len(shop.jobs(made, 3, [2]).splitlines()) == 4
+    assert len(shop.damage(1).splitlines()) == 2 + len(DAMAGES)
 
 
 def test_the_tables_that_are_kept_are_those_that_are_made():
