@@ -230,10 +230,10 @@ _LACKING: Final = Statement(_OUTPUT.where(LACKING, _IS_DONE).order_by(outputs.c.
 def awaiting(connection: sa.Connection, output_root_id: int) -> set[str]:
     """Return the paths in an output folder that want a result they do not hold."""
     # A condition on the folder would have the database look at all its outputs, in place of the few that lack theirs.
-    return {path for folder_id, path in _LACKING.stream(connection) if folder_id == output_root_id}
+    return {path for folder_id, path in _AWAITING.stream(connection) if folder_id == output_root_id}
 
 
-_LACKING: Final = Statement(sa.select(outputs.c.folder_id, outputs.c.path).where(LACKING))
+_AWAITING: Final = Statement(sa.select(outputs.c.folder_id, outputs.c.path).where(LACKING))
 
 
 def mark_missing(tx: Tx, output: Output) -> None:

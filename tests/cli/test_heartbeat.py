@@ -117,11 +117,11 @@ def test_neither_key_nor_signed_address_is_told(shop: Shop, monitor: Monitor):
 
 def test_the_address_is_shown_nowhere():
     """Whoever knows it can call the alarm off."""
-    settings = load({}, {"BATCHBG_PING_URL": "https://hc-ping.com/secret"})
-    assert "secret" not in repr(settings)
+    settings = load({}, {"BATCHBG_PING_URL": "https://hc-ping.com/c0ffee"})
+    assert "c0ffee" not in repr(settings)
     with pytest.raises(Exception, match="ping_url") as caught:
-        load({}, {"BATCHBG_PING_URL": "hc-ping.com/secret"})
-    assert "secret" not in str(caught.value)
+        load({}, {"BATCHBG_PING_URL": "hc-ping.com/c0ffee"})
+    assert "c0ffee" not in str(caught.value)
 
 
 def test_the_body_is_cut_from_its_beginning(monitor: Monitor):
