@@ -1,6 +1,6 @@
 """Lines on a terminal are broken between words; the terminal itself would tear the word at its edge.
 
-A command between backticks stays in one piece, to be copied: where it is longer than a line, the terminal tears it, and
+A command between backticks stays in one piece, to be copied. What is longer than a line is torn by the terminal, which
 joins it again for whoever marks it.
 """
 
@@ -39,7 +39,7 @@ def wrapped(line: str, columns: int, indent: str = INDENT) -> str:
     done: list[str] = []
     text = ""
     for blanks, word in _PIECES.findall(line):
-        if text.strip() and _width(text + blanks + word) > columns:
+        if text.strip() and _width(text + blanks + word) > columns >= _width(indent + word):
             done.append(text)
             text = indent + word
         else:

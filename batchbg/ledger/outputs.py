@@ -221,10 +221,10 @@ _UNDELIVERED: Final = Statement(sa.select(outputs.c.wanted_job_id).where(LACKING
 
 def lacking(connection: sa.Connection) -> list[Output]:
     """Return the outputs that still want the result of a done job."""
-    return list(itertools.starmap(Output, _LACKING.all(connection)))
+    return list(itertools.starmap(Output, _OF_DONE.all(connection)))
 
 
-_LACKING: Final = Statement(_OUTPUT.where(LACKING, _IS_DONE).order_by(outputs.c.id))
+_OF_DONE: Final = Statement(_OUTPUT.where(LACKING, _IS_DONE).order_by(outputs.c.id))
 
 
 def awaiting(connection: sa.Connection, output_root_id: int) -> set[str]:

@@ -20,6 +20,7 @@ class Terminal:
         self.shop = shop
         shop.stream = _Screen
         shop.setting("TERM", "xterm", prefix="")
+        shop.setting("COLUMNS", "", prefix="")  # of no size, so that lines stay whole
 
     @staticmethod
     def screen() -> io.StringIO:
