@@ -26,9 +26,11 @@ from batchbg.ledger.engine import HEAD, open_to_read
 from batchbg.ledger.filesystem import file_system, refuse_network
 from batchbg.ledger.location import check_folder, exists, sqlite_path
 from batchbg.ledger.lock import held
+from batchbg.ledger.spool import Spool
 from batchbg.sandbox.rough import ADVICE
-from batchbg.settings import Settings, api_key, own_config_file
+from batchbg.settings import Settings, api_key, own_config_file, webhook_secret
 from batchbg.settings.network import check_network
+from batchbg.webhook.trial import send_trial
 
 ROOMY_BYTES: Final = 1_000_000_000
 """Free space under which a warning is given, whatever is planned: some hundred results."""
@@ -67,6 +69,7 @@ def examine(settings: Settings, config: Path | None) -> Iterator[Finding]:
     yield from _output(settings)
     yield from _ledger(settings)
     yield from _service(settings)
+    yield from _webhook(settings)
 
 
 def programs() -> Iterator[Finding]:
@@ -249,6 +252,60 @@ def _service(settings: Settings) -> Iterator[Finding]:
         yield Finding("clock", "warn", off, "timedatectl set-ntp true")
     elif skew_s is not None:
         yield Finding("clock", "ok", "agrees with the service's, to a few seconds")
+
+
+def _webhook(settings: Settings) -> Iterator[Finding]:
+    """Yield what becomes of an event that is sent to the public address."""
+    url = settings.webhook_url
+    if url is None or settings.sandbox:
+        return
+    try:
+        secret, spool = webhook_secret(settings, os.environ), Spool(sqlite_path(settings.ledger))
+        if not spool.has_receiver():
+            yield Finding("webhook", "fail", f"nobody receives events into {spool.path}", "start `batchbg webhook`")
+            return
+        trial = send_trial(url, secret, spool)
+    except ConfigError as error:
+        yield Finding("webhook", "fail", str(error), "take the secret from the service's developer hub")
+        return
+    except BatchbgError as error:
+        yield Finding("webhook", "fail", str(error), "see the message")
+        return
+    if trial.took_s is not None:
+        yield Finding("webhook", "ok", f"an event sent to {url} arrived here in {trial.took_s:.1f} s")
+        return
+    told = f"{url} answers {trial.status}" if trial.status else f"{url} does not answer: {trial.trouble}"
+    yield Finding("webhook", "fail", *_why_no_event(trial.status, told))
+
+
+def _why_no_event(status: int | None, told: str) -> tuple[str, str]:
+    """Return what a trial that did not arrive means, and how to fix it."""
+    match status:
+        case None:
+            return told, "is the proxy up, its name known, its certificate valid?"
+        case 401:
+            return (
+                f"{told}: another secret is in use there",
+                "restart `batchbg webhook` with the secret that is set here",
+            )
+        case 404 | 405:
+            return f"{told}: nobody takes events there", "let the address end with the --path of `batchbg webhook`"
+        case 413:
+            return told, "let the proxy pass requests of a megabyte"
+        case 502 | 503 | 504:
+            return (
+                f"{told}: the receiver cannot be reached, or not store",
+                "let the proxy lead to its --listen; see its log",
+            )
+        case _ if 200 <= status < 300:
+            return (
+                f"{told}, but no event came here",
+                "the address leads to something else, or to another ledger's receiver",
+            )
+        case _ if 300 <= status < 400:
+            return f"{told}: a redirect, which events may not follow", "name the address that it leads to"
+        case _:
+            return told, "see the logs of the proxy and of `batchbg webhook`"
 
 
 def _account(settings: Settings, account: Account | None) -> Iterator[Finding]:

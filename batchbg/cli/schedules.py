@@ -7,6 +7,7 @@ import shutil
 import sys
 from pathlib import Path
 from typing import Final
+from urllib.parse import urlsplit
 
 from batchbg.errors import ConfigError
 from batchbg.settings import load
@@ -83,20 +84,51 @@ Persistent=true
 [Install]
 WantedBy=timers.target
 """
+    webhook = _receiver(folder)
     return "\n".join(
         (
             *_remarks(folder),
             *_to_do_for(_user(home), home),
-            "# systemctl daemon-reload && systemctl enable --now batchbg.timer",
+            f"# systemctl daemon-reload && systemctl enable --now batchbg.timer{' batchbg-webhook' if webhook else ''}",
             "",
             "# --- /etc/systemd/system/batchbg.service",
             service,
             "# --- /etc/systemd/system/batchbg.timer",
             timer,
+            *(("# --- /etc/systemd/system/batchbg-webhook.service", webhook) if webhook else ()),
             "# --- /etc/logrotate.d/batchbg",
             _logrotate(log),
         )
     )
+
+
+def _receiver(folder: Path) -> str:
+    """Return a service that receives events, where config.toml names an address for them; "" elsewhere."""
+    home = folder.resolve()
+    try:
+        url = load({}, {}, home / "config.toml").webhook_url
+    except ConfigError:
+        return ""
+    if url is None:
+        return ""
+    parts = [*_executable(), "webhook", "--config", str(home / "config.toml"), "--path", urlsplit(url).path or "/"]
+    return f"""\
+[Unit]
+Description=Webhook events for the photos of {_unspecified(str(home))}
+After=network.target
+
+[Service]
+User={_user(home)}
+WorkingDirectory={_unspecified(str(home))}
+# It listens on 127.0.0.1:8788; a proxy ends TLS and passes {_unspecified(url)} on. Its log is in the journal.
+ExecStart={" ".join(_quoted_for_systemd(part) for part in parts)}
+SuccessExitStatus=143
+Restart=on-failure
+RestartSec=5
+{HARDENING}
+[Install]
+WantedBy=multi-user.target
+"""
 
 
 def cron(folder: Path) -> str:
@@ -158,6 +190,8 @@ def _remarks(folder: Path) -> list[str]:
         remarks.append(f"# To do: name the folder of photos in {path}: photos = ...")
     if settings.api_key_file is None:
         remarks.append(f"# To do: name a file that holds the API key in {path}: api_key_file = ...")
+    if settings.webhook_url is not None and settings.webhook_secret_file is None:
+        remarks.append(f"# To do: name a file that holds the webhook's secret in {path}: webhook_secret_file = ...")
     if not settings.is_capped and not settings.yes:
         remarks.append(f"# {SHOWN_CAP} credits a night at most; [budget] per_day in {path} would be better.")
     return remarks

@@ -18,8 +18,8 @@ def is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-def check_host(url: str, name: str) -> None:
-    """Refuse an address to which nothing secret may be sent.
+def check_host(url: str, name: str, sent: str = "the API key") -> None:
+    """Refuse an address to which nothing secret may be sent; ``name`` is the setting's, ``sent`` what would go there.
 
     Raises:
         ConfigError: not http(s), without a host, or plain http to another machine.
@@ -34,4 +34,4 @@ def check_host(url: str, name: str) -> None:
     if parts.username or parts.password or parts.query or parts.fragment:
         raise ConfigError(f"{name}: only scheme, host, port and path belong in the address")
     if parts.scheme == "http" and not is_loopback(host):
-        raise ConfigError(f"{name}: plain http to {host} would send the API key unprotected; use https")
+        raise ConfigError(f"{name}: plain http to {host} would send {sent} unprotected; use https")

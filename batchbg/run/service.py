@@ -3,10 +3,12 @@
 import asyncio
 import contextlib
 import dataclasses
+import logging
 
 from batchbg.api.client import MagicHour
 from batchbg.api.limiter import RateLimiter
 from batchbg.errors import ApiError, LedgerError
+from batchbg.ledger.spool import Spool
 from batchbg.ledger.writer import Writer
 from batchbg.pool.balance import read_account
 from batchbg.pool.deliver import SaveOptions
@@ -20,6 +22,8 @@ from batchbg.run.context import RunContext
 from batchbg.run.counts import planned
 from batchbg.run.progress_meter import Counter, ProgressMeter
 from batchbg.run.session import Work
+
+log = logging.getLogger(__name__)
 
 CONNECTIONS_BESIDE = 16
 """Connections beside one for each job in flight: transfers, status requests, the account."""
@@ -49,6 +53,10 @@ async def with_the_service(run: RunContext, feed: PlanFeed | None, carried_over:
                 budget=budget,
                 limits=_limits(run),
             )
+            if settings.webhook_url and not (settings.sandbox or Spool(run.ledger.path).has_receiver()):
+                log.warning(
+                    "webhook_url is set, but no `batchbg webhook` is at work for this ledger: renders are asked about"
+                )
             pool = Pool(session, _save_options(run))
             deletion = RemoteDeletion(session)
             meter = ProgressMeter(run, budget, pool, counter, carried_over, feed)

@@ -107,7 +107,7 @@ class SandboxConfig:
         if self.account_id is not None and not self.account_id.startswith("sandbox"):
             raise ConfigError(f"account_id must begin with 'sandbox', not {self.account_id!r}")
         if self.webhook_url is not None:
-            check_host(self.webhook_url, "webhook_url")
+            check_host(self.webhook_url, "webhook_url", "events")
             if not self.webhook_secret:
                 raise ConfigError("webhook_url: events are signed; give webhook_secret too")
 

@@ -147,6 +147,7 @@ ENTRUSTED: Final = MappingProxyType(
         "base_url": "says to whom the API key and the photos are sent",
         "api_key_file": "says which file is sent as the API key",
         "ping_url": "says who is told of every run",
+        "webhook_url": "says to whom a signed event is sent",
         "delete_remote": "deletes results at the service, for good",
     }
 )

@@ -286,6 +286,14 @@ SETTINGS: Final[tuple[Setting, ...]] = (
         "Address of a check as healthchecks.io has them, told of the start (/start) and of the exit code (/<code>).",
     ),
     Setting(
+        "webhook_url",
+        TEXT,
+        None,
+        "Public address of `batchbg webhook`, as the service's developer hub has it: runs expect events, doctor tries it.",
+        ("--webhook-url",),
+        "URL",
+    ),
+    Setting(
         "webhook_secret_file",
         PATH,
         None,

@@ -12,8 +12,9 @@ _HEAD: Final = """\
 # Flags win over the environment (BATCHBG_<NAME>), the environment over this file, and this file over
 # ~/.config/batchbg/config.toml, which holds for all folders. Paths are relative to the file they stand in.
 # The API key does not belong here: set MAGIC_HOUR_API_KEY, or api_key_file below.
-# base_url, api_key_file, ping_url, delete_remote, and paths or a ledger outside of this file's folder count only
-# where you trust this file: `batchbg init` made it, `batchbg trust` was said of it as it is now, or --config names it.
+# base_url, api_key_file, ping_url, webhook_url, delete_remote, and paths or a ledger outside of this file's folder
+# count only where you trust this file: `batchbg init` made it, `batchbg trust` was said of it as it is now, or
+# --config names it.
 """
 
 _EXAMPLES: Final[dict[str, Any]] = {
@@ -39,6 +40,7 @@ _EXAMPLES: Final[dict[str, Any]] = {
     "timezone": "Europe/Berlin",
     "api_key_file": "/etc/batchbg/key",
     "ping_url": "https://hc-ping.com/your-check",
+    "webhook_url": "https://shop.example/webhook",
     "webhook_secret_file": "/etc/batchbg/webhook-secret",
 }
 """Values to show where the default is "none"."""

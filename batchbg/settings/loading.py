@@ -112,6 +112,8 @@ def _check(settings: Settings) -> None:
         if not features.check(settings.format):
             raise ConfigError(f"format: this Pillow cannot write {settings.format}; install it from a wheel")
     check_host(settings.base_url, "base_url")
+    if settings.webhook_url is not None:
+        check_host(settings.webhook_url, "webhook_url", "events")
     if settings.ping_url is not None and not re.match(r"https?://[^/?#\s]+[^\s]*$", settings.ping_url):
         # It may hold a secret, so that it is not shown.
         raise ConfigError("ping_url: it is not an address such as https://hc-ping.com/your-check")

@@ -68,6 +68,7 @@ class Settings:
     max_upload_bytes: int
     api_key_file: Path | None
     ping_url: str | None = dataclasses.field(repr=False)
+    webhook_url: str | None
     webhook_secret_file: Path | None
 
     @property

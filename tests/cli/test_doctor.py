@@ -13,9 +13,13 @@ import pytest
 from batchbg.ledger import lock
 from batchbg.ledger.engine import HEAD
 from batchbg.ledger.lock import held
+from batchbg.ledger.spool import Spool
 from batchbg.sandbox.rough import ADVICE
+from batchbg.webhook.receiver import Receiver
 from tests.support.shop import Shop
 from tests.support.terminal import Terminal
+from tests.support.tiers import rest_slow
+from tests.webhook.support import PATH, SECRET, serving
 
 
 def doctor(shop: Shop, *extra: str, code: int | None = None) -> dict[str, dict[str, str]]:
@@ -166,3 +170,60 @@ def test_lines_for_people(shop: Shop, terminal: Terminal):
     quiet: Any = shop.batchbg(*arguments, "-q").out
     assert quiet.startswith("\x1b[31mfail")
     assert "versions" not in quiet
+
+
+# -- the way of webhook events
+
+
+def tried(shop: Shop, address: str, code: int) -> dict[str, str]:
+    """Return what doctor says of a public address."""
+    shop.setting("MAGIC_HOUR_WEBHOOK_SECRET", SECRET.decode(), prefix="")
+    return doctor(shop, "--webhook-url", address, code=code)["webhook"]
+
+
+def test_an_event_that_is_sent_to_the_public_address_arrives_here(shop: Shop):
+    """It is taken away again."""
+    spool = Spool(shop.folder / "batchbg.db")
+    shop.photos.joinpath("x").write_text("")
+    with spool.receiving() as writer, serving(Receiver(SECRET, writer)) as server:
+        found = tried(shop, f"{server.address}{PATH}", code=0)
+    assert found["verdict"] == "ok"
+    assert "arrived here in" in found["text"]
+    assert spool.fresh() == []
+
+
+@pytest.mark.parametrize(
+    ("secret", "path", "said", "mend"),
+    rest_slow(
+        [
+            (b"another", PATH, "answers 401: another secret is in use there", "restart `batchbg webhook"),
+            (SECRET, "/else", "answers 404: nobody takes events there", "--path"),
+        ]
+    ),
+)
+def test_what_keeps_an_event_from_arriving_is_said(shop: Shop, secret: bytes, path: str, said: str, mend: str):
+    with Spool(shop.folder / "batchbg.db").receiving() as writer, serving(Receiver(secret, writer)) as server:
+        found = tried(shop, f"{server.address}{path}", code=2)
+    assert found["verdict"] == "fail"
+    assert said in found["text"]
+    assert mend in found["mend"]
+
+
+@pytest.mark.slow
+def test_an_event_that_goes_elsewhere_is_noticed(shop: Shop, monkeypatch: pytest.MonkeyPatch):
+    """To another ledger's receiver, or into nothing; and where nobody receives at all, none is sent."""
+    monkeypatch.setattr("batchbg.webhook.trial.ARRIVES_S", 0.0)
+    here, there = (Spool(shop.folder / f"{name}.db") for name in ("batchbg", "other"))
+    with there.receiving() as writer, serving(Receiver(SECRET, writer)) as server:
+        address = f"{server.address}{PATH}"
+        assert "nobody receives events" in tried(shop, address, code=2)["text"]
+        assert there.fresh() == []
+        with here.receiving():
+            assert "answers 200, but no event came here" in tried(shop, address, code=2)["text"]
+            assert "does not answer: ConnectError" in tried(shop, "http://127.0.0.1:9/", code=2)["text"]
+
+
+@pytest.mark.slow
+def test_without_the_secret_no_event_is_sent(shop: Shop):
+    assert "no webhook secret" in doctor(shop, "--webhook-url", "http://127.0.0.1:9/", code=2)["webhook"]["text"]
+    assert "webhook" not in doctor(shop)

@@ -68,11 +68,33 @@ def test_the_systemd_files_are_whole(folder: Path):
     assert f'"{folder}/batchbg.log" {{' in files["/etc/logrotate.d/batchbg"]
 
 
+def with_webhooks(folder: Path) -> Path:
+    config = folder / "config.toml"
+    config.write_text('webhook_url = "https://shop.example/hooks/50-off"\n' + config.read_text())
+    return folder
+
+
+def test_a_receiver_has_a_service_where_there_is_an_address_for_it(folder: Path):
+    """Which listens for the path of that address; and what is missing is said."""
+    path = "/etc/systemd/system/batchbg-webhook.service"
+    assert path not in files_of(printed(str(folder), "--systemd"))
+    text = printed(str(with_webhooks(folder)), "--systemd")
+    assert "enable --now batchbg.timer batchbg-webhook\n" in text
+    assert "webhook_secret_file = ..." in text
+    service = configparser.RawConfigParser(strict=False)
+    service.optionxform = str  # type: ignore[assignment,method-assign]
+    service.read_string(files_of(text)[path])
+    assert service["Service"]["ExecStart"].endswith('/config.toml" --path /hooks/50-off')
+    assert " webhook --config " in service["Service"]["ExecStart"]
+    assert service["Service"]["Restart"] == "on-failure"
+    assert "batchbg webhook" not in printed(str(folder), "--cron")
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd is not installed")
 def test_systemd_itself_finds_nothing_wrong_with_them(folder: Path, tmp_path: Path):
     paths = []
-    for path, content in files_of(printed(str(folder), "--systemd")).items():
+    for path, content in files_of(printed(str(with_webhooks(folder)), "--systemd")).items():
         if "systemd" in path:
             paths.append(tmp_path / Path(path).name)
             paths[-1].write_text(content)

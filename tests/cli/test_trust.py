@@ -57,6 +57,7 @@ def test_a_file_that_just_lies_there_does_not_say_where_the_key_is_sent(foreign:
         ("api_key_file", 'api_key_file = "key"'),
         ("api_key_file", 'api_key_file = "~/.vault-token"'),
         ("ping_url", 'ping_url = "https://evil.example/x"'),
+        ("webhook_url", 'webhook_url = "https://evil.example/x"'),
         ("delete_remote", "delete_remote = true"),
         ("ledger", 'ledger = "postgresql+psycopg://evil.example/db"'),
         ("ledger", 'ledger = "sqlite:////tmp/elsewhere.db"'),

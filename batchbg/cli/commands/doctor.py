@@ -29,18 +29,30 @@ def _without_settings(error: ConfigError, flags: dict[str, Any]) -> None:
 
 
 @click.command()
-@with_settings("backgrounds", "output", "base_url", "sandbox", "json", *COMMON, refused=_without_settings, reading=True)
+@with_settings(
+    "backgrounds",
+    "output",
+    "base_url",
+    "webhook_url",
+    "sandbox",
+    "json",
+    *COMMON,
+    refused=_without_settings,
+    reading=True,
+)
 @click.argument("photos", required=False, type=click.Path(path_type=Path), shell_complete=folders)
 @click.pass_context
 def command(ctx: click.Context, settings: "Settings") -> None:
     """Check everything a run depends on, and say how to fix it. Exits with 0 if all is well, otherwise with 2.
 
     Python and the libraries, config.toml, the folders and their disk, the ledger and its lock, the key, the service
-    and the clock. Warnings leave 0. Nothing is sent except a request for the account.
+    and the clock. Warnings leave 0. Nothing is sent except a request for the account, and with --webhook-url an event to
+    that address, which has to arrive here.
 
     \b
     batchbg doctor photos -b backgrounds
     batchbg doctor --sandbox          for a rehearsal: no key, no service
+    batchbg doctor --webhook-url https://shop.example/webhook
     """
     from batchbg.doctor import examine
 
