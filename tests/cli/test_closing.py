@@ -34,7 +34,6 @@ def summary(code: int = 0, rejected: int = 0, **states: int) -> Summary:
 
 
 def test_the_table_tells_all_counts_the_money_the_places_and_the_next_command(shop: Shop, terminal: Terminal):
-    shop.setting("COLUMNS", "300", prefix="")  # for paths of any length
     shop.setting("PRICE_PER_CREDIT", "0.5")
     shop.photo("a.png", colour=7)
     shop.photo("b.png", colour=7)
@@ -74,7 +73,6 @@ def test_the_next_command_is_the_most_pressing_one(ended: Summary, command: str)
 
 def test_a_terminal_is_told_where_the_results_are_and_that_there_was_nothing_to_do(shop: Shop, terminal: Terminal):
     """Of whatever folder they are: `resume` is not told of it."""
-    shop.setting("COLUMNS", "300", prefix="")
     shop.photo("a.png")
     elsewhere = shop.folder / "elsewhere"
     assert shop.run("-o", str(elsewhere)).code == 0

@@ -162,7 +162,6 @@ def test_parts_of_the_sandbox_that_are_missing(shop: Shop, monkeypatch: pytest.M
 
 def test_lines_for_people(shop: Shop, terminal: Terminal):
     """Coloured on a terminal; with -q only what is not well."""
-    shop.setting("COLUMNS", "300", prefix="")
     arguments = ["doctor", "--ledger", shop.ledger, "--sandbox", "-b", str(shop.folder / "none")]
     result = shop.batchbg(*arguments)
     assert "\x1b[31mfail\x1b[0m  backgrounds: there is no folder" in result.out
