@@ -88,10 +88,11 @@ def remember(tx: Tx, root_id: int, infos: Mapping[str, PhotoInfo]) -> dict[str, 
 
 
 def _remember(dialect: str) -> Any:
-    """Return the statement that enters what a file is; a rejection stays told where nothing but its ctime is new."""
+    """Return the statement that enters what a file is; a rejection stays told where its ctime or its number alone is new."""
     statement = insert(dialect, photos)
     new = statement.excluded
-    is_told = sa.and_(*(photos.c[name] == new[name] for name in ("size", "mtime_ns", "inode", "rejected")))
+    is_one = sa.or_(*(photos.c[name] == new[name] for name in ("inode", "ctime_ns")))
+    is_told = sa.and_(is_one, *(photos.c[name] == new[name] for name in ("size", "mtime_ns", "rejected")))
     changed = {column.name: new[column.name] for column in photos.c if not column.primary_key}
     changed["rejected_run_id"] = sa.case((is_told, photos.c.rejected_run_id))
     return statement.on_conflict_do_update(index_elements=list(photos.primary_key), set_=changed)

@@ -95,13 +95,14 @@ def test_a_rejection_is_told_once(ledger):
     [
         (dataclasses.replace(BAD, stamp=BAD.stamp._replace(ctime_ns=41)), False),
         (dataclasses.replace(BAD, stamp=BAD.stamp._replace(mtime_ns=21)), True),
-        (dataclasses.replace(BAD, stamp=BAD.stamp._replace(inode=31)), True),
+        (dataclasses.replace(BAD, stamp=BAD.stamp._replace(inode=31)), False),
+        (dataclasses.replace(BAD, stamp=BAD.stamp._replace(inode=31, ctime_ns=41)), True),
         (dataclasses.replace(BAD, stamp=BAD.stamp._replace(size=11)), True),
         (dataclasses.replace(BAD, rejected="empty"), True),
     ],
 )
 def test_a_rejection_is_told_again_where_the_file_or_the_reason_is_another(ledger, now, is_told_again):
-    """New rights make no other file."""
+    """New rights make no other file, nor does a number that the disk gave anew."""
     remember(ledger, {"a.png": BAD})
     first = begin(ledger)
     newly_rejected(ledger, first, "a.png")
