@@ -7,6 +7,7 @@ from typing import Final
 
 from batchbg.core.model import Size
 from batchbg.core.pairing import Misfit
+from batchbg.core.planning import DONE_BEFORE
 from batchbg.core.words import are, counted
 from batchbg.disk.not_pictures import PICTURE_NAMES, ending_of
 from batchbg.disk.scan import OLDER, without_leftover
@@ -127,7 +128,10 @@ class Tally:
         """Sentences on results that are no longer on disk."""
         told = []
         if number := self.missing - self.lost:
-            told.append(f"{are(number, 'result')} no longer on disk: `batchbg rescue` fetches what is missing, free")
+            away = "; is the output folder's disk mounted?" if number == self.skipped[DONE_BEFORE] else ""
+            told.append(
+                f"{are(number, 'result')} no longer on disk: `batchbg rescue` fetches what is missing, free{away}"
+            )
         if self.lost:
             what, was = are(self.lost, "result"), "was" if self.lost == 1 else "were"
             told.append(

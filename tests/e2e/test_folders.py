@@ -261,6 +261,9 @@ def test_missing_results_are_told_by_a_run(shop: Shop):
     result = shop.run()
     assert result.code == 0
     assert "2 results are no longer on disk: `batchbg rescue " in result.err
+    assert "mounted" not in result.err
+    (shop.output / "photo-002.png").unlink()  # not one is there: perhaps nobody took them away
+    assert "fetches what is missing, free; is the output folder's disk mounted?" in shop.run().err
     assert shop.do("rescue").code == 0
     assert "rescue" not in shop.run().err
     assert len(shop.creates()) == 3
