@@ -117,12 +117,21 @@ class Project:
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """One try to deliver an event; ``status`` is that of the answer, None where there was none."""
+    """One try to deliver an event.
+
+    Attributes:
+        type: in the service's words.
+        project_id: of the project that it tells of.
+        attempt: the first is 1.
+        status: of the answer; None where there was none.
+        named: whether it told the project's name.
+    """
 
     type: str
     project_id: str
     attempt: int
     status: int | None
+    named: bool = True
 
 
 @dataclass(frozen=True, slots=True)

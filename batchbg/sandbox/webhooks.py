@@ -82,7 +82,9 @@ class Webhooks:
         signed = signed or _signed(config.webhook_secret or "", sending, body)
         self._service.books.note_request(Operation.WEBHOOK)
         status = await self._post(config.webhook_url, body, signed)
-        self._service.books.note_event(Sent(sending.type, str(sending.payload["id"]), attempt, status))
+        self._service.books.note_event(
+            Sent(sending.type, str(sending.payload["id"]), attempt, status, "name" in sending.payload)
+        )
         now_s, pause_s = self._service.clock(), 2.0 ** (attempt - 1)
         if (status is None or not 200 <= status < 300) and now_s + pause_s < sending.at_s + RETRIED_S:
             self._at(now_s + pause_s, functools.partial(self._send, sending, attempt + 1, signed))
