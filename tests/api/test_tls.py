@@ -121,7 +121,7 @@ async def test_what_breaks_off_over_tls_is_judged_alike(
     assert sum(one.path.endswith("remover") for one in sandbox.heard) == 1
 
 
-@pytest.mark.parametrize("turns", rest_slow([5, 8, 1, 2, 3, 4, 6, 7, 9, 10, 11], fast=2))
+@pytest.mark.parametrize("turns", rest_slow([5, 8, 1, 2, 3, 4, 6, 7, 9, 10, 11]))
 async def test_who_is_interrupted_in_a_handshake_leaves_no_socket(
     sandbox: ListeningSandbox, connect: Connect, turns: int
 ):

@@ -20,6 +20,7 @@ from batchbg.sandbox import SandboxServer
 from tests.api.support import KEY, Resolve
 from tests.api.test_client import upload
 from tests.contract.listening import ListeningSandbox
+from tests.support.tiers import rest_slow
 
 Transports = Callable[..., Http1Transport]
 
@@ -182,7 +183,7 @@ async def test_what_fails_gives_its_place_back(make: Transports, sandbox: Sandbo
     assert sandbox.books.requests("account") == 4
 
 
-@pytest.mark.parametrize("turns", range(12))
+@pytest.mark.parametrize("turns", rest_slow([3, *range(3), *range(4, 12)]))
 async def test_who_is_interrupted_gives_its_place_back_and_leaves_no_socket(
     make: Transports, sandbox: SandboxServer, opened: list[Http1Connection], turns: int
 ):

@@ -19,6 +19,7 @@ from batchbg.settings import load
 from batchbg.settings.trust import trust
 from tests.support.shop import Shop
 from tests.support.terminal import Terminal
+from tests.support.tiers import rest_slow
 
 
 def rows(text: str) -> dict[str, str]:
@@ -82,6 +83,7 @@ def test_a_terminal_is_told_where_the_results_are_and_that_there_was_nothing_to_
     assert (found["skipped"], found["why"]) == ("1", "nothing to do")
 
 
+@pytest.mark.slow
 def test_a_copy_that_waits_says_for_what(shop: Shop):
     """It is among the skipped, for which there are other reasons as well."""
     shop.photo("a.png", colour=1)
@@ -112,6 +114,7 @@ def test_what_config_toml_says_need_not_be_typed(tmp_path: Path, monkeypatch: py
     assert next_command(summary(5, planned=1), load({}, os.environ)) == "batchbg resume"
 
 
+@pytest.mark.slow
 def test_off_a_terminal_it_is_one_line_and_with_q_none_on_success(shop: Shop):
     shop.some_photos(2)
     result = shop.run()
@@ -203,7 +206,7 @@ def test_rescue_says_what_was_missing_and_what_came_back(shop: Shop):
     assert shop.do("rescue").out == "1 result missing: fetched again, free\n", "it is still missed the next time"
 
 
-@pytest.mark.parametrize("command", ["rescue", "retry"])
+@pytest.mark.parametrize("command", rest_slow(["rescue", "retry"]))
 def test_what_repairs_looks_for_no_photos(shop: Shop, command: str):
     """Though config.toml names their folder: new ones are for the next run."""
     shop.some_photos(1)

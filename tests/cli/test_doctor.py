@@ -180,6 +180,7 @@ def tried(shop: Shop, address: str, code: int) -> dict[str, str]:
     return doctor(shop, "--webhook-url", address, code=code)["webhook"]
 
 
+@pytest.mark.slow
 def test_an_event_that_is_sent_to_the_public_address_arrives_here(shop: Shop):
     """It is taken away again."""
     spool = Spool(shop.folder / "batchbg.db")
@@ -191,6 +192,7 @@ def test_an_event_that_is_sent_to_the_public_address_arrives_here(shop: Shop):
     assert spool.fresh() == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("secret", "path", "said", "mend"),
     rest_slow(

@@ -171,6 +171,7 @@ def test_a_render_ended_somewhere_between_two_questions():
     assert schedule.median_s == 1.5
 
 
+@pytest.mark.slow
 def test_renders_that_are_over_when_first_asked_about_are_asked_about_earlier():
     """Until the question no longer costs anything."""
     schedule = PollSchedule()

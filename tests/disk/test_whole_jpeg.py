@@ -265,6 +265,7 @@ def test_an_odd_header_is_judged_by_the_decoder():
 # Bounds
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "data",
     [

@@ -227,6 +227,7 @@ def test_what_a_decoder_refuses_is_never_called_whole(whole: bytes, draw: random
             look(data)
 
 
+@pytest.mark.slow
 def test_a_stream_that_unpacks_to_gigabytes_is_left_where_its_rows_end():
     """A few kilobytes of them are read."""
     stream = zlib.compress(ROWS + bytes(50_000_000))

@@ -83,7 +83,7 @@ def test_what_is_lost_after_that_is_said_and_never_paid_again_unasked(shop: Shop
     assert "a.png: lost: it was deleted at the service" in rescued.err
     assert shop.requests("status") == requests
     (shop.output / "a.png").write_bytes(kept)
-    assert "1 copy of results that are already paid for" in shop.do("plan").out
+    assert "1 copy of another photo's result, free" in shop.do("plan").out
     assert shop.run().code == 0
     assert (shop.output / "third.png").read_bytes() == kept
     assert len(shop.creates()) == 1
@@ -92,6 +92,7 @@ def test_what_is_lost_after_that_is_said_and_never_paid_again_unasked(shop: Shop
     assert len(shop.creates()) == 2
 
 
+@pytest.mark.slow
 def test_older_results_are_deleted_after_a_question(shop: Shop, monkeypatch: pytest.MonkeyPatch):
     """What would go and what stays is shown before; off a terminal it takes --yes."""
     shop.some_photos(4)
@@ -216,7 +217,7 @@ def test_what_cannot_be_copied_from_a_jpeg_is_skipped(shop: Shop, tmp_path: Path
     planned = shop.batchbg("plan", str(shop.photos), *other, "--ledger", shop.ledger)
     assert "1 skipped: its result was deleted at the service, and no file here can be copied for it" in planned.out
     as_jpeg = shop.batchbg("plan", str(shop.photos), *other, "--format", "jpeg", "--ledger", shop.ledger)
-    assert "1 copy of results that are already paid for" in as_jpeg.out
+    assert "1 copy of another photo's result, free" in as_jpeg.out
 
 
 @pytest.mark.slow

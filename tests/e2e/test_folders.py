@@ -48,6 +48,7 @@ def test_the_photos_mounted_again_as_output_are_refused(shop: Shop):
     assert originals(shop) == before
 
 
+@pytest.mark.slow
 def test_an_output_inside_the_photos_by_another_path_is_paid_for_once(shop: Shop):
     """Its results are no photos, by whatever path it is met, in this run and in every later one."""
     shop.photo("a.png")

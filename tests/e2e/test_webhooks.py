@@ -63,6 +63,7 @@ def lose_a_create(shop: Shop) -> str:
     return project_id
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", rest_slow(["resume", "run"]))
 def test_an_event_that_came_while_no_run_was_at_work_settles_too(shop: Shop, command: str):
     """The next run that would have had nothing to do does it."""
@@ -96,6 +97,7 @@ def test_a_persons_word_counts_where_the_service_does_not_confirm_an_event(shop:
     assert "failed" in told.out
 
 
+@pytest.mark.slow
 def test_without_names_nothing_is_guessed(shop: Shop):
     """An event tells of the end of a render all the same."""
     shop.some_photos(3)
