@@ -90,6 +90,7 @@ def test_what_a_server_says_is_text_in_the_log_and_everywhere(shop: Shop, form: 
         assert [json.loads(line) for line in result.err.splitlines() if line.startswith("{")]
 
 
+@pytest.mark.slow
 def test_an_account_that_is_called_something_odd(shop: Shop):
     shop.faults.add("account", "replace", fields={"id": NASTY, "tier": NASTY})
     for command in ("account", "doctor"):

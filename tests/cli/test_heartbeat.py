@@ -133,6 +133,7 @@ def test_the_body_is_cut_from_its_beginning(monitor: Monitor):
     assert len(monitor.heard[0][1]) == ping.MOST_BYTES
 
 
+@pytest.mark.slow
 def test_json_lines_tell_run_job_and_time(shop: Shop):
     """What is said otherwise than by logging is a line of the log too."""
     shop.some_photos(2)

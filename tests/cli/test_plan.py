@@ -36,6 +36,7 @@ def test_totals_in_credits_money_and_time(shop: Shop):
     assert "about 10 s, with 2 jobs in flight at 4 s each" in result.out
 
 
+@pytest.mark.slow
 def test_the_plan_warns_where_a_cap_will_not_do(shop: Shop):
     """And says for how many jobs it will."""
     shop.some_photos(3)

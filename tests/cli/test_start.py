@@ -74,6 +74,7 @@ def test_what_can_be_exported_is_named_without_opening_a_database():
     assert tuple(export.TABLES) == TABLES
 
 
+@pytest.mark.slow
 def test_no_decoder_is_loaded_beside_the_key(shop: Shop):
     """Pictures are decoded in processes of their own, and nowhere else."""
     modules = "batchbg.pipeline, batchbg.run.service, batchbg.report.page, batchbg.cli.planned"

@@ -197,6 +197,7 @@ def test_trust_refuses_what_is_no_config(foreign: Shop):
     assert "did you mean 'max_credits'?" in result.err
 
 
+@pytest.mark.slow
 def test_a_user_without_a_home_has_no_settings_and_no_trust(foreign: Shop):
     """Services run so: nothing crashes, and what is named counts."""
     for name in ("HOME", "XDG_CONFIG_HOME"):

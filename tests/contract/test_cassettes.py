@@ -68,6 +68,7 @@ def test_what_a_service_may_echo_is_scrubbed():
     }
 
 
+@pytest.mark.slow
 def test_the_command_that_records_leaves_no_secret(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """Recorded anew, the stories go as expected and the files are as clean as those that are kept."""
     monkeypatch.setattr("tests.contract.cassettes.FOLDER", tmp_path)

@@ -95,6 +95,7 @@ def test_what_needs_nothing_stays_byte_for_byte(part: Path):
         assert (part.read_bytes(), found.converted, found.remark) == (content, False, "")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["JPEG", "WEBP", "AVIF"])
 def test_less_quality_is_a_smaller_file(part: Path, kind: str):
     """And PNG has no quality to lose."""

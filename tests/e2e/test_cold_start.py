@@ -59,6 +59,7 @@ def test_the_first_create_leaves_while_the_scan_goes_on(shop: Shop, in_folder):
     shop.assert_adds_up()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("flags", rest_slow([["--max-credits", "1000"], ["--confirm-batch-over", "-1"]]))
 def test_a_cap_or_no_question_is_as_good_as_a_yes(shop: Shop, in_folder, flags):
     """Off a terminal, where a capped run is never refused."""

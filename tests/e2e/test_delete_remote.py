@@ -59,6 +59,7 @@ def test_results_are_deleted_at_the_service_where_that_is_asked_for(shop: Shop):
     assert_nothing_is_lost(shop)
 
 
+@pytest.mark.slow
 def test_what_is_lost_after_that_is_said_and_never_paid_again_unasked(shop: Shop):
     """By plan, run, rescue and the report; a copy that is here gives it back, and so does a person."""
     shop.photo("a.png", colour=7)

@@ -104,6 +104,7 @@ def test_a_job_is_delivered_as_it_was_planned(shop: Shop):
     assert (corners[1][0] < 10, corners[1][2] < 10, corners[1][3]) == (True, True, 255)
 
 
+@pytest.mark.slow
 def test_killed_between_the_name_and_its_record(shop: Shop, monkeypatch: pytest.MonkeyPatch):
     """The file on disk is known as ours, although today's settings would make another of it."""
     product(shop, "a.png")

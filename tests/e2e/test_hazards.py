@@ -147,6 +147,7 @@ def test_a_free_account_is_said_before_anything_is_paid(tmp_path: Path):
         assert "may carry a watermark" in shop.do("account").out
 
 
+@pytest.mark.slow
 def test_a_free_account_is_said_at_once(tmp_path: Path):
     """Its results may carry a watermark."""
     with SandboxServer(SandboxConfig(background_cutout="fast", render_s=0.02, tier="free")) as sandbox:

@@ -60,6 +60,7 @@ def test_a_record_that_repeats_the_key_gives_it_to_nobody(shop: Shop, written: s
     assert_nowhere(shop, result.out, result.err)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("written", rest_slow(WRITINGS[::-1]))
 def test_a_refusal_that_repeats_the_key_gives_it_to_nobody(shop: Shop, written: str):
     shop.some_photos(1)

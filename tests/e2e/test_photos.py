@@ -128,6 +128,7 @@ def test_a_saved_plan_is_done_just_so(shop: Shop):
     assert {job["photo"] for job in shop.jobs()} == {"photo-000.png", "photo-002.png"}
 
 
+@pytest.mark.slow
 def test_only_the_photos_that_are_named(shop: Shop):
     """--files-from, with line ends or NULs; a name that is not there is counted."""
     shop.some_photos(3)

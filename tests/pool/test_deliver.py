@@ -331,6 +331,7 @@ async def test_a_result_that_could_not_be_saved_is_not_paid_for(bench: Bench, de
     assert await delivering.deliverer.why_not(job) == ""
 
 
+@pytest.mark.slow
 async def test_what_is_forced_may_lie_anywhere_but_on_its_own_photo(bench: Bench, delivering: Delivering):
     """Which may be in the output folder by another way."""
     job = bench.photo_job(replace=True)

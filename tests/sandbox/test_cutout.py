@@ -92,6 +92,7 @@ def test_clutter_is_cut_too():
     assert min(scores) >= 0.9
 
 
+@pytest.mark.slow
 def test_a_handle_keeps_its_hole():
     """The backdrop seen through a handle is backdrop."""
     photo, _ = draw("mug", "plain pastel", 240, 240)
@@ -171,6 +172,7 @@ def test_a_photo_that_is_cut_out_already_keeps_its_alpha():
     assert remove_background(photo).tobytes() == photo.tobytes()
 
 
+@pytest.mark.slow
 def test_slight_transparency_is_multiplied_with_the_cut():
     """A watermark's worth of alpha does not make a photo a cut-out."""
     photo, truth = draw("mug", "plain pastel", 300, 300)

@@ -12,6 +12,7 @@ def photo(backdrop: tuple[int, int, int], product: tuple[int, int, int]) -> Imag
     return drawn
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("backdrop", [(255, 255, 255), pytest.param((40, 90, 60), marks=pytest.mark.slow)])
 def test_a_product_before_a_plain_wall_is_cut_out(backdrop):
     """And what is of the wall's colour within it stays."""

@@ -78,6 +78,7 @@ def test_without_opencv_it_cuts_out_roughly(monkeypatch):
         assert (alpha.getpixel((2, 2)), alpha.getpixel((30, 20))) == (0, 255)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", rest_slow([signal.SIGINT, signal.SIGTERM]))
 def test_serve_ends_cleanly_on_a_signal(number):
     """Both signals close the server and return to the caller, who sees which it was."""

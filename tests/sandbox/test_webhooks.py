@@ -75,6 +75,7 @@ def test_events_may_come_before_the_creates_answer(hook: Hook):
     assert hook.events() == {Event(STARTED, project_id, NAME), Event(COMPLETED, project_id, NAME)}
 
 
+@pytest.mark.slow
 def test_what_is_not_acknowledged_is_sent_again_for_a_day(hook: Hook, monkeypatch: pytest.MonkeyPatch):
     """After 1, 2, 4, 8 s and so on, by the sandbox's clock; by then it is given up."""
     monkeypatch.setattr(hook.receiver._writer, "put", mock.Mock(side_effect=DiskError("full")))
