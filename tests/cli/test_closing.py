@@ -225,6 +225,7 @@ def test_a_create_that_was_cut_off_is_told_in_words(shop: Shop):
     assert "no answer: the connection broke off" in shop.do("jobs").out
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", ["run", "plan"])
 def test_ctrl_c_while_it_still_plans_names_what_continues(shop: Shop, monkeypatch: pytest.MonkeyPatch, command: str):
     """The very command, with what was given to it; nothing was sent."""

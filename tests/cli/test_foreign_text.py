@@ -173,6 +173,7 @@ def exported(shop: Shop, table: str = "jobs") -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(text)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name", rest_slow(["=1+1.png", " =cmd.png", "+1.png", "-1.png", "@SUM(A1).png", "\t=x.png", "'=1.png"], 2)
 )

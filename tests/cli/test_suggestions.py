@@ -254,6 +254,7 @@ def test_what_a_free_account_means_is_said_in_the_question(shop: Shop, answers: 
     assert said == (tier == "free")
 
 
+@pytest.mark.slow
 def test_what_a_free_account_means_is_said_once(shop: Shop, monkeypatch: pytest.MonkeyPatch):
     """In the question; the run that follows does not repeat it."""
     monkeypatch.setattr("batchbg.cli.console_reporter._somebody_there", lambda: True)

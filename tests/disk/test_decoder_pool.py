@@ -113,6 +113,7 @@ def test_an_answer_can_do_nothing_here(decoders, tmp_path):
     assert not (tmp_path / "made").exists()
 
 
+@pytest.mark.slow
 def test_from_many_threads_and_from_a_loop(decoders):
     """There are never more processes than cores, and every answer comes to whoever asked."""
 

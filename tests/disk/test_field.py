@@ -652,7 +652,7 @@ def riff_of(width: int, height: int) -> bytes:
 
 
 @pytest.mark.parametrize(
-    ("kind", "limit"), [("WEBP", 75), ("JPEG2000", 62), ("AVIF", 131), ("TIFF", 227), ("GIF", 227)]
+    ("kind", "limit"), rest_slow([("WEBP", 75), ("JPEG2000", 62), ("AVIF", 131), ("TIFF", 227), ("GIF", 227)], 2)
 )
 def test_what_would_not_fit_is_refused_from_its_header(
     save: Save, monkeypatch: pytest.MonkeyPatch, kind: str, limit: int

@@ -136,6 +136,7 @@ def test_a_smaller_result_is_remarked_in_its_job(shop: Shop):
     assert (job["state"], "smaller than the photo's 40x30" in job["remark"]) == ("done", True)
 
 
+@pytest.mark.slow
 def test_a_free_account_is_said_before_anything_is_paid(tmp_path: Path):
     """Where nobody is asked too; also by `account`."""
     with SandboxServer(SandboxConfig(background_cutout="fast", render_s=0.02, tier="free")) as sandbox:

@@ -43,8 +43,8 @@ def assert_nowhere(shop: Shop, *said: str) -> None:
     ("where", "written"),
     [
         *rest_slow(("message", written) for written in WRITINGS),
-        *rest_slow(("code", written) for written in WRITINGS),
-        *rest_slow(("error", written) for written in WRITINGS),
+        *rest_slow((("code", written) for written in WRITINGS), 0),
+        *rest_slow((("error", written) for written in WRITINGS), 0),
     ],
 )
 def test_a_record_that_repeats_the_key_gives_it_to_nobody(shop: Shop, written: str, where: str):

@@ -104,6 +104,7 @@ def test_the_sample_photos_are_all_done(shop: Shop):
         assert upright.size == (900, 1350)
 
 
+@pytest.mark.slow
 def test_a_photo_goes_on_the_background_of_similar_size(shop: Shop):
     """Best pairing, and the service is sent the bytes of the chosen background."""
     shop.photo("square.png", size=(64, 64))

@@ -72,6 +72,7 @@ def test_a_temporary_file_is_not_written_through_a_link(shop: Shop, victim: Path
     assert shop.outputs() == ["a.png"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", rest_slow(["webp", "jpeg"]))
 def test_a_converted_result_is_not_written_through_a_link(shop: Shop, victim: Path, form: str):
     """Nor is what is kept as it came."""
@@ -198,7 +199,7 @@ def test_odd_things_in_the_place_of_photos_and_backgrounds_hang_nothing(shop: Sh
 TURNED = b"Exif\0\0MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0"
 
 
-@pytest.mark.parametrize("plant", PLANTS)
+@pytest.mark.parametrize("plant", rest_slow(PLANTS))
 @pytest.mark.parametrize("name", ["config", "background_map", "plan", "files_from", "api_key_file", "ledger", "lock"])
 def test_odd_things_in_the_place_of_files_that_are_named_are_errors(
     shop: Shop, name: str, plant: Callable[[Path], None]

@@ -179,6 +179,7 @@ def test_a_planned_job_whose_path_is_refused_since_is_left_out_by_resume(shop: S
     assert shop.resume().code == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", rest_slow([errno.EINVAL, errno.ENOTSUP, errno.ENOSYS]))
 def test_a_disk_that_cannot_flush_folders_saves_all_the_same(shop: Shop, monkeypatch: Patch, number: int):
     """The results are whole and known: nothing is fetched or paid for twice."""

@@ -64,6 +64,7 @@ def test_a_planned_photo_that_is_rated_before_it_is_sent_goes_up_as_it_is_now(sh
     shop.assert_adds_up()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("change", rest_slow(["a pixel", "its orientation"]))
 def test_a_changed_look_is_a_new_picture(shop: Shop, change: str):
     """An edit, or a turn."""

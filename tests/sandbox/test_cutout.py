@@ -13,6 +13,9 @@ from tests.support.tiers import rest_slow
 from tests.tools.drawn_products import BACKDROPS, draw
 from tests.tools.evaluate_cutout import iou
 
+pytestmark = pytest.mark.slow
+"""How well the rehearsal cuts out is nobody's money; that it does is seen in every run of the demo."""
+
 INPUTS = Path(__file__).resolve().parents[2] / "sample_inputs"
 PHOTOS = sorted(path for path in (INPUTS / "photos").rglob("*") if path.is_file())
 
