@@ -1,13 +1,23 @@
 """The connections of an open ledger, each used by one thread at a time and then kept for the next."""
 
 import contextlib
+import enum
 from collections.abc import Iterator
-from typing import Final
+from typing import Any, Final
 
 import sqlalchemy as sa
 
-KEPT: Final = 5
-"""Connections that are there for who spends: the planning, the pool and its writer use three at once."""
+
+class Use(enum.Enum):
+    """What a connection is for."""
+
+    READ = "read"  # a transaction sees one state of the ledger, and keeps nobody waiting
+    WRITE = "write"  # waits until nobody else writes
+    WRITE_NOW = "write now"  # is refused at once where somebody else writes
+
+
+KEPT: Final = (Use.WRITE, Use.WRITE_NOW, Use.READ, Use.READ, Use.READ)
+"""Connections that are there for who spends: the planning, the pool and its writer use as many at once."""
 
 
 class Connections:
@@ -17,40 +27,48 @@ class Connections:
     """
 
     def __init__(self, engine: sa.Engine) -> None:
-        self._engines = {False: engine, True: engine.execution_options(reading=True)}
-        self._idle: dict[bool, list[sa.Connection]] = {False: [], True: []}
+        self._engine = engine
+        self._reading = engine.execution_options(reading=True)
+        self._idle: dict[Use, list[sa.Connection]] = {use: [] for use in Use}
 
     def open(self) -> None:
-        """Open ``KEPT`` connections, should no other be had later: one to write, the others to read."""
-        for reading in (False, *[True] * (KEPT - 1)):
-            self._idle[reading].append(self._engines[reading].connect())
+        """Open those that are ``KEPT``, should no others be had later."""
+        for use in KEPT:
+            self._idle[use].append(self._connect(use))
 
     @contextlib.contextmanager
-    def transaction(self, *, reading: bool = False) -> Iterator[sa.Connection]:
+    def transaction(self, use: Use) -> Iterator[sa.Connection]:
         """Yield a connection in a transaction, which is committed at the end and rolled back on an error."""
-        connection = self._take(reading=reading)
+        connection = self._take(use)
         try:
             with connection.begin():
                 yield connection
         finally:
-            self._idle[reading].append(connection)
+            self._idle[use].append(connection)
 
     @contextlib.contextmanager
     def bare(self) -> Iterator[sa.Connection]:
-        """Yield a connection to read with in no transaction."""
-        connection = self._take(reading=True)
+        """Yield a connection to read with that is in no transaction."""
+        connection = self._take(Use.READ)
         try:
             yield connection
         finally:
             if connection.in_transaction():
                 connection.rollback()  # which SQLAlchemy began by itself
-            self._idle[True].append(connection)
+            self._idle[Use.READ].append(connection)
 
-    def _take(self, *, reading: bool) -> sa.Connection:
+    def _take(self, use: Use) -> sa.Connection:
         try:
-            return self._idle[reading].pop()
+            return self._idle[use].pop()
         except IndexError:
-            return self._engines[reading].connect()
+            return self._connect(use)
+
+    def _connect(self, use: Use) -> sa.Connection:
+        connection = (self._reading if use is Use.READ else self._engine).connect()
+        if use is Use.WRITE_NOW:
+            driver: Any = connection.connection.driver_connection
+            driver.execute("PRAGMA busy_timeout = 0")
+        return connection
 
     def close(self) -> None:
         """Close all that are not in use."""

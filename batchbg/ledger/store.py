@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from batchbg.errors import DiskError, LedgerDamaged, LedgerError
 from batchbg.ledger import events, marks
-from batchbg.ledger.connections import Connections
+from batchbg.ledger.connections import Connections, Use
 from batchbg.ledger.presence import Presence, refuse_links
 from batchbg.ledger.transaction import Tx, enter, last_entry_at
 
@@ -22,6 +22,10 @@ Connection = sa.Connection
 
 DAMAGED: Final = ("database disk image is malformed", "file is not a database")
 """What SQLite says of a file that is no whole database. Source: sqlite3ErrStr in its main.c."""
+
+
+class WouldWait(Exception):
+    """What was to be done at once could not be done without waiting."""
 
 
 class Ledger:
@@ -45,6 +49,7 @@ class Ledger:
         self._turn = threading.Lock()
         self._presence = presence
         self._is_damaged = False
+        self._may_wait = True
         self._marks: dict[str, marks.OpenMark] = {}
         self._due: set[str] = set()
         self._last = contextlib.ExitStack()
@@ -56,7 +61,7 @@ class Ledger:
         Raises:
             LedgerError: the database refused, with its reason.
         """
-        with self._explained(), self._connections.transaction(reading=True) as connection:
+        with self._explained(), self._connections.transaction(Use.READ) as connection:
             yield connection
 
     @contextlib.contextmanager
@@ -70,23 +75,38 @@ class Ledger:
             yield connection
 
     @contextlib.contextmanager
-    def begin(self) -> Iterator[sa.Connection]:
+    def begin(self, *, wait: bool = True) -> Iterator[sa.Connection]:
         """Yield a connection in a transaction that is committed at the end, rolled back on an error.
 
         Threads of this process take turns: SQLite lets who waits look again now and then, so that a thread that writes
-        transaction after transaction would keep the others out until they give up.
+        transaction after transaction would keep the others out until they give up. One thread may begin a transaction,
+        and another end it.
+
+        Args:
+            wait: for another thread, another program or a disk; only the end of the transaction waits in any case.
 
         Raises:
+            WouldWait: the transaction is none, and what was to be done in it has to be done by who may wait.
             LedgerError: the database refused, with its reason.
         """
-        with self._turn, self._explained():
+        if not self._turn.acquire(blocking=wait):
+            raise WouldWait
+        try:
             self._due.clear()
-            with self._connections.transaction() as connection:
-                self._presence.check()
-                yield connection
-                event = events.last(connection) if self._due else None
-            if event is not None:
-                self._mark(event)
+            self._may_wait = wait
+            with self._explained():
+                with self._connections.transaction(Use.WRITE if wait else Use.WRITE_NOW) as connection:
+                    self._presence.check()
+                    yield connection
+                    event = events.last(connection) if self._due else None
+                if event is not None:
+                    self._mark(event)
+        except LedgerError as error:
+            if not wait and _is_busy(error.__cause__):
+                raise WouldWait from error
+            raise
+        finally:
+            self._turn.release()
 
     @contextlib.contextmanager
     def transaction(self, run_id: str = "") -> Iterator[Tx]:
@@ -142,6 +162,8 @@ class Ledger:
         if output is not None and self.id:
             held = self._marks.get(output)
             if held is None or not held.is_there():
+                if not self._may_wait:
+                    raise WouldWait  # for the disk, on which the mark is flushed
                 if held is not None:
                     self._marks.pop(output).close()
                 held = self._marks[output] = self._open_mark(self.absolute(output))
@@ -195,6 +217,12 @@ class Ledger:
     def on_close(self, action: Callable[[], object]) -> None:
         """Let something be done when every connection is closed."""
         self._last.callback(action)
+
+
+def _is_busy(error: BaseException | None) -> bool:
+    """Return whether another program keeps the database locked."""
+    code = getattr(getattr(error, "orig", error), "sqlite_errorcode", sqlite3.SQLITE_OK)
+    return bool(code & 0xFF == sqlite3.SQLITE_BUSY)  # the rest says why
 
 
 @contextlib.contextmanager

@@ -1,6 +1,8 @@
-"""Committing beside the event loop: one thread, and everything that waits goes into one commit."""
+"""Committing beside the event loop, and everything that waits in one commit."""
 
 import asyncio
+import contextlib
+import functools
 import queue
 import threading
 from collections.abc import Callable
@@ -11,7 +13,7 @@ import sqlalchemy as sa
 
 from batchbg.errors import LedgerError, LedgerGone, StaleJobError
 from batchbg.ledger.ballast import Ballast
-from batchbg.ledger.store import Ledger
+from batchbg.ledger.store import Ledger, WouldWait
 from batchbg.ledger.transaction import Tx, enter
 
 P = ParamSpec("P")
@@ -25,6 +27,11 @@ _Result = tuple[Any, Exception | None]
 class Writer:
     """Runs transactions for coroutines, in the order in which they were handed in.
 
+    What one turn of the event loop brings is done in the loop, in one transaction: statements take some microseconds,
+    and to have a thread run them would take longer. The commit, which waits for the disk, is the thread's; what comes
+    meanwhile goes into the next. Where a transaction would have to wait to begin, for the planning or for another
+    program, all of it is the thread's.
+
     A caller goes on only when its transaction is on disk, so "committed before the request leaves" holds although
     several share a commit. One that raises is rolled back alone.
     """
@@ -33,7 +40,10 @@ class Writer:
         self._ledger = ledger
         self._run_id = run_id
         self._handed_in: list[_Work] = []
-        self._queue: queue.SimpleQueue[list[_Work] | None] = queue.SimpleQueue()
+        self._is_awaited = False  # by somebody who handed in
+        self._is_under_way = False  # in the thread
+        self._is_over = False
+        self._queue: queue.SimpleQueue[tuple[Callable[[], list[_Result]], list[_Work]] | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._work, name="ledger-writer", daemon=True)
         self._ballast = Ballast(ledger.path)
 
@@ -49,7 +59,8 @@ class Writer:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self._hand_over()
+        self._is_over = True
+        self._give(functools.partial(self._run, self._handed_in), self._handed_in)
         self._queue.put(None)
         self._thread.join()
         self._ballast.drop()
@@ -66,55 +77,87 @@ class Writer:
         Raises:
             LedgerError: it could not be committed. Whatever ``work`` raises comes through.
         """
-        future: asyncio.Future[T] = self._loop.create_future()
-        if not self._handed_in:
-            self._loop.call_soon(self._hand_over)
-        self._handed_in.append((lambda tx: work(tx, *args, **options), future))
+        future = self.later(work, *args, **options)
+        if not self._is_awaited:
+            self._is_awaited = True
+            self._loop.call_soon(self._begin)
         return await future
 
-    def _hand_over(self) -> None:
-        """Wake the thread once for all that one turn of the loop brought."""
-        if self._handed_in:
-            self._queue.put(self._handed_in)
-            self._handed_in = []
+    def later(self, work: Callable[Concatenate[Tx, P], T], *args: P.args, **options: P.kwargs) -> asyncio.Future[T]:
+        """Run ``work(tx, ...)`` in the next transaction that somebody waits for, or in the last; return what comes of it.
+
+        For what costs little if the process ends before: it takes no commit of its own.
+        """
+        future: asyncio.Future[T] = self._loop.create_future()
+        self._handed_in.append((lambda tx: work(tx, *args, **options), future))
+        return future
+
+    def _begin(self) -> None:
+        """Do all that one turn of the loop brought, or what came while a commit was under way."""
+        if self._is_under_way or self._is_over or not self._is_awaited:
+            return
+        self._is_awaited = False
+        batch, self._handed_in = self._handed_in, []
+        try:
+            begun, values = self._do_now(batch)
+        except WouldWait:
+            self._give(functools.partial(self._run, batch), batch)
+        except Exception as error:
+            if _is_everybodys(error, batch):
+                _tell(batch, [(None, error)] * len(batch))
+            else:
+                self._give(functools.partial(self._run, batch), batch)
+        else:
+            self._give(functools.partial(_commit, begun, values), batch)
+
+    def _do_now(self, batch: list[_Work]) -> tuple[contextlib.ExitStack, list[Any]]:
+        """Return a transaction in which everything is done, still to be committed, and what came of it."""
+        with contextlib.ExitStack() as begun:
+            tx = enter(begun.enter_context(self._ledger.begin(wait=False)), self._run_id)
+            values = [work(tx) for work, _ in batch]
+            return begun.pop_all(), values
+
+    def _give(self, task: Callable[[], list[_Result]], batch: list[_Work]) -> None:
+        """Let the thread do something for those who wait for ``batch``."""
+        self._is_under_way = True
+        self._queue.put((task, batch))
 
     def _work(self) -> None:
-        while (first := self._queue.get()) is not None:
-            batch = first
-            last = False
-            while not last:
-                try:
-                    more = self._queue.get_nowait()
-                except queue.Empty:
-                    break
-                if more is None:
-                    last = True
-                else:
-                    batch += more
-            self._commit(batch)
-            if last:
-                return
+        while (given := self._queue.get()) is not None:
+            task, batch = given
+            self._loop.call_soon_threadsafe(self._done, batch, task())
 
-    def _commit(self, batch: list[_Work]) -> None:
-        results = self._run([work for work, _ in batch])
-        self._loop.call_soon_threadsafe(_tell, [future for _, future in batch], results)
+    def _done(self, batch: list[_Work], results: list[_Result]) -> None:
+        _tell(batch, results)
+        self._is_under_way = False
+        self._loop.call_soon(self._begin)  # after those who were told have had their turn
 
-    def _run(self, works: list[Callable[[Tx], Any]]) -> list[_Result]:
+    def _run(self, batch: list[_Work]) -> list[_Result]:
         """Do all in one commit; where one of them raises, each in its own, so that its failure is its own."""
+        if not batch:
+            return []
         try:
             with self._ledger.begin() as connection:
                 tx = enter(connection, self._run_id)
-                return [(work(tx), None) for work in works]
+                return [(work(tx), None) for work, _ in batch]
         except Exception as error:
-            # Where the disk is full or the file is gone, nothing of this is in the ledger and nothing else would be.
-            if len(works) == 1 or _is_of_the_database(error):
-                return [(None, error)] * len(works)
-        return [result for work in works for result in self._run([work])]
+            if _is_everybodys(error, batch):
+                return [(None, error)] * len(batch)
+        return [result for one in batch for result in self._run([one])]
 
 
-def _tell(futures: list[asyncio.Future[Any]], results: list[_Result]) -> None:
-    """Let the callers of one commit go on, in the loop's own thread; who does not wait any more is left out."""
-    for future, (value, problem) in zip(futures, results, strict=True):
+def _commit(begun: contextlib.ExitStack, values: list[Any]) -> list[_Result]:
+    """Commit a transaction in which everything is done."""
+    try:
+        begun.close()
+    except Exception as error:
+        return [(None, error)] * len(values)
+    return [(value, None) for value in values]
+
+
+def _tell(batch: list[_Work], results: list[_Result]) -> None:
+    """Let the callers of one commit go on; who does not wait any more is left out."""
+    for (_, future), (value, problem) in zip(batch, results, strict=True):
         if future.done():
             continue
         if problem is None:
@@ -123,11 +166,12 @@ def _tell(futures: list[asyncio.Future[Any]], results: list[_Result]) -> None:
             future.set_exception(problem)
 
 
-def _is_of_the_database(error: Exception) -> bool:
-    """Return whether the database refuses, and not one piece of work.
+def _is_everybodys(error: Exception, batch: list[_Work]) -> bool:
+    """Return whether what one piece of work raised is told to all of a commit.
 
-    A job may have moved, and a reservation may not be made where the ledger's files are not the ones that are open: the
-    ids that are committed together with it are noted all the same.
+    Where the disk is full or the file is gone, nothing of it is in the ledger and nothing else would be. A job may have
+    moved, and a reservation may not be made where the ledger's files are not the ones that are open: the ids that are
+    committed together with it are noted all the same.
     """
     by_itself = isinstance(error, LedgerError) and not isinstance(error, StaleJobError | LedgerGone)
-    return by_itself and not isinstance(error.__cause__, sa.exc.IntegrityError)
+    return len(batch) == 1 or (by_itself and not isinstance(error.__cause__, sa.exc.IntegrityError))

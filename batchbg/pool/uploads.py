@@ -5,6 +5,7 @@ import contextlib
 import dataclasses
 import functools
 import hashlib
+import logging
 import os
 import time
 from collections.abc import AsyncIterator, Callable
@@ -24,6 +25,8 @@ from batchbg.ledger.writer import Writer
 from batchbg.pool.decode_limit import DecodeLimit
 from batchbg.pool.outage import Outage
 from batchbg.pool.session import PoolSession
+
+log = logging.getLogger(__name__)
 
 KEPT_S: Final = 6 * 86400.0
 """Seconds for which an upload is reused. The service deletes inputs after 7 days (docs, inputs and outputs)."""
@@ -145,9 +148,13 @@ class Uploads:
         return task
 
     def _uploaded(self, recipe: str, task: asyncio.Task[Asset]) -> None:
-        self._under_way.pop(recipe, None)
-        if not task.cancelled():
-            task.exception()  # a waiting job has seen it; without one it does not matter
+        if task.cancelled() or task.exception():  # a waiting job has seen it; without one it does not matter
+            self._under_way.pop(recipe, None)
+
+    def _remembered(self, recipe: str, kept: asyncio.Future[None]) -> None:
+        self._under_way.pop(recipe, None)  # from now on it is found in the ledger
+        if not kept.cancelled() and (error := kept.exception()):
+            log.info("an upload is not remembered: %s", error)
 
     async def _upload(self, source: Source) -> Asset:
         async with self._at_once:
@@ -155,7 +162,9 @@ class Uploads:
             target = await self._put(body, size, extension)
             unchanged()
         account, recipe = self._accounts[0], source.recipe
-        await self._writer.do(assets.uploaded, account, recipe, target.file_path, size)
+        # Nobody waits for the disk: should the process end before this is there, the file goes up once more, free.
+        kept = self._writer.later(assets.uploaded, account, recipe, target.file_path, size)
+        kept.add_done_callback(functools.partial(self._remembered, recipe))
         return Asset(source.recipe, target.file_path, fresh=True)
 
     async def _prepare(self, source: Source) -> tuple[Body, int, str, Callable[[], None]]:

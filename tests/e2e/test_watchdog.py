@@ -51,10 +51,10 @@ def test_no_commit_and_no_picture_holds_up_the_loop(shop: Shop, monkeypatch):
         monkeypatch.setattr(module, name, slowed(getattr(module, name)))
     begin = Ledger.begin
 
-    def slow_disk(self: Ledger) -> Any:
+    def slow_disk(self: Ledger, **options: Any) -> Any:
         if not sa.event.contains(self.engine, "commit", pause):
             sa.event.listen(self.engine, "commit", pause)
-        return begin(self)
+        return begin(self, **options)
 
     commits: list[bool] = []
 
