@@ -3,7 +3,7 @@
 import pytest
 
 from tests.benchmarks import __main__ as benchmarks
-from tests.benchmarks import ceiling, efficiency, growth, shop, transport
+from tests.benchmarks import ceiling, efficiency, growth, shop, transport, webhooks
 from tests.support.jpegs import DAMAGES
 
 
@@ -16,6 +16,14 @@ def test_each_makes_its_table_of_a_few_jobs():
     slots, width, images, *_, polls = efficiency.efficiency(2, 2, mean_s=0.2)
     assert (slots, width, images) == ("2", "2", "30")
     assert float(polls) >= 1
+
+
+@pytest.mark.slow
+def test_webhooks_have_their_tables():
+    """Told of ends, a run asks once about nearly all of them."""
+    polling, told = webhooks.beside_polling(12, width=2, median_s=0.3).splitlines()[2:]
+    assert (polling.split("|")[1].strip(), told.split("|")[1].strip()) == ("polling", "webhooks")
+    assert len(webhooks.receiver(50).splitlines()) == 4
 
 
 @pytest.mark.slow

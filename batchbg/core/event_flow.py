@@ -5,7 +5,7 @@ from typing import Final
 LEAST_LOST: Final = 0.005
 """Share of ends of which no event is ever expected to tell: a cancelled image has none, and delivery is not promised."""
 
-LOST_AT_FIRST: Final = 0.05
+LOST_AT_FIRST: Final = 0.01
 """The same before any is known, where somebody receives events."""
 
 MOST_LOST: Final = 0.5

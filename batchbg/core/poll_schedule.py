@@ -31,6 +31,9 @@ BLIND_GROWTH: Final = 1.25
 BLIND_TOLD_S: Final = 10.0
 """The first question where events tell of ends, before the first is known. Most renders take less: docs, processing times."""
 
+LONGER: Final = 4.0
+"""By so much of the longest render the next may be longer, divided by the number of those seen lately."""
+
 ASKED_FOR_S: Final = 30 * 86400.0
 """Seconds after the end of a job that is still charged for which later runs ask after its refund, once each."""
 
@@ -71,8 +74,13 @@ class PollSchedule:
 
     def revise(self) -> None:
         """Plan anew, by what is known by now of renders and of events."""
-        if (median_s := self.median_s) is not None:
-            self._ages_s = best_ages_s(self._ended, COST * median_s, self._flow.lost)
+        median_s, longest_s = self.median_s, self.longest_s
+        if median_s is None or longest_s is None:
+            return
+        ended = list(self._ended)
+        if self._flow.comes:  # no questions have to find out how long renders take: the next may take longer than all
+            ended.append((longest_s, longest_s * (1 + LONGER / len(ended))))
+        self._ages_s = best_ages_s(ended, COST * median_s, self._flow.lost)
 
     @property
     def longest_s(self) -> float | None:

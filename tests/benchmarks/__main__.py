@@ -81,6 +81,16 @@ BENCHMARKS = {
         "12 megapixels, 5 MB; results of 9 MB where cut out, 23 MB where opaque; a service that takes no time. Aim: 130 ms"
         " of CPU a cut-out, 200 MB at width 64.",
     ),
+    "webhooks": (
+        "With webhooks, beside polling",
+        ["webhooks", "--images", "240"],
+        "10 requests a second, 48 places and slots, renders of 4 s, lognormal, sigma 0.4. Aim: 1.1 status requests an image.",
+    ),
+    "receiver": (
+        "The receiver of webhooks",
+        ["webhooks", "--receiver", "2000"],
+        "Kept to one core, alone and with a run on the same core. Aim: 500 events a second.",
+    ),
     "pairing": ("Pairing", ["pairing"], "100,000 photos with 10,000 backgrounds. Aim: seconds."),
 }
 """Title, module with its arguments, and what is measured, by name."""
