@@ -175,6 +175,8 @@ class Worker:
                 self._admission.recorded(job.id)
                 continue
             if ending.status is ProjectStatus.COMPLETE:
+                # Waited for, though a crash would cost one question more: the place that is given back next lets a
+                # create look for headroom, which has to be in the ledger by then.
                 moved = await self._writer.do(transitions.complete, job, ending.price)
                 self._admission.breaker.rendered()
                 self._projects[job.id] = ending
