@@ -252,6 +252,7 @@ async def test_where_ipv6_leads_nowhere_ipv4_is_taken(make: Transports, sandbox:
     assert await ask(make(), f"http://shop.example:{port}") == 200
 
 
+@pytest.mark.slow
 async def test_an_address_that_says_nothing_is_not_waited_for(
     make: Transports, sandbox: SandboxServer, resolve: Resolve, opened: list[Http1Connection]
 ):

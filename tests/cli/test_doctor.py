@@ -42,7 +42,19 @@ def test_all_is_well(shop: Shop):
     shop.some_photos(1)
     shop.background("wood.png")
     found = doctor(shop, "-b", str(shop.backgrounds), code=0)
-    names = ["versions", "sandbox", "config", "photos", "backgrounds", "output", "space", "ledger", "API", "clock"]
+    names = [
+        "versions",
+        "sandbox",
+        "config",
+        "photos",
+        "backgrounds",
+        "output",
+        "space",
+        "ledger",
+        "lock",
+        "API",
+        "clock",
+    ]
     assert list(found) == names
     assert {finding["verdict"] for finding in found.values()} == {"ok"}
     assert "will be made" in found["ledger"]["text"]

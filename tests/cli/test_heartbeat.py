@@ -55,6 +55,7 @@ def monitor() -> Iterator[Monitor]:
         yield made
 
 
+@pytest.mark.slow
 def test_start_and_exit_code_are_told_with_the_summary(shop: Shop, monitor: Monitor):
     shop.setting("PING_URL", monitor.check)
     shop.some_photos(1)

@@ -28,6 +28,7 @@ def test_the_bar_shows_places_credits_rate_and_time_left(
         assert said in result.err
 
 
+@pytest.mark.slow
 def test_sigusr1_tells_how_the_run_stands_and_disturbs_nothing(shop: Shop):
     """With -q too: somebody asked."""
     shop.some_photos(3)

@@ -98,6 +98,7 @@ def test_a_config_that_was_named_and_names_that_need_quotes(shop: Shop, terminal
     assert line.endswith(rf"batchbg resume --config $'{home.parent}/it\'s my\x09shop/my config.toml' --max-credits 5")
 
 
+@pytest.mark.slow
 def test_commands_in_sentences_are_the_same_ones(shop: Shop):
     """On a terminal or not: what is in backticks is there to be typed."""
     shop.some_photos(2)
@@ -237,6 +238,7 @@ def test_the_balance_in_a_question_is_the_present_one(shop: Shop, answers: list[
     assert not shop.creates()
 
 
+@pytest.mark.slow
 def test_a_service_that_does_not_tell_the_balance_keeps_nobody_from_being_asked(shop: Shop, answers: list[str]):
     shop.some_photos(3)
     shop.faults.add("account", "status", status=404, commit=False)

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from batchbg.core.backoff import LONGEST_S, pause_s
 from batchbg.core.circuit_breaker import MAX_DOUBTS, MAX_ERRORS, MAX_STRANGERS, CircuitBreaker
 from batchbg.core.poll_schedule import STEPS, PollSchedule, best_ages_s
+from tests.support.tiers import rest_slow
 
 # backoff
 
@@ -130,7 +131,7 @@ def over_many(spread: float, median_s: float = 4.0, number: int = 1500) -> tuple
 
 @pytest.mark.parametrize(
     ("spread", "most_questions", "least_busy"),
-    [(0.02, 2.4, 0.96), (0.1, 2.8, 0.94), (0.2, 3.3, 0.925), (0.4, 4.1, 0.905), (0.6, 4.7, 0.89)],
+    rest_slow([(0.1, 2.8, 0.94), (0.4, 4.1, 0.905), (0.02, 2.4, 0.96), (0.2, 3.3, 0.925), (0.6, 4.7, 0.89)], 2),
 )
 def test_the_less_render_times_spread_the_fewer_questions_and_the_less_idle_time(spread, most_questions, least_busy):
     questions, busy = over_many(spread)

@@ -251,6 +251,7 @@ def test_a_new_ledger_is_said_with_q_too(shop: Shop):
     assert shop.run("-q").err == ""
 
 
+@pytest.mark.slow
 def test_an_empty_file_becomes_a_new_ledger_aloud(shop: Shop):
     (shop.folder / "batchbg.db").touch()
     shop.photo("a.png")

@@ -94,6 +94,7 @@ def test_the_version_that_lost_a_conflict_is_not_paid_for(shop: Shop):
 # -- master and export ------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("given", "sent"),
     rest_slow([((), ["a.jpg"]), (("--prefer", "tiff"), ["a.tif"]), (("--prefer", "both"), ["a.jpg", "a.tif"])]),

@@ -59,6 +59,7 @@ def test_a_project_is_told_of_when_it_starts_and_when_it_ends(hook: Hook):
     assert len(hook.client.books.starts()) == 2  # upload-urls and the create
 
 
+@pytest.mark.slow
 def test_a_render_that_fails_is_told_of_and_one_that_is_cancelled_is_not(hook: Hook):
     hook.client.faults.add("create", "job_canceled", nth=1)
     hook.client.faults.add("create", "job_error", nth=2)
@@ -91,6 +92,7 @@ def test_what_is_not_acknowledged_is_sent_again_for_a_day(hook: Hook, monkeypatc
     assert [(one.attempt, one.status) for one in sent] == [(number, 503) for number in range(1, 18)]
 
 
+@pytest.mark.slow
 def test_a_retry_arrives_once_it_is_taken(hook: Hook, monkeypatch: pytest.MonkeyPatch):
     """Under the signature that it had at first."""
     with monkeypatch.context() as patched:
@@ -102,6 +104,7 @@ def test_a_retry_arrives_once_it_is_taken(hook: Hook, monkeypatch: pytest.Monkey
     assert hook.events() == {Event(STARTED, project_id, NAME), Event(COMPLETED, project_id, NAME)}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("kind", "settings", "tries", "counts"),
     [

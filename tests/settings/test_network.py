@@ -62,7 +62,7 @@ def bare(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     return monkeypatch
 
 
-@pytest.mark.parametrize(("name", "environ"), [*(("", one) for one in USABLE), *UNUSABLE])
+@pytest.mark.parametrize(("name", "environ"), [*rest_slow((("", one) for one in USABLE), 2), *rest_slow(UNUSABLE, 5)])
 def test_a_proxy_is_refused_where_a_client_could_not_be_made(bare, name: str, environ: dict[str, str]):
     """By httpx itself, which reads the same variables and would end the run in the middle of things."""
     assert names(environ) == name
