@@ -50,7 +50,7 @@ _homes = itertools.count()
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """One process more than cores: a test waits for a third of its time, for a server or for another process."""
+    """One process more than cores: tests wait, too, for a server, a process or a disk."""
     return (os.cpu_count() or 1) + 1
 
 

@@ -88,7 +88,7 @@ def test_core_imports_the_standard_library_and_itself_only(name):
         ("sqlite3", ["batchbg.ledger"]),
         ("click", ["batchbg.cli"]),
         ("starlette", ["batchbg.sandbox", "batchbg.webhook"]),
-        ("uvicorn", ["batchbg.sandbox", "batchbg.webhook"]),
+        ("uvicorn", ["batchbg.sandbox", "batchbg.serving", "batchbg.webhook"]),
     ],
 )
 def test_a_library_is_used_in_its_place(library, homes):
@@ -173,7 +173,7 @@ def test_the_sandbox_is_the_only_server():
 
 
 FLOORS = (
-    {"errors", "log_context"},
+    {"errors", "log_context", "serving"},
     {"core"},
     {"disk"},
     {"api", "ledger", "sandbox", "settings"},

@@ -98,7 +98,7 @@ class Folder:
             os.link(self._at(old), self._at(new), src_dir_fd=self._descriptor, dst_dir_fd=self._descriptor)
         except FileExistsError:
             raise
-        except (OSError, NotImplementedError):
+        except (OSError, NotImplementedError):  # the latter where the system cannot do it by descriptors
             # Many disks know no second name for a file. Then it is only almost certain that nothing is replaced.
             if self.found(new) is not None:
                 raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(self.path / new)) from None

@@ -20,12 +20,10 @@ from batchbg.sandbox.config import SandboxConfig
 from batchbg.sandbox.faults import Faults
 from batchbg.sandbox.service import Service
 from batchbg.sandbox.wire import SocketProtocol
+from batchbg.serving import plain
 
 SERVER_NAME: Final = "batchbg-sandbox"
 """The Server header of every answer, by which the client knows a rehearsal."""
-
-_KEEP_ALIVE_S: Final = 75
-"""Longer than any client keeps an idle connection, so that the sandbox closes none in the middle of a request."""
 
 
 class SandboxServer:
@@ -119,23 +117,7 @@ class _Uvicorn(uvicorn.Server):
     """Uvicorn that stops when told to, not at its next tick, and waits for nobody."""
 
     def __init__(self, app: Any, certificate: str | None) -> None:
-        super().__init__(
-            uvicorn.Config(
-                app,
-                ssl_certfile=certificate,
-                http=SocketProtocol,
-                ws="none",
-                loop="asyncio",
-                lifespan="off",
-                interface="asgi3",
-                log_config=None,
-                access_log=False,
-                proxy_headers=False,
-                server_header=False,
-                headers=[("server", SERVER_NAME)],
-                timeout_keep_alive=_KEEP_ALIVE_S,
-            )
-        )
+        super().__init__(plain(app, http=SocketProtocol, ssl_certfile=certificate, headers=[("server", SERVER_NAME)]))
         try:
             self.config.load()
         except OSError as error:

@@ -6,11 +6,10 @@ from typing import Any, Final
 
 import uvicorn
 
+from batchbg.serving import plain
+
 MOST_AT_ONCE: Final = 100
 """Connections; further requests are told to come again. Each may hold a body of a megabyte."""
-
-KEEP_ALIVE_S: Final = 75
-"""Longer than proxies keep an idle connection, so that none is closed in the middle of a request."""
 
 FINISH_S: Final = 5
 """Seconds for requests that are being answered when the receiver is stopped."""
@@ -28,21 +27,7 @@ class WebhookServer:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         self._listener = socket.create_server((host, port), family=family, backlog=2048)
         self._server = uvicorn.Server(
-            uvicorn.Config(
-                application,
-                http="h11",
-                ws="none",
-                loop="asyncio",
-                lifespan="off",
-                interface="asgi3",
-                log_config=None,
-                access_log=False,
-                proxy_headers=False,
-                server_header=False,
-                limit_concurrency=MOST_AT_ONCE,
-                timeout_keep_alive=KEEP_ALIVE_S,
-                timeout_graceful_shutdown=FINISH_S,
-            )
+            plain(application, http="h11", limit_concurrency=MOST_AT_ONCE, timeout_graceful_shutdown=FINISH_S)
         )
 
     @property

@@ -10,7 +10,6 @@ the same result for all. Pictures, ledger and results are on a memory disk where
 import argparse
 import concurrent.futures
 import contextlib
-import dataclasses
 import os
 import subprocess
 import sys
@@ -18,19 +17,17 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import ClassVar
 
 from PIL import Image, ImageChops, ImageDraw
-from starlette.responses import Response
 
 from batchbg.disk import decoder_pool
 from batchbg.disk.decoding import probe
 from batchbg.disk.scan import stamp_of
 from batchbg.plan.probing import PROBERS
 from batchbg.sandbox import Fault, SandboxConfig, SandboxServer
-from batchbg.sandbox.effects import Effect
 from batchbg.sandbox.records import Operation
 from tests.benchmarks.serving import Service, Spent, Work, batchbg, numbered, served, table, work
+from tests.support.delivers import Delivers
 from tests.support.jpegs import DAMAGES, VARIANTS, damaged, is_refused, variant
 
 SIZE = (4032, 3024)
@@ -154,20 +151,6 @@ def _run(made: Work, service: Service, width: int, number: int) -> Spent:
     subprocess.run(["rm", "-rf", str(made.folder / "output")], check=True)
     options = ("--requests-per-second", "10000", "--max-in-flight", str(width), "--max-files", str(number))
     return batchbg(made, service, *options, "--max-credits", str(5 * number), cut=True)
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Delivers(Effect):
-    """The same file in the place of every result."""
-
-    kind: ClassVar[str] = "delivers"
-    content: bytes
-
-    def __post_init__(self) -> None:
-        """Accept the bytes, which are nothing that JSON or a person could write."""
-
-    async def on_answer(self, answer: Response) -> Response:
-        return Response(self.content, media_type="image/png")
 
 
 def serve(result: Path) -> None:

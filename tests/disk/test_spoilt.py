@@ -1,25 +1,22 @@
 """Spoilt and hostile bytes as results and as photos: each costs itself, whatever a decoder makes of it."""
 
 import contextlib
-import dataclasses
 import random
 import struct
 import zlib
 from pathlib import Path
-from typing import ClassVar
 
 import pytest
-from starlette.responses import Response
 
 from batchbg.core.model import Size
 from batchbg.disk import decoder_pool, verify
 from batchbg.disk.results import check
 from batchbg.errors import ResultUnusable
 from batchbg.sandbox import Fault
-from batchbg.sandbox.effects import Effect
 from batchbg.sandbox.records import Operation
 from tests.support import odd
-from tests.support.pictures import chunk, encoded, noise, png, probed, quarters
+from tests.support.delivers import Delivers
+from tests.support.pictures import checked_again, chunk, encoded, noise, png, probed, quarters
 from tests.support.shop import Shop
 from tests.support.tiers import EXHAUSTIVE, rest_slow
 from tests.test_layers import MODULES
@@ -42,16 +39,6 @@ def mutated(whole: bytes, draw: random.Random) -> bytes:
             case 3:
                 data[at:at] = data[at : at + draw.randint(1, 9)]
     return checked_again(bytes(data)) if whole.startswith(b"\x89PNG") else bytes(data)
-
-
-def checked_again(data: bytes) -> bytes:
-    made, at = data[:8], 8
-    while at + 12 <= len(data):
-        (length,) = struct.unpack_from(">I", data, at)
-        body = data[at + 4 : at + 8 + length]
-        made += struct.pack(">I", length) + body + struct.pack(">I", zlib.crc32(body))
-        at += 12 + length
-    return made + data[at:]
 
 
 def seeds(kind: str) -> list[bytes]:
@@ -167,20 +154,6 @@ def test_pictures_are_opened_in_one_place():
     """With the short list of formats: no other decoder is ever asked, and none runs in this process."""
     users = {name for name, file in MODULES.items() if "Image.open(" in file.read_text(encoding="utf-8")}
     assert users == {"batchbg.disk.input_formats", "batchbg.sandbox.effects"}
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Delivers(Effect):
-    """Other bytes in the place of the result."""
-
-    kind: ClassVar[str] = "delivers"
-    content: bytes
-
-    def __post_init__(self) -> None:
-        """Accept the bytes, which are nothing that JSON or a person could write."""
-
-    async def on_answer(self, answer: Response) -> Response:
-        return Response(self.content, media_type="image/png")
 
 
 @pytest.mark.slow

@@ -19,7 +19,7 @@ from batchbg.disk.output_formats import OutputFormat
 from batchbg.disk.whole_png import Damaged, Shown
 from batchbg.errors import ResultUnusable
 from tests.support.jpegs import textured
-from tests.support.pictures import animated, chunk, encoded, oriented, png, quarters
+from tests.support.pictures import animated, checked_again, chunk, encoded, oriented, png, quarters
 from tests.support.tiers import EXHAUSTIVE
 
 Put = Callable[[str, bytes], Path]
@@ -189,17 +189,6 @@ def test_what_is_cut_off_or_spoilt_is_damaged(data: bytes):
     """At its end, in its checks, its stream, its rows, its filters."""
     with pytest.raises(Damaged):
         look(data)
-
-
-def checked_again(data: bytes) -> bytes:
-    """Make the checks of the chunks right, so that what is in them is seen."""
-    made, at = data[:8], 8
-    while at + 12 <= len(data):
-        (length,) = struct.unpack_from(">I", data, at)
-        body = data[at + 4 : at + 8 + length]
-        made += struct.pack(">I", length) + body + struct.pack(">I", zlib.crc32(body))
-        at += 12 + length
-    return made + data[at:]
 
 
 SMALL = [
