@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -62,3 +63,15 @@ def test_a_file_that_fails_half_way_leaves_the_older_one(root: Path):
         file.write("half")
         raise RuntimeError
     assert {path.name: path.read_text() for path in root.iterdir()} == {"report.html": "older"}
+
+
+@pytest.mark.skipif(not os.access("/dev/shm", os.W_OK), reason="this system has no memory disk there")
+def test_a_memory_disk_is_a_folder_like_any_other():
+    """Although it lies among the devices, which are written to as they are."""
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as made:
+        report = Path(made, "report.html")
+        report.write_text("older")
+        with contextlib.suppress(RuntimeError), whole(report, "utf-8") as file:
+            file.write("half")
+            raise RuntimeError
+        assert report.read_text() == "older"
