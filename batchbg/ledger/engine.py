@@ -16,7 +16,7 @@ from batchbg.ledger.location import check_folder, exists, refuse_odd, sqlite_pat
 from batchbg.ledger.presence import Presence
 from batchbg.ledger.store import Ledger
 
-HEAD: Final = "0002"
+HEAD: Final = "0003"
 """The newest migration; a test compares it with the folder, so that opening a ledger need not import Alembic."""
 
 

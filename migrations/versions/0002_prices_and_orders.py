@@ -1,4 +1,4 @@
-"""Prices as told, odd ones, orders to pay again, why a job ended, pictures known by their look, remote deletions."""
+"""Prices as they were told, odd prices, orders to pay again, why a job ended, and pictures known by their look."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -54,15 +54,6 @@ def upgrade() -> None:
         sa.Column("begun_at", sa.Float(), nullable=False),
         sa.Column("ended_at", sa.Float(), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_force_orders")),
-    )
-    op.create_table(
-        "deletions",
-        sa.Column("job_id", sa.Text(), nullable=False),
-        sa.Column("wanted_at", sa.Float(), nullable=False),
-        sa.Column("deleted_at", sa.Float(), nullable=True),
-        sa.Column("trouble", sa.Text(), server_default="", nullable=False),
-        sa.ForeignKeyConstraint(["job_id"], ["jobs.id"], name=op.f("fk_deletions_job_id")),
-        sa.PrimaryKeyConstraint("job_id", name=op.f("pk_deletions")),
     )
     op.execute(_CHARGED)
     op.execute(_RENDERED)

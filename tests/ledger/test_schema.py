@@ -315,3 +315,21 @@ def test_a_ledger_of_the_first_version_keeps_what_it_knows(tmp_path):
         ("planned", 0, 0, 0),
     ]
     assert [one.name for one in path.parent.glob("*.before-*")] == [f"{path.name}.before-{engine.HEAD}"]
+
+
+@pytest.mark.parametrize("version", ["0001", "0002"])
+def test_an_older_ledger_has_all_tables_after_it_was_opened(tmp_path, version):
+    """Each version of the schema was somebody's ledger: what came after it is added, and nothing else changes."""
+    path = tmp_path / "older.db"
+    then = sa.create_engine(url_of(path))
+    with then.begin() as connection:
+        config = migrate._config()
+        config.attributes["connection"] = connection
+        command.upgrade(config, version)
+    then.dispose()
+    upgraded = open_at(path)
+    with upgraded.reading() as connection:
+        found = set(sa.inspect(connection).get_table_names())
+        assert engine.schema_version(connection) == engine.HEAD
+    upgraded.close()
+    assert found == set(metadata.tables) | {"alembic_version"}

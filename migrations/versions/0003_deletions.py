@@ -1,0 +1,20 @@
+"""Projects that are to be deleted at the service."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0003"
+down_revision = "0002"
+
+
+def upgrade() -> None:
+    """Add what is new."""
+    op.create_table(
+        "deletions",
+        sa.Column("job_id", sa.Text(), nullable=False),
+        sa.Column("wanted_at", sa.Float(), nullable=False),
+        sa.Column("deleted_at", sa.Float(), nullable=True),
+        sa.Column("trouble", sa.Text(), server_default="", nullable=False),
+        sa.ForeignKeyConstraint(["job_id"], ["jobs.id"], name=op.f("fk_deletions_job_id")),
+        sa.PrimaryKeyConstraint("job_id", name=op.f("pk_deletions")),
+    )
