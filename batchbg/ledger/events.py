@@ -52,6 +52,9 @@ class EventKind(enum.StrEnum):
     RESOLVED_WEBHOOK = "resolved: webhook"  # nobody's word but the service's own
     RESOLVED_CHARGED = "resolved: charged"
     RESOLVED_NOT_CHARGED = "resolved: not charged"
+    REVIEW_ACCEPTED = "review: accepted"
+    REVIEW_REJECTED = "review: rejected"
+    REVIEW_WITHDRAWN = "review: undecided again"
     # Of no job.
     RUN_BEGUN = "run begun"
     RUN_CONTINUED = "run continued"
