@@ -16,7 +16,7 @@ class Settings:
     photos: Path | None
     backgrounds: Path | None
     output: Path
-    ledger: str
+    ledger: str = dataclasses.field(repr=False)  # a URL may hold a password
     base_url: str
     sandbox: bool
     max_credits: int | None

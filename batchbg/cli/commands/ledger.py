@@ -97,6 +97,25 @@ def clock(settings: "Settings", reset: bool) -> None:
         ledger_care.show_clock(settings)
 
 
+@command.command()
+@click.argument("source", metavar="FROM")
+@click.argument("target", metavar="TO")
+@with_settings("retry_lock", *COMMON)
+def copy(settings: "Settings", source: str, target: str) -> None:
+    """Copy the ledger FROM to TO, a new file or an empty database; both are URLs.
+
+    Every row and every sum is compared. FROM is only read. The results beside it know from then on that they are those
+    of TO, so that a run with FROM is refused; keep it until the first run with TO has ended.
+
+    \b
+    batchbg ledger copy sqlite:///batchbg.db postgresql+psycopg://batchbg@db.example/batchbg
+    batchbg ledger copy postgresql+psycopg://batchbg@db.example/batchbg sqlite:///batchbg.db
+    """
+    from batchbg.cli import ledger_care
+
+    ledger_care.copy(settings, source, target)
+
+
 @command.command(name="export")
 @click.option("--format", "form", type=click.Choice(["csv", "jsonl"]), default="jsonl", show_default=True)
 @click.option("--table", type=click.Choice(TABLES), default="jobs", show_default=True)
