@@ -117,14 +117,14 @@ def test_a_server_that_is_crashed_is_waited_for(own_server: PostgresServer, shop
     """No create leaves without its intent; the run says so, goes on by itself, and pays for nothing twice."""
     shop.ledger = own_server.new()
     shop.some_photos(60)
-    process = shop.spawn("run", "--max-in-flight", "8")
+    process = shop.spawn("run", "--yes", "--max-in-flight", "8")
     for after in (5, 25):
         shop.wait_for(lambda after=after: shop.requests() >= after or process.poll() is not None)  # type: ignore[misc]
         own_server.restart(away_s)
     _, err = process.communicate(timeout=120)
     assert process.returncode == 0, err
     if away_s:
-        assert err.count("does not answer") == err.count("its server is back") == 2, err
+        assert 2 <= err.count("its server is back") == err.count("Waiting for it") <= 4, err  # once each time
     assert len(shop.creates()) == 60
     assert shop.status()["jobs"]["done"] == 60
     shop.assert_adds_up()
@@ -251,7 +251,7 @@ def test_a_standby_that_took_over_and_knows_less_is_not_spent_from(own_server: P
     """It bears the same name, and has not the last entries: a run that reconnects to it sends nothing more."""
     shop.ledger = own_server.new()
     shop.some_photos(60)
-    process = shop.spawn("run", "--max-in-flight", "2")
+    process = shop.spawn("run", "--yes", "--max-in-flight", "2")
     shop.wait_for(lambda: shop.requests() >= 6)
     database = shop.ledger.partition("@/")[2].partition("?")[0]
     own_server.sql("DELETE FROM events WHERE id > (SELECT max(id) FROM events) - 200 AND kind = 'reserved'", database)
