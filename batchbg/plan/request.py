@@ -54,7 +54,7 @@ def read_request(settings: Settings) -> Request:
     photos, output = Path(os.path.realpath(settings.photos)), Path(os.path.realpath(settings.output))
     backgrounds = Path(os.path.realpath(settings.backgrounds)) if settings.backgrounds else None
     _check_folders(photos, output, backgrounds)
-    names = _names_from(settings.files_from, null=settings.null) if settings.files_from else None
+    names = names_from(settings.files_from, null=settings.null) if settings.files_from else None
     saved = read_plan(settings.plan) if settings.plan else None
     if saved is not None and backgrounds is None:
         _check_transparent(settings.plan, saved)
@@ -107,7 +107,7 @@ def _check_transparent(file: Path | None, saved: Mapping[str, Entry]) -> None:
         raise ConfigError(f"plan: {file} names backgrounds ({named}); add --backgrounds with the folder they lie in")
 
 
-def _names_from(source: str, *, null: bool) -> list[str]:
+def names_from(source: str, *, null: bool) -> list[str]:
     """Return the names in a file or, for "-", on stdin; as bytes of the file system, so that any name can be given."""
     try:
         data = sys.stdin.buffer.read() if source == "-" else read_bytes(source)
