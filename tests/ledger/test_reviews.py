@@ -1,5 +1,6 @@
 """Verdicts on results: given, changed, withdrawn; beside the states and the credits, not among them."""
 
+import dataclasses
 import sqlite3
 
 import pytest
@@ -75,7 +76,8 @@ def test_a_verdict_moves_neither_state_nor_credits(ledger):
     job = done(ledger)
     before = entries(ledger)
     give(ledger, job, REJECTED, "halo")
-    assert stored(ledger, job) == job
+    after = stored(ledger, job)
+    assert after == dataclasses.replace(job, verdict=REJECTED, verdict_reason="halo")
     assert entries(ledger) == before
 
 
