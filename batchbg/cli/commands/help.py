@@ -20,6 +20,7 @@ TOPICS: Final = (
     "webhooks",
     "rehearsal",
     "json",
+    "python",
     "machines",
     "faster",
 )
