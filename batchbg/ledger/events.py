@@ -112,6 +112,20 @@ _DETAILS: Final = Statement(
 )
 
 
+def has_last(tx: Tx, job_id: str, kind: EventKind, *, new: JobState | None = None, among: int = 1) -> bool:
+    """Return whether one of the last events of a job is of a kind, led to a state, and was written by this run."""
+    rows = _LAST_OF.all(tx.connection, job=job_id, most=among)
+    return (kind, new, tx.run_id) in rows
+
+
+_LAST_OF: Final = Statement(
+    sa.select(events.c.kind, events.c.new_state, events.c.run_id)
+    .where(events.c.job_id == sa.bindparam("job"))
+    .order_by(events.c.id.desc())
+    .limit(sa.bindparam("most"))
+)
+
+
 def settled_by_webhook(connection: sa.Connection) -> list[tuple[str, str]]:
     """Return (job, project) of every create whose answer was lost and whose project an event named, oldest first."""
     query = sa.select(events.c.job_id, events.c.detail).where(events.c.kind == EventKind.RESOLVED_WEBHOOK)
