@@ -142,7 +142,9 @@ class Batch:
 
     def _with_photos(self) -> Settings:
         if self._settings.photos is None:
-            raise ConfigError("name the folder of photos: Batch(photos), or `photos` in config.toml; or single ones: files=[...]")
+            raise ConfigError(
+                "name the folder of photos: Batch(photos), or `photos` in config.toml; or single ones: files=[...]"
+            )
         return self._settings
 
     def _without_photos(self) -> Settings:
