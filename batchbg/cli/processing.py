@@ -4,7 +4,7 @@ import contextlib
 import dataclasses
 import functools
 import os
-from typing import NoReturn
+from typing import Final, NoReturn
 
 import click
 
@@ -14,10 +14,13 @@ from batchbg.cli.console_reporter import ConsoleReporter
 from batchbg.cli.heartbeat import heartbeat
 from batchbg.cli.suggest import command_line
 from batchbg.cli.summary import print_summary, summary_lines
-from batchbg.errors import BatchbgError, ConfigError
+from batchbg.errors import BatchbgError, ConfigError, ExitCode
 from batchbg.report.summary import Summary
 from batchbg.run.task import Process
 from batchbg.settings import Settings, api_key
+
+INTERRUPTED: Final = frozenset({ExitCode.HANGUP, ExitCode.INTERRUPT, ExitCode.TERMINATED})
+"""Who ends a run so does not wait for finished pictures."""
 
 
 def process_and_exit(ctx: click.Context, settings: Settings, name: str) -> NoReturn:
@@ -37,6 +40,10 @@ def process(settings: Settings, name: str) -> Summary:
         from batchbg.report.page import check_name
 
         check_name(settings.report)
+    if settings.finish:
+        from batchbg.cli.finished import check_before
+
+        check_before(settings)
     key = api_key(settings, os.environ)
     progress = ConsoleReporter(settings)
     with contextlib.ExitStack() as stack:
@@ -52,7 +59,12 @@ def process(settings: Settings, name: str) -> Summary:
             server = stack.enter_context(SandboxServer(SandboxConfig()))
             settings = dataclasses.replace(settings, base_url=server.url)
         summary = pipeline.run(settings, key, Process(name), progress).summary
-    return _with_report(summary, settings) if settings.report else summary
+    summary = _with_report(summary, settings) if settings.report else summary
+    if settings.finish and summary.exit_code not in INTERRUPTED:
+        from batchbg.cli.finished import with_finished
+
+        summary = with_finished(summary, settings)
+    return summary
 
 
 def _with_report(summary: Summary, settings: Settings) -> Summary:

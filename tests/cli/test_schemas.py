@@ -10,7 +10,7 @@ import pytest
 from tests.support.shop import Shop
 
 SCHEMAS = resources.files("batchbg") / "schemas"
-NAMES = ("account", "audit", "doctor", "jobs", "plan", "run", "status")
+NAMES = ("account", "audit", "doctor", "finish", "jobs", "plan", "run", "status")
 
 
 def schema(name: str) -> dict[str, Any]:
@@ -68,5 +68,9 @@ def test_what_is_printed_is_what_is_documented(shop: Shop):
         check("jobs", rejected)
     check("plan", shop.run("-n", "--json").json)
     check("audit", shop.do("audit", "--json").json)
+    finished = shop.do("finish", "amazon", "--json", "-o", str(shop.output)).json
+    check("finish", finished)
+    assert finished["profiles"][0]["waiting"]
+    assert finished["profiles"][0]["unmet"]
     check("account", shop.do("account", "--json").json)
     check("doctor", shop.batchbg("doctor", str(shop.photos), "--ledger", shop.ledger, "--sandbox", "--json").json)
