@@ -1,4 +1,4 @@
-"""Finishing, as a command and at the end of a run: what is told of it."""
+"""Finishing: what is told of it."""
 
 import collections
 import contextlib
@@ -11,11 +11,9 @@ from batchbg.cli import output
 from batchbg.cli.output import is_animated, print_json
 from batchbg.core.finishing import Profile
 from batchbg.core.words import counted
-from batchbg.errors import BatchbgError, ConfigError, ExitCode
+from batchbg.errors import ConfigError, ExitCode
 from batchbg.finish.finisher import Mode, finish
-from batchbg.finish.folders import check_folders
-from batchbg.finish.outcome import Outcome
-from batchbg.report.summary import Summary
+from batchbg.finish.outcome import Outcome, headline
 from batchbg.settings import Settings
 from batchbg.settings.finishing import check_names
 
@@ -59,7 +57,7 @@ def list_profiles(settings: Settings) -> None:
 def finish_and_tell(settings: Settings, names: Sequence[str], *, check: bool, dry_run: bool) -> ExitCode:
     """Finish, print what came of it, and return the exit code."""
     mode = Mode.PLAN if dry_run else Mode.CHECK if check else Mode.MAKE
-    with _bar(settings) as observer:
+    with bar(settings) as observer:
         outcomes = finish(settings, names, mode, observer)
     code = max((one.exit_code for one in outcomes), default=ExitCode.OK)
     if settings.json:
@@ -72,7 +70,7 @@ def finish_and_tell(settings: Settings, names: Sequence[str], *, check: bool, dr
 
 
 @contextlib.contextmanager
-def _bar(settings: Settings) -> Iterator[Any]:
+def bar(settings: Settings) -> Iterator[Any]:
     """Yield an observer that draws a bar on a terminal, one for each profile."""
     if settings.quiet or not is_animated():
         yield lambda _profile, _made, _of: None
@@ -103,7 +101,7 @@ _DONE: Final = {Mode.MAKE: "made", Mode.CHECK: "checked", Mode.PLAN: "to make"}
 def _told(outcome: Outcome, mode: Mode) -> Iterator[str]:
     """Yield what came of one profile, for people."""
     name = outcome.profile.name
-    yield f"{name}: {headline(outcome, mode)}: {outcome.folder}"
+    yield f"{name}: {headline(outcome, _DONE[mode])}: {outcome.folder}"
     yield from _named("no picture", [(result, why) for result, why in outcome.problems])
     rule = outcome.profile.rule
     if rule and outcome.unmet:
@@ -116,59 +114,9 @@ def _told(outcome: Outcome, mode: Mode) -> Iterator[str]:
         yield f"  {counted(len(outcome.advised), 'picture')} less than advised, as {result}: {'; '.join(why)}"
 
 
-def headline(outcome: Outcome, mode: Mode = Mode.MAKE) -> str:
-    """Return the numbers of one profile: "3 made, 2 unchanged, 1 left out (rejected)"."""
-    parts = [f"{outcome.made} {_DONE[mode]}"]
-    parts += [f"{outcome.unchanged} unchanged"] if outcome.unchanged else []
-    removed = "removed" if mode is Mode.MAKE else "to remove"
-    parts += [f"{outcome.removed} {removed}: no result of theirs is wanted"] if outcome.removed else []
-    parts += [f"{outcome.rejected} left out: rejected"] if outcome.rejected else []
-    parts += [f"{outcome.waiting} not done yet"] if outcome.waiting else []
-    parts += [f"{len(outcome.problems)} cannot be made"] if outcome.problems else []
-    return ", ".join(parts)
-
-
 def _named(what: str, told: Sequence[tuple[str, str]]) -> Iterator[str]:
     """Yield a line for each of the first results, and how many more there are."""
     for result, why in told[:LISTED]:
         yield f"  {what}: {result}: {why}"
     if len(told) > LISTED:
         yield f"  and {len(told) - LISTED} more; --json names all"
-
-
-# -- at the end of a run -----------------------------------------------------------------------------------------------
-
-
-def check_before(settings: Settings) -> None:
-    """Refuse folders that would mix, before anything is paid for.
-
-    Raises:
-        ConfigError: they would.
-    """
-    check_folders(settings, [settings.profiles[name] for name in settings.finish])
-
-
-def with_finished(summary: Summary, settings: Settings) -> Summary:
-    """Finish what is saved; whatever keeps it from being finished is no fault of a job's, and no reason not to tell."""
-    try:
-        with _bar(settings) as observer:
-            outcomes = finish(settings, settings.finish, Mode.MAKE, observer)
-    except BatchbgError as error:
-        return _marked(summary, [f"not finished: {error}"])
-    except KeyboardInterrupt:
-        again = f"`batchbg finish {' '.join(settings.finish)}`"
-        reasons = (*summary.reasons, f"finishing was interrupted; {again} continues")
-        return dataclasses.replace(summary, exit_code=ExitCode.INTERRUPT, reasons=reasons)
-    notes = tuple(f"{one.profile.name}: {headline(one)}: {one.folder}" for one in outcomes)
-    wrong = [
-        f"{one.profile.name}: {counted(number, 'result')} without a good picture: `batchbg finish {one.profile.name}`"
-        for one in outcomes
-        if (number := len(one.problems) + len(one.unmet))
-    ]
-    summary = dataclasses.replace(summary, notes=(*summary.notes, *notes))
-    return _marked(summary, wrong) if wrong else summary
-
-
-def _marked(summary: Summary, reasons: Sequence[str]) -> Summary:
-    code = summary.exit_code or ExitCode.INCOMPLETE
-    return dataclasses.replace(summary, exit_code=code, reasons=(*summary.reasons, *reasons))

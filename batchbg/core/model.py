@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from batchbg.core.lifecycle import JobState
+from batchbg.core.review import ReviewVerdict
 
 PRICE_CREDITS: Final = 5
 """Credits an image. Source: the spec of POST /v1/image-background-remover; ``credits_charged`` in an answer wins."""
@@ -97,6 +98,7 @@ class Job:
     """One paid render of one photo on one background, as the ledger has it.
 
     ``remote_deleted_at`` tells when its project was deleted at the service: since then its result is on disk alone.
+    ``verdict`` is what a person said of its result, None where nobody has; ``verdict_reason`` why, or "".
     """
 
     id: str
@@ -131,6 +133,8 @@ class Job:
     budget_day: str
     budget_month: str
     remote_deleted_at: float | None = None
+    verdict: ReviewVerdict | None = None
+    verdict_reason: str = ""
 
     @property
     def pixels(self) -> Size:

@@ -7,13 +7,14 @@ import enum
 import hashlib
 import os
 import stat
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from batchbg.core.finish_names import finished_paths
 from batchbg.core.finishing import FORMATS, Profile
 from batchbg.core.marketplaces import Facts, advice, unmet
 from batchbg.core.naming import fold
+from batchbg.core.review import ReviewVerdict
 from batchbg.disk import decoding
 from batchbg.disk.decoder_pool import AT_ONCE
 from batchbg.disk.finished import Finished
@@ -21,7 +22,7 @@ from batchbg.errors import ConfigError, OutputRefused, ResultUnusable
 from batchbg.finish.folders import check_folders, known_folders
 from batchbg.finish.outcome import Outcome
 from batchbg.finish.record import Entry, Owner, Record, Stamp
-from batchbg.ledger import folders, masters, meta
+from batchbg.ledger import folders, masters, meta, reviews
 from batchbg.ledger.engine import open_to_read
 from batchbg.ledger.masters import Master
 from batchbg.ledger.store import Connection, Ledger
@@ -56,32 +57,53 @@ def finish(settings: Settings, names: Sequence[str], mode: Mode, observer: Obser
         with ledger.reading() as connection:
             inputs, outputs = known_folders(ledger, connection)
             places = check_folders(settings, profiles, inputs=inputs, outputs=outputs)
-            found, owner = _results(ledger, connection, settings)
+            results = _results(ledger, connection, settings)
     finally:
         ledger.close()
-    output = Path(os.path.realpath(settings.output))
-    return [
-        _Finishing(output, profile, Record(places[profile.name], dataclasses.replace(owner, profile=profile.name)))
-        .run(found, mode, observer)
-        for profile in profiles
-    ]  # fmt: skip
+    found = []
+    for profile in profiles:
+        owner = Owner(results.ledger, results.place, profile.name)
+        found.append(_Finishing(results, profile, Record(places[profile.name], owner)).run(mode, observer))
+    return found
 
 
-def _results(ledger: Ledger, connection: Connection, settings: Settings) -> tuple[list[Master], Owner]:
-    """Return the results in the output folder, and whose they are.
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Results:
+    """The results in one output folder.
+
+    Attributes:
+        output: the folder, links followed.
+        place: the name under which it stands in the ledger.
+        ledger: the ledger's id.
+        masters: all of them, and those that are to come.
+        rejected: jobs whose results a person has rejected.
+    """
+
+    output: Path
+    place: str
+    ledger: str
+    masters: Sequence[Master]
+    rejected: Collection[str]
+
+
+def _results(ledger: Ledger, connection: Connection, settings: Settings) -> _Results:
+    """Return the results in the output folder.
 
     Raises:
         ConfigError: there are none.
     """
-    here = ledger.relative(Path(os.path.realpath(settings.output)))
+    output = Path(os.path.realpath(settings.output))
+    here = ledger.relative(output)
     known = folders.output_roots(connection)
     numbers = [number for number, path in known.items() if path == here]
     if not numbers:
         others = ", ".join(sorted(known.values()))
         elsewhere = f"; it has some in {others}: name it with -o" if others else ""
         raise ConfigError(f"output: {ledger.path} knows no results in {settings.output}{elsewhere}")
-    owner = Owner(meta.value(connection, meta.ID) or "", here, "")
-    return list(masters.read(connection, numbers[0])), owner
+    verdicts = reviews.given(connection)
+    rejected = {job_id for job_id, review in verdicts if review.verdict is ReviewVerdict.REJECTED}
+    own_id = meta.value(connection, meta.ID) or ""
+    return _Results(output, here, own_id, list(masters.read(connection, numbers[0])), rejected)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -96,26 +118,26 @@ class _Task:
 class _Finishing:
     """One profile's turn."""
 
-    def __init__(self, output: Path, profile: Profile, record: Record) -> None:
-        self._output = output
+    def __init__(self, results: _Results, profile: Profile, record: Record) -> None:
+        self._results = results
         self._profile = profile
         self._record = record
         self._outcome = Outcome(profile, record.folder)
         self._used: set[str] = set()
 
-    def run(self, found: Sequence[Master], mode: Mode, observer: Observer) -> Outcome:
+    def run(self, mode: Mode, observer: Observer) -> Outcome:
         """Make what is to be made."""
         if mode is Mode.MAKE:
             with self._record.writing():
-                self._all(found, mode, observer)
+                self._all(mode, observer)
         else:
-            self._all(found, mode, observer)
+            self._all(mode, observer)
         for told in (self._outcome.problems, self._outcome.unmet, self._outcome.advised, self._outcome.remarks):
             told.sort(key=lambda one: os.fsencode(one[0]))
         return self._outcome
 
-    def _all(self, found: Sequence[Master], mode: Mode, observer: Observer) -> None:
-        wanted = [master for master in found if self._is_wanted(master)]
+    def _all(self, mode: Mode, observer: Observer) -> None:
+        wanted = [master for master in self._results.masters if self._is_wanted(master)]
         paths = self._paths(wanted)
         self._used = {fold(path) for path in paths.values()}
         self._withdraw(paths, mode)
@@ -134,7 +156,11 @@ class _Finishing:
     def _is_wanted(self, master: Master) -> bool:
         if master.sha256 is None:
             self._outcome.waiting += 1
-        return master.sha256 is not None
+        elif master.job_id in self._results.rejected:
+            self._outcome.rejected += 1
+        else:
+            return True
+        return False
 
     def _paths(self, wanted: Sequence[Master]) -> dict[str, str]:
         suffix = FORMATS[self._profile.format][0]
@@ -155,7 +181,7 @@ class _Finishing:
 
     def _task(self, master: Master, path: str) -> _Task | None:
         """Return what is to be made of a master; None where its picture is there, or none can be made."""
-        stamp = _stamp(self._output / master.path)
+        stamp = _stamp(self._results.output / master.path)
         if stamp is None:
             self._outcome.problems.append((master.path, MISSING))
             return None
@@ -186,7 +212,7 @@ class _Finishing:
                 makers.shutdown(wait=True, cancel_futures=True)
 
     def _make(self, task: _Task) -> Finished:
-        return decoding.finish(self._output / task.master.path, self._profile, task.master.sha256 or "")
+        return decoding.finish(self._results.output / task.master.path, self._profile, task.master.sha256 or "")
 
     def _save(self, task: _Task, made: Finished, mode: Mode) -> None:
         master = task.master.path

@@ -17,7 +17,7 @@ class Outcome:
         folder: where its pictures are.
         made: pictures that were made, or would be.
         unchanged: those that are there as they should be.
-        removed: those that were taken away, since their results are rejected, renamed or no more.
+        removed: those that were taken away, or would be, since their results are rejected or no more.
         rejected: results that are left out since a person has rejected them.
         waiting: results that are not there yet.
         problems: (result, why there is no picture of it).
@@ -60,3 +60,14 @@ class Outcome:
             "advised": [{"result": result, "file": file, "why": why} for result, file, why in self.advised],
             "remarks": [{"result": result, "remark": remark} for result, remark in self.remarks],
         }
+
+
+def headline(outcome: Outcome, done: str) -> str:
+    """Return the numbers of one profile: "3 made, 2 unchanged, 1 left out: rejected"; ``done`` says what was made."""
+    parts = [f"{outcome.made} {done}"]
+    parts += [f"{outcome.unchanged} unchanged"] if outcome.unchanged else []
+    parts += [f"{outcome.removed} removed: their results are not wanted"] if outcome.removed else []
+    parts += [f"{outcome.rejected} left out: rejected"] if outcome.rejected else []
+    parts += [f"{outcome.waiting} not done yet"] if outcome.waiting else []
+    parts += [f"{len(outcome.problems)} cannot be made"] if outcome.problems else []
+    return ", ".join(parts)

@@ -7,8 +7,9 @@ import sqlalchemy as sa
 
 from batchbg.core.lifecycle import ENDED_BADLY, JobState
 from batchbg.core.model import Job, KnownJob, Size, Treatment
+from batchbg.core.review import ReviewVerdict
 from batchbg.ledger.sql import Row, Statement
-from batchbg.ledger.tables import deletions, folders, jobs, outputs
+from batchbg.ledger.tables import deletions, folders, jobs, outputs, reviews
 from batchbg.ledger.transaction import Tx
 
 _photo_folder = folders.alias("photo_folder")
@@ -49,6 +50,8 @@ _FIELDS: Final = [
     jobs.c.budget_day,
     jobs.c.budget_month,
     deletions.c.deleted_at.label("remote_deleted_at"),
+    reviews.c.verdict,
+    sa.func.coalesce(reviews.c.reason, "").label("verdict_reason"),
 ]
 
 
@@ -59,6 +62,7 @@ SELECT_JOBS: Final = (
     .join(_output_folder, _output_folder.c.id == outputs.c.folder_id)
     .outerjoin(_background_folder, _background_folder.c.id == jobs.c.background_folder_id)
     .outerjoin(deletions, deletions.c.job_id == jobs.c.id)
+    .outerjoin(reviews, reviews.c.job_id == jobs.c.id)
 )
 
 
@@ -67,6 +71,7 @@ def as_job(row: Row) -> Job:
     values = dict(zip(_NAMES, row, strict=True))
     values["state"] = JobState(values["state"])
     values["treatment"] = Treatment(values["treatment"])
+    values["verdict"] = ReviewVerdict(values["verdict"]) if values["verdict"] else None
     return Job(**values)
 
 

@@ -9,6 +9,7 @@ from batchbg.core.budget import Bucket, Scope
 from batchbg.core.lifecycle import JobState
 from batchbg.core.model import Treatment
 from batchbg.core.price import Verdict
+from batchbg.core.review import ReviewVerdict
 
 metadata = sa.MetaData(
     naming_convention={
@@ -226,6 +227,18 @@ deletions = sa.Table(
     _column("trouble", sa.Text, server_default=""),
 )
 """Projects that are to be deleted at the service, and those that are: ``rescue`` cannot fetch their results again."""
+
+reviews = sa.Table(
+    "reviews",
+    metadata,
+    _column("job_id", sa.ForeignKey("jobs.id"), primary_key=True),
+    _column("verdict", sa.Text),
+    # Why, in the person's own words, or "".
+    _column("reason", sa.Text, server_default=""),
+    _column("at", sa.Float),
+    one_of("verdict", ReviewVerdict),
+)
+"""What a person said of a job's result. A job without a row is undecided."""
 
 events = sa.Table(
     "events",

@@ -112,6 +112,7 @@ class Deliverer:
                 results.remove(part, _root(target, own))
         delete_remote = self._saving.delete_remote
         job, is_wanted_elsewhere = await self._writer.do(_record, job, own, result, delete_remote)
+        self._observer.saved(job, target)
         if result.remark:
             # The first is said at once: what is odd about one result is often odd about all.
             log.log(logging.INFO if self._has_remarked else logging.WARNING, "%s: %s", job.output_path, result.remark)
@@ -193,7 +194,7 @@ class Deliverer:
             finally:
                 results.remove(part, _root(target, output))
             await self._writer.do(outputs.saved, output.id, job.id, job.photo_sha256, result.sha256, result.size)
-            self._observer.reused(output.path)
+            self._observer.reused(job, output.photo_path, target)
             self.copied += 1
         if refused is not None:
             raise refused

@@ -47,6 +47,8 @@ COLUMNS: Final = (
     "error",
     "remark",
     "copy_of",
+    "verdict",
+    "verdict_reason",
 )
 """Of the CSV. ``credits`` add up to what the ledger counts: a copy has 0."""
 
@@ -79,6 +81,8 @@ FIELDS: Final = (
     "resultKey",
     "resultNote",
     "backgroundKey",
+    "verdict",
+    "verdictReason",
 )
 """Of a row in the page, in this order; the script reads them by name."""
 
@@ -136,7 +140,7 @@ class Gathered:
             self._note(row)
             spool.write(safe_json(self._fields(row)) + "\n")
         for _root, path, reason in photos.rejected(connection):
-            writer.writerow(map(_cell, ["", "rejected", path, *[""] * 9, reason, "", ""]))
+            writer.writerow(map(_cell, ["", "rejected", path, *[""] * 9, reason, *[""] * 4]))
 
     def _want(self, row: Row) -> None:
         """Ask for the thumbnails of the last changed rows, and of those that are listed."""
@@ -214,6 +218,8 @@ class Gathered:
             page_thumbs.key_of(row.result.sha256) if row.result.there else "",
             row.result.why_not,
             page_thumbs.key_of(row.background.sha256) if row.background and row.background.there else "",
+            row.verdict,
+            row.verdict_reason,
         ]
 
     def _href(self, picture: Picture, extension: str) -> str:
@@ -250,6 +256,8 @@ def _csv_row(row: Row) -> list[str]:
         row.error,
         row.remark,
         row.copy_of,
+        row.verdict,
+        row.verdict_reason,
     ]
 
 

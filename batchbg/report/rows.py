@@ -48,6 +48,7 @@ class Row:
         missing: a result that was saved and is on disk no longer; ``lost`` if it was deleted at the service, too.
         current: whether this job is the one its output waits for or holds; an older one is history.
         updated_at: seconds since 1970.
+        verdict: what a person said of the job's result, "" where nobody has; ``verdict_reason`` why, or "".
     """
 
     id: str
@@ -76,6 +77,8 @@ class Row:
     lost: bool
     current: bool
     updated_at: float
+    verdict: str
+    verdict_reason: str
 
 
 def read(ledger: Ledger, connection: Connection) -> Iterator[Row]:
@@ -129,6 +132,8 @@ def _row(found: Any, roots: dict[str, Path]) -> Row:
         lost=missing and found.remote_deleted_at is not None,
         current=found.wanted_job_id in (None, found.id),
         updated_at=found.updated_at,
+        verdict=found.verdict or "",
+        verdict_reason=found.verdict_reason,
     )
 
 

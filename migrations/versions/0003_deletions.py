@@ -1,4 +1,4 @@
-"""Projects that are to be deleted at the service."""
+"""Projects that are to be deleted at the service, and verdicts on results."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -17,4 +17,14 @@ def upgrade() -> None:
         sa.Column("trouble", sa.Text(), server_default="", nullable=False),
         sa.ForeignKeyConstraint(["job_id"], ["jobs.id"], name=op.f("fk_deletions_job_id")),
         sa.PrimaryKeyConstraint("job_id", name=op.f("pk_deletions")),
+    )
+    op.create_table(
+        "reviews",
+        sa.Column("job_id", sa.Text(), nullable=False),
+        sa.Column("verdict", sa.Text(), nullable=False),
+        sa.Column("reason", sa.Text(), server_default="", nullable=False),
+        sa.Column("at", sa.Float(), nullable=False),
+        sa.CheckConstraint("verdict IN ('accepted', 'rejected')", name=op.f("ck_reviews_verdict")),
+        sa.ForeignKeyConstraint(["job_id"], ["jobs.id"], name=op.f("fk_reviews_job_id")),
+        sa.PrimaryKeyConstraint("job_id", name=op.f("pk_reviews")),
     )

@@ -2,7 +2,7 @@ import dataclasses
 import hashlib
 import io
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from PIL import Image, ImageCms
@@ -49,9 +49,7 @@ def pixel(picture: Image.Image, at: tuple[int, int]) -> tuple[int, ...]:
 
 def levels(picture: Image.Image) -> tuple[int, int]:
     """Return the least and the greatest level of a channel."""
-    low, high = picture.getextrema()
-    assert isinstance(low, int)
-    assert isinstance(high, int)
+    low, high = cast(tuple[int, int], picture.getextrema())
     return low, high
 
 

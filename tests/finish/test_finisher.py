@@ -8,8 +8,11 @@ from unittest import mock
 import pytest
 from PIL import Image
 
+from batchbg.core.review import ReviewVerdict
 from batchbg.disk import decoding
 from batchbg.finish.record import Record
+from batchbg.ledger import reviews
+from batchbg.ledger.engine import open_ledger
 from tests.finish.support import CONFIG, Finishing
 from tests.support.shop import Shop
 from tests.support.tiers import rest_slow
@@ -158,6 +161,23 @@ def test_pictures_of_results_that_are_no_more_are_taken_away(finishing: Finishin
     found = finishing.outcome("shopify")
     assert found["removed"] == 1
     assert sorted(finishing.pictures("shopify")) == ["mug_02.jpg", "sub/cup.jpg"]
+
+
+def test_rejected_results_are_left_out_and_lose_their_picture(finishing: Finishing):
+    """A bad cut-out does not go to the shop; where the verdict is taken back, it does again."""
+    finishing.finish("shopify")
+    (job,) = [job["id"] for job in finishing.shop.jobs() if job["output"] == "mug_01.png"]
+    ledger = open_ledger(finishing.shop.ledger)
+    with ledger.transaction() as tx:
+        reviews.give(tx, job, ReviewVerdict.REJECTED, "a hole")
+    found = finishing.finish("shopify")
+    assert found.code == 0
+    assert "1 removed: their results are not wanted, 1 left out: rejected" in found.out
+    assert sorted(finishing.pictures("shopify")) == ["mug_02.jpg", "sub/cup.jpg"]
+    with ledger.transaction() as tx:
+        reviews.give(tx, job, ReviewVerdict.ACCEPTED)
+    ledger.close()
+    assert finishing.outcome("shopify")["made"] == 1
 
 
 # -- where it may be

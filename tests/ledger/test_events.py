@@ -9,7 +9,8 @@ import sqlalchemy as sa
 from batchbg.core.lifecycle import JobState
 from batchbg.core.model import Job
 from batchbg.core.price import UNTOLD, Price, Verdict
-from batchbg.ledger import clock, deletions, events, outputs, prices, runs, transitions
+from batchbg.core.review import ReviewVerdict
+from batchbg.ledger import clock, deletions, events, outputs, prices, reviews, runs, transitions
 from batchbg.ledger.events import EventKind
 from batchbg.ledger.store import Ledger
 from batchbg.ledger.tables import events as event_table
@@ -29,6 +30,19 @@ def failed(ledger: Ledger, code: str = "", price: int = 5) -> Job:
     job = rendering(ledger)
     with ledger.transaction("run") as tx:
         return transitions.ended(tx, job, S.FAILED, "no luck", Price(price), code)
+
+
+def done(ledger: Ledger) -> Job:
+    job = downloading(ledger)
+    with ledger.transaction("run") as tx:
+        return transitions.done(tx, job)
+
+
+def rejected(ledger: Ledger) -> Job:
+    job = done(ledger)
+    with ledger.transaction("run") as tx:
+        reviews.give(tx, job.id, ReviewVerdict.REJECTED)
+    return job
 
 
 def unresolved(ledger: Ledger) -> Job:
@@ -59,6 +73,9 @@ STEPS: dict[str, tuple[Any, Any, tuple[str | None, str | None]]] = {
     "resolved: project": (unresolved, (transitions.resolve_project, "p", UNTOLD), ("unresolved", "rendering")),
     "deleted at the service": (downloading, (deletions.record,), (None, None)),
     "kept at the service": (downloading, (deletions.withdraw, "missing on disk"), (None, None)),
+    "review: accepted": (done, (lambda tx, job: reviews.give(tx, job.id, ReviewVerdict.ACCEPTED),), (None, None)),
+    "review: rejected": (done, (lambda tx, job: reviews.give(tx, job.id, ReviewVerdict.REJECTED),), (None, None)),
+    "review: undecided again": (rejected, (lambda tx, job: reviews.withdraw(tx, job.id),), (None, None)),
     "resolved: webhook": (
         unresolved,
         (transitions.resolve_project, "p", UNTOLD, EventKind.RESOLVED_WEBHOOK),

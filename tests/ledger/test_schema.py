@@ -20,6 +20,7 @@ from batchbg.core.budget import Bucket, Scope
 from batchbg.core.lifecycle import JobState
 from batchbg.core.model import Treatment
 from batchbg.core.price import Verdict
+from batchbg.core.review import ReviewVerdict
 from batchbg.disk import files
 from batchbg.errors import ConfigError, ExitCode
 from batchbg.ledger import engine, jobs, migrate
@@ -37,6 +38,7 @@ CHECKED: dict[tuple[str, str], type[enum.StrEnum]] = {
     ("credit_totals", "bucket"): Bucket,
     ("credit_totals", "scope"): Scope,
     ("odd_prices", "verdict"): Verdict,
+    ("reviews", "verdict"): ReviewVerdict,
 }
 """Columns that hold nothing but an enum's values."""
 

@@ -21,6 +21,7 @@ TOPICS: Final = (
     "webhooks",
     "rehearsal",
     "json",
+    "python",
     "machines",
     "faster",
 )
