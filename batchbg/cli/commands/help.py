@@ -17,6 +17,7 @@ TOPICS: Final = (
     "finishing",
     "money",
     "states",
+    "verdicts",
     "cron",
     "webhooks",
     "rehearsal",
