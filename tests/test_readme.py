@@ -69,6 +69,13 @@ EXECUTED: Final[dict[str, tuple[tuple[str, int], ...]]] = {
             0,
         ),
     ),
+    "batchbg finish amazon": (("batchbg finish amazon", 3),),  # the photos are far too small for it
+    "batchbg finish amazon shopify": (("batchbg finish amazon shopify", 3),),
+    "batchbg finish --check amazon": (("batchbg finish --check amazon", 3),),
+    "batchbg finish --list": (("batchbg finish --list", 0),),
+    "batchbg run photos -b backgrounds --finish shopify --max-credits 500": (
+        ("batchbg run photos -b backgrounds --finish shopify --max-credits 500", 0),
+    ),
     "batchbg rescue": (("batchbg rescue", 0),),
     "batchbg report": (("batchbg report", 0),),
     "batchbg redo": (("batchbg redo output/photo-03.png", 0),),

@@ -61,6 +61,10 @@ ASKING: Final = ("yes", "confirm_batch_over", "json", "retry_lock", "strict", "r
 """Question and output."""
 
 
+FINISH: Final = ("finish",)
+"""What is made of results at the end."""
+
+
 DEMO: Final = Path("batchbg-demo")
 """Folder of the demo."""
 
@@ -72,7 +76,7 @@ REHEARSALS: Final = "Use the rehearsals': ledger batchbg-sandbox.db, output fold
 
 
 SECTIONS: Final = {
-    "Photos, pairing, results": (*SCAN, *RESULTS, "delete_remote", "plan", "save", "dry_run"),
+    "Photos, pairing, results": (*SCAN, *RESULTS, "finish", "delete_remote", "plan", "save", "dry_run"),
     "Limits": ("max_credits", "max_files", "max_duration", "pilot", "requests_per_second", "max_in_flight"),
     "Questions and answers": (
         "yes",

@@ -63,6 +63,7 @@ class Options(TypedDict, total=False):
     retry_lock: Duration | None
     strict: bool
     report: StrPath | None
+    finish: Sequence[str]
     per_day: int | None
     per_month: int | None
     total: int | None

@@ -2,10 +2,12 @@
 
 import dataclasses
 import datetime
+from collections.abc import Mapping
 from pathlib import Path
 
 from batchbg.core import zone
 from batchbg.core.budget import Caps
+from batchbg.core.finishing import Profile
 from batchbg.core.pairing import Tolerance
 
 
@@ -56,6 +58,7 @@ class Settings:
     retry_lock: float
     strict: bool
     report: Path | None
+    finish: tuple[str, ...]
     per_day: int | None
     per_month: int | None
     total: int | None
@@ -71,6 +74,7 @@ class Settings:
     ping_url: str | None = dataclasses.field(repr=False)
     webhook_url: str | None
     webhook_secret_file: Path | None
+    profiles: Mapping[str, Profile]
 
     @property
     def caps(self) -> Caps:
