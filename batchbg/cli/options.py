@@ -71,7 +71,7 @@ REHEARSALS: Final = "Use the rehearsals': ledger batchbg-sandbox.db, output fold
 
 
 SECTIONS: Final = {
-    "Photos, pairing, results": (*SCAN, *RESULTS, "delete_remote", "plan", "save", "dry_run"),
+    "Photos, pairing, results": (*SCAN, *RESULTS, "delete_remote", "exec", "plan", "save", "dry_run"),
     "Limits": ("max_credits", "max_files", "max_duration", "pilot", "requests_per_second", "max_in_flight"),
     "Questions and answers": (
         "yes",

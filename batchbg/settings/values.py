@@ -44,6 +44,7 @@ class Settings:
     flatten: tuple[int, int, int] | None
     keep_received: bool
     delete_remote: bool
+    exec: tuple[str, ...] | None
     plan: Path | None
     dry_run: bool
     yes: bool
@@ -62,6 +63,7 @@ class Settings:
     price_per_credit: float | None
     timezone: str | None
     give_up_after: float
+    exec_timeout: float
     render_patience: float
     max_distortion: float
     max_blur: float
