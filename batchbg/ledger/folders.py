@@ -41,6 +41,13 @@ _OUTPUT_ROOTS: Final = Statement(
 )
 
 
+def photo_roots(connection: sa.Connection, output_root: str) -> list[str]:
+    """Return every folder whose photos own paths in an output folder."""
+    here = sa.select(folders.c.id).where(folders.c.path == output_root).scalar_subquery()
+    owners = sa.exists().where(outputs.c.photo_folder_id == folders.c.id, outputs.c.folder_id == here)
+    return list(connection.scalars(sa.select(folders.c.path).where(owners)))
+
+
 def input_roots(connection: sa.Connection) -> set[str]:
     """Return every folder that ever held photos or backgrounds of jobs."""
     found: set[str] = set()

@@ -54,7 +54,7 @@ class Batch:
         """Check the settings; nothing is opened or sent yet.
 
         Args:
-            photos: the folder; None for what earlier runs began, or what ``config`` names.
+            photos: the folder; None for ``files``, for what earlier runs began, or for what ``config`` names.
             config: a config.toml; arguments win over it. Without one no file of settings is read.
             api_key: None takes MAGIC_HOUR_API_KEY from the environment, or ``api_key_file``.
             options: by their names in config.toml.
@@ -142,7 +142,9 @@ class Batch:
 
     def _with_photos(self) -> Settings:
         if self._settings.photos is None:
-            raise ConfigError("name the folder of photos: Batch(photos), or `photos` in config.toml")
+            raise ConfigError(
+                "name the folder of photos: Batch(photos), or `photos` in config.toml; or single ones: files=[...]"
+            )
         return self._settings
 
     def _without_photos(self) -> Settings:

@@ -39,6 +39,7 @@ class Options(TypedDict, total=False):
     max_in_flight: int | None
     include: Sequence[str]
     exclude: Sequence[str]
+    files: Sequence[StrPath]
     files_from: StrPath | None
     null: bool
     max_depth: int | None
@@ -123,6 +124,7 @@ def _from_here(settings: Settings) -> Settings:
     found: dict[str, Any] = {
         field: value.absolute() for field in _BY_FIELD if isinstance(value := getattr(settings, field), Path)
     }
+    found["files"] = tuple(file.absolute() for file in settings.files)
     if settings.files_from is not None:
         found["files_from"] = str(Path(settings.files_from).absolute())
     return dataclasses.replace(settings, ledger=f"sqlite:///{sqlite_path(settings.ledger)}", **found)
