@@ -57,7 +57,7 @@ SCAN: Final = (
 RESULTS: Final = ("format", "quality", "flatten", "keep_received")
 """In what form results are saved."""
 
-ASKING: Final = ("yes", "confirm_batch_over", "json", "retry_lock", "strict", "report")
+ASKING: Final = ("yes", "confirm_batch_over", "json", "retry_lock", "strict", "report", "metrics_file")
 """Question and output."""
 
 
@@ -78,6 +78,7 @@ SECTIONS: Final = {
         "yes",
         "confirm_batch_over",
         "report",
+        "metrics_file",
         "json",
         "strict",
         "log_format",

@@ -64,6 +64,7 @@ class Options(TypedDict, total=False):
     retry_lock: Duration | None
     strict: bool
     report: StrPath | None
+    metrics_file: StrPath | None
     per_day: int | None
     per_month: int | None
     total: int | None

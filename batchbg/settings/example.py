@@ -33,6 +33,7 @@ _EXAMPLES: Final[dict[str, Any]] = {
     "flatten": "white",
     "exec": ["optipng", "-quiet", "{}"],
     "report": "output/report.html",
+    "metrics_file": "/var/lib/node_exporter/textfile/batchbg.prom",
     "budget.per_day": 500,
     "budget.per_month": 10000,
     "budget.total": 50000,

@@ -57,6 +57,7 @@ class Settings:
     retry_lock: float
     strict: bool
     report: Path | None
+    metrics_file: Path | None
     per_day: int | None
     per_month: int | None
     total: int | None
