@@ -16,6 +16,7 @@ TOPICS: Final = (
     "backgrounds",
     "money",
     "states",
+    "verdicts",
     "cron",
     "webhooks",
     "rehearsal",
