@@ -59,6 +59,9 @@ EXECUTED: Final[dict[str, tuple[tuple[str, int], ...]]] = {
     "batchbg run photos -b backgrounds --plan plan.jsonl": (
         ("batchbg run photos -b backgrounds --plan plan.jsonl", 0),
     ),
+    "batchbg run photos -b backgrounds --exec 'cp {} /srv/shop/new'": (
+        ("batchbg run photos -b backgrounds --exec 'cp {{}} .'", 0),
+    ),
     "batchbg run photos -b backgrounds -o web --format webp": (
         ("batchbg run photos -b backgrounds -o web --format webp", 0),
     ),

@@ -163,6 +163,7 @@ ENTRUSTED: Final = MappingProxyType(
         "ping_url": "says who is told of every run",
         "webhook_url": "says to whom a signed event is sent",
         "delete_remote": "deletes results at the service, for good",
+        "exec": "starts a program",
     }
 )
 """What only its user may say, and why; paths and the ledger are checked as well."""

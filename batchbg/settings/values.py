@@ -47,6 +47,7 @@ class Settings:
     flatten: tuple[int, int, int] | None
     keep_received: bool
     delete_remote: bool
+    exec: tuple[str, ...] | None
     plan: Path | None
     dry_run: bool
     yes: bool
@@ -59,6 +60,7 @@ class Settings:
     strict: bool
     report: Path | None
     finish: tuple[str, ...]
+    metrics_file: Path | None
     per_day: int | None
     per_month: int | None
     total: int | None
@@ -66,6 +68,7 @@ class Settings:
     price_per_credit: float | None
     timezone: str | None
     give_up_after: float
+    exec_timeout: float
     render_patience: float
     max_distortion: float
     max_blur: float
