@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from batchbg.core.model import PhotoInfo, Size, Stamp
+from batchbg.core.paint import Paint
 from batchbg.disk import decoder_pool, undecoded
 from batchbg.disk.output_formats import OutputFormat
 from batchbg.disk.probe_limits import USUAL, ProbeLimits
@@ -93,6 +94,19 @@ def thumbnail(path: Path, side: int, quality: int) -> bytes:
         return decoder_pool.run(_Work[bytes]("normalise", "thumbnail"), _whole(path), side, quality)
     except DecoderDied as died:
         raise _changed(path, died) from died
+
+
+def painted(paint: Paint, pixels: Size) -> tuple[bytes, str]:
+    """See ``disk.painting.painted``."""
+    try:
+        return decoder_pool.run(_Work[tuple[bytes, str]]("painting", "painted"), paint, pixels)
+    except DecoderDied as died:
+        raise PhotoChanged(f"{paint} cannot be painted at {pixels}: {died}") from died
+
+
+def swatch(paint: Paint, pixels: Size, quality: int) -> bytes:
+    """See ``disk.painting.swatch``."""
+    return decoder_pool.run(_Work[bytes]("painting", "swatch"), paint, pixels, quality)
 
 
 def _changed(path: Path, died: DecoderDied) -> PhotoChanged:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from batchbg.core import zone
 from batchbg.core.budget import Caps
+from batchbg.core.paint import Paint
 from batchbg.core.pairing import Tolerance
 
 
@@ -15,7 +16,7 @@ class Settings:
 
     photos: Path | None
     files: tuple[Path, ...]
-    backgrounds: Path | None
+    backgrounds: Path | Paint | None
     output: Path
     ledger: str
     base_url: str
