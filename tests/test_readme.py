@@ -78,6 +78,11 @@ EXECUTED: Final[dict[str, tuple[tuple[str, int], ...]]] = {
     ),
     "batchbg rescue": (("batchbg rescue", 0),),
     "batchbg report": (("batchbg report", 0),),
+    "batchbg redo": (("batchbg redo output/photo-03.png", 0),),
+    "batchbg redo photos/mugs/blue.jpg": (("batchbg redo photos/photo-04.png", 0),),
+    "batchbg redo --rejected -n": (("batchbg redo --rejected -n", 0),),
+    "batchbg redo --rejected": (("batchbg redo --rejected", 0),),
+    "batchbg redo --files-from bad.txt": (("batchbg redo --files-from bad.txt", 0),),
     "batchbg account --accept-price": (("batchbg account --accept-price", 0),),
     "batchbg account --dismiss-price": (("batchbg account --dismiss-price", 0),),
     "batchbg audit": (("batchbg audit", 3),),  # what was said not to be charged had been
@@ -298,6 +303,7 @@ def test_the_command_lines_do_what_they_say(shop: Shop):
     shop.setting("BASE_URL", shop.base_url)
     for nth in (11, 13, 15):  # in the second run, and never two in a row
         shop.faults.add("create", "hang_up", nth=nth)
+    (shop.folder / "bad.txt").write_text("photos/photo-05.png\n")
     for commands in EXECUTED.values():
         for text, code in commands:
             program, *arguments = shlex.split(filled(shop, text))

@@ -22,6 +22,14 @@ _ID: Final = Statement(sa.select(folders.c.id).where(folders.c.path == sa.bindpa
 _ENTER: Final = Statement(sa.insert(folders))
 
 
+def all_ids(connection: sa.Connection) -> dict[str, int]:
+    """Return the number of every folder, by the name under which it stands in the ledger."""
+    return dict(_ALL.all(connection))
+
+
+_ALL: Final = Statement(sa.select(folders.c.path, folders.c.id))
+
+
 def path_of(connection: sa.Connection, folder_id: int) -> str:
     """Return the name under which a root folder stands in the ledger."""
     return str(_PATH.value(connection, folder=folder_id))

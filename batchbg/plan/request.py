@@ -68,7 +68,7 @@ def read_request(settings: Settings, earlier: Collection[Path] = ()) -> Request:
         raise ConfigError(f"backgrounds: {settings.backgrounds} lies inside the output folder, among results")
     names: Sequence[str] | None = [_path_below(photos, file) for file in settings.files] or None
     if settings.files_from:
-        names = _names_from(settings.files_from, null=settings.null)
+        names = names_from(settings.files_from, null=settings.null)
     saved = read_plan(settings.plan) if settings.plan else None
     if saved is not None and settings.files and names:
         saved = _part_of(saved, names, settings.plan)
@@ -178,7 +178,7 @@ def _check_transparent(file: Path | None, saved: Mapping[str, Entry]) -> None:
         raise ConfigError(f"plan: {file} names backgrounds ({named}); add --backgrounds with the folder they lie in")
 
 
-def _names_from(source: str, *, null: bool) -> list[str]:
+def names_from(source: str, *, null: bool) -> list[str]:
     """Return the names in a file or, for "-", on stdin; as bytes of the file system, so that any name can be given."""
     try:
         data = sys.stdin.buffer.read() if source == "-" else read_bytes(source)

@@ -398,17 +398,17 @@ def test_whole_numbers_come_in_several_spellings(value, number):
 @pytest.mark.parametrize(
     ("spoilt", "members"),
     [
-        ('"' + '\\"' * 1_000_000 + "\\", {}),
-        ('{"id":' * 300_000, {}),
-        ('{"a":"' + "\\" * 1_000_001, {}),
-        ("[" * 1_000_000, {}),
-        ('{"id"' + " " * 1_000_000, {}),
-        ("{" + '"id" ' * 300_000, {}),
-        ('{"id":"' + '\\"' * 1_000_000 + "\\", {}),
-        pytest.param("{" + '"a":1,' * 200_000 + '"b":tru', {"a": 1}, marks=pytest.mark.slow),
+        ('"' + '\\"' * 200_000 + "\\", {}),
+        ('{"id":' * 60_000, {}),
+        ('{"a":"' + "\\" * 200_001, {}),
+        ("[" * 200_000, {}),
+        ('{"id"' + " " * 200_000, {}),
+        ("{" + '"id" ' * 60_000, {}),
+        ('{"id":"' + '\\"' * 200_000 + "\\", {}),
+        ("{" + '"a":1,' * 40_000 + '"b":tru', {"a": 1}),
     ],
     ids=range(8),
 )
 def test_a_spoilt_body_is_read_in_one_pass(spoilt, members):
-    """Megabytes that are read again for every quote in them would take hours, and hold up every other create."""
+    """Much that is read again for every quote in them would take hours, and hold up every other create."""
     assert leading_members(spoilt.encode()) == members
