@@ -66,6 +66,9 @@ EXECUTED: Final[dict[str, tuple[tuple[str, int], ...]]] = {
     "batchbg run photos -b backgrounds --plan plan.jsonl": (
         ("batchbg run photos -b backgrounds --plan plan.jsonl", 0),
     ),
+    "batchbg run photos -b backgrounds --exec 'cp {} /srv/shop/new'": (
+        ("batchbg run photos -b backgrounds --exec 'cp {{}} .'", 0),
+    ),
     "batchbg run photos -b backgrounds -o web --format webp": (
         ("batchbg run photos -b backgrounds -o web --format webp", 0),
     ),
@@ -75,6 +78,13 @@ EXECUTED: Final[dict[str, tuple[tuple[str, int], ...]]] = {
             " --max-credits 5",
             0,
         ),
+    ),
+    "batchbg finish amazon": (("batchbg finish amazon", 3),),  # the photos are far too small for it
+    "batchbg finish amazon shopify": (("batchbg finish amazon shopify", 3),),
+    "batchbg finish --check amazon": (("batchbg finish --check amazon", 3),),
+    "batchbg finish --list": (("batchbg finish --list", 0),),
+    "batchbg run photos -b backgrounds --finish shopify --max-credits 500": (
+        ("batchbg run photos -b backgrounds --finish shopify --max-credits 500", 0),
     ),
     "batchbg rescue": (("batchbg rescue", 0),),
     "batchbg report": (("batchbg report", 0),),

@@ -11,7 +11,7 @@ from batchbg.cli import output
 from batchbg.cli.console_reporter import ConsoleReporter
 from batchbg.cli.suggest import quoted, typed_again
 from batchbg.core.paint import shown_paint
-from batchbg.core.words import counted, share
+from batchbg.core.words import counted, duration, share
 from batchbg.disk.files import whole
 from batchbg.errors import ConfigError, ExitCode
 from batchbg.ledger import clock
@@ -162,7 +162,7 @@ def _lines(tally: Tally, found: Estimate, settings: Settings) -> list[str]:
         lines.append(f"{counted(tally.enlarged, 'photo')}: {its} cropped and enlarged, which blurs {it}")
     lines += [f"background {path} is left out: {reason}" for path, reason in tally.bad_backgrounds.items()]
     if found.jobs:
-        about = output.duration(output.expected_s(found.jobs, settings))
+        about = duration(output.expected_s(found.jobs, settings))
         lines.append(
             f"about {about}, with {counted(settings.max_in_flight, 'job')} in flight at {output.MEDIAN_S:g} s each"
         )

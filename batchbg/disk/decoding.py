@@ -11,9 +11,11 @@ import os
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
+from batchbg.core.finishing import Profile
 from batchbg.core.model import PhotoInfo, Size, Stamp
 from batchbg.core.paint import Paint
 from batchbg.disk import decoder_pool, undecoded
+from batchbg.disk.finished import Finished
 from batchbg.disk.output_formats import OutputFormat
 from batchbg.disk.probe_limits import USUAL, ProbeLimits
 from batchbg.disk.scan import UNREADABLE, why_unreadable
@@ -94,6 +96,14 @@ def thumbnail(path: Path, side: int, quality: int) -> bytes:
         return decoder_pool.run(_Work[bytes]("normalise", "thumbnail"), _whole(path), side, quality)
     except DecoderDied as died:
         raise _changed(path, died) from died
+
+
+def finish(master: Path, profile: Profile, sha256: str) -> Finished:
+    """See ``disk.finishing.finish``; a result over which its decoder dies is unusable."""
+    try:
+        return decoder_pool.run(_Work[Finished]("finishing", "finish"), _whole(master), profile, sha256)
+    except DecoderDied as died:
+        raise ResultUnusable(f"it cannot be finished: {died}") from died
 
 
 def painted(paint: Paint, pixels: Size) -> tuple[bytes, str]:

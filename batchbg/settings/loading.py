@@ -14,6 +14,7 @@ from batchbg.errors import ConfigError
 from batchbg.settings.config_files import ConfigFile, check_paint, config_files, value_in
 from batchbg.settings.definitions import SETTINGS, Setting
 from batchbg.settings.environment import check_variables
+from batchbg.settings.finishing import check_names, profiles
 from batchbg.settings.kinds import read_value
 from batchbg.settings.values import Settings
 
@@ -63,7 +64,7 @@ def load(
     if origins["photos"] is Origin.FLAG and origins["files"] is not Origin.FLAG:
         values["files"] = ()  # a folder that is typed is meant as a whole
     values["photos"] = _folder_of(values["files"], values["photos"])
-    settings = Settings(**values)
+    settings = Settings(**values, profiles=profiles((file.path, file.profiles) for file in files))
     _check(settings)
     return settings
 
@@ -139,6 +140,7 @@ def _check(settings: Settings) -> None:
 
         if not features.check(settings.format):
             raise ConfigError(f"format: this Pillow cannot write {settings.format}; install it from a wheel")
+    check_names(settings.finish, settings.profiles, "finish")
     check_host(settings.base_url, "base_url")
     if settings.webhook_url is not None:
         check_host(settings.webhook_url, "webhook_url", "events")

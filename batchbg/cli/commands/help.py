@@ -14,6 +14,7 @@ from batchbg.cli import COMMANDS
 TOPICS: Final = (
     "photos",
     "backgrounds",
+    "finishing",
     "money",
     "states",
     "verdicts",
