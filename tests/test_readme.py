@@ -35,6 +35,13 @@ EXECUTED: Final[dict[str, tuple[tuple[str, int], ...]]] = {
     "batchbg trust": (("batchbg trust shop/config.toml", 0),),
     "batchbg plan": (("batchbg plan photos", 0),),
     "batchbg plan photos -b backgrounds -v": (("batchbg plan photos -b backgrounds -v", 0),),
+    "batchbg plan photos -b backgrounds": (("batchbg plan photos -b backgrounds", 0),),
+    "batchbg plan photos -b backgrounds/wood.png": (("batchbg plan photos -b backgrounds/wood.png", 0),),
+    "batchbg plan photos -b white": (("batchbg plan photos -b white", 0),),
+    "batchbg plan photos -b '#f5f5f5'": (("batchbg plan photos -b '#f5f5f5'", 0),),
+    "batchbg plan photos -b 'linear-gradient(to top right, #fff, #ddd)'": (
+        ("batchbg plan photos -b 'linear-gradient(to top right, #fff, #ddd)'", 0),
+    ),
     "batchbg plan photos -b backgrounds --save plan.jsonl": (
         ("batchbg plan photos -b backgrounds --save plan.jsonl", 0),
     ),
@@ -58,6 +65,9 @@ EXECUTED: Final[dict[str, tuple[tuple[str, int], ...]]] = {
     "batchbg retry [JOB ...]": (("batchbg retry", 0),),
     "batchbg run photos -b backgrounds --plan plan.jsonl": (
         ("batchbg run photos -b backgrounds --plan plan.jsonl", 0),
+    ),
+    "batchbg run photos -b backgrounds --exec 'cp {} /srv/shop/new'": (
+        ("batchbg run photos -b backgrounds --exec 'cp {{}} .'", 0),
     ),
     "batchbg run photos -b backgrounds -o web --format webp": (
         ("batchbg run photos -b backgrounds -o web --format webp", 0),

@@ -19,6 +19,7 @@ from batchbg.library.going import Going, Tell
 from batchbg.library.listening import LibraryReporter
 from batchbg.library.options import Options, StrPath, settings_of
 from batchbg.library.performing import perform
+from batchbg.report.metrics import kept
 from batchbg.report.summary import Summary, of_ledger
 from batchbg.settings.key import KEY_VARIABLE, api_key
 from batchbg.settings.values import Settings
@@ -170,7 +171,12 @@ class Batch:
 
         def work(cancellation: Cancellation, tell: Tell) -> Summary:
             reporter = LibraryReporter(settings, tell if is_heard else None)
-            return _once_free(settings, cancellation, lambda one: perform(one, key, name, reporter, cancellation))
+            with kept(settings) as metrics:
+                summary = _once_free(
+                    settings, cancellation, lambda one: perform(one, key, name, reporter, cancellation)
+                )
+                metrics.code = summary.exit_code
+            return summary
 
         going = Going(work)
         with self._turn:

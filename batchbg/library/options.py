@@ -57,6 +57,7 @@ class Options(TypedDict, total=False):
     flatten: str | None
     keep_received: bool
     delete_remote: bool
+    exec: str | Sequence[str] | None
     plan: StrPath | None
     yes: bool
     confirm_batch_over: int | None
@@ -64,6 +65,7 @@ class Options(TypedDict, total=False):
     strict: bool
     report: StrPath | None
     finish: Sequence[str]
+    metrics_file: StrPath | None
     per_day: int | None
     per_month: int | None
     total: int | None
@@ -71,6 +73,7 @@ class Options(TypedDict, total=False):
     price_per_credit: float | None
     timezone: str | None
     give_up_after: Duration | None
+    exec_timeout: Duration | None
     render_patience: Duration | None
     max_distortion: float | None
     max_blur: float | None

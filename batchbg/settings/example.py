@@ -13,7 +13,7 @@ _HEAD: Final = """\
 # Flags win over the environment (BATCHBG_<NAME>), the environment over this file, and this file over
 # ~/.config/batchbg/config.toml, which holds for all folders. Paths are relative to the file they stand in.
 # The API key does not belong here: set MAGIC_HOUR_API_KEY, or api_key_file below.
-# base_url, api_key_file, ping_url, webhook_url, delete_remote, and paths or a ledger outside of this file's folder
+# base_url, api_key_file, ping_url, webhook_url, delete_remote, exec, and paths or a ledger outside of this file's folder
 # count only where you trust this file: `batchbg init` made it, `batchbg trust` was said of it as it is now, or
 # --config names it.
 """
@@ -32,7 +32,9 @@ _EXAMPLES: Final[dict[str, Any]] = {
     "exclude": ["drafts/*"],
     "max_depth": 3,
     "flatten": "white",
+    "exec": ["optipng", "-quiet", "{}"],
     "report": "output/report.html",
+    "metrics_file": "/var/lib/node_exporter/textfile/batchbg.prom",
     "budget.per_day": 500,
     "budget.per_month": 10000,
     "budget.total": 50000,

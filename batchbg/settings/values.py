@@ -8,6 +8,7 @@ from pathlib import Path
 from batchbg.core import zone
 from batchbg.core.budget import Caps
 from batchbg.core.finishing import Profile
+from batchbg.core.paint import Paint
 from batchbg.core.pairing import Tolerance
 
 
@@ -17,7 +18,7 @@ class Settings:
 
     photos: Path | None
     files: tuple[Path, ...]
-    backgrounds: Path | None
+    backgrounds: Path | Paint | None
     output: Path
     ledger: str
     base_url: str
@@ -47,6 +48,7 @@ class Settings:
     flatten: tuple[int, int, int] | None
     keep_received: bool
     delete_remote: bool
+    exec: tuple[str, ...] | None
     plan: Path | None
     dry_run: bool
     yes: bool
@@ -59,6 +61,7 @@ class Settings:
     strict: bool
     report: Path | None
     finish: tuple[str, ...]
+    metrics_file: Path | None
     per_day: int | None
     per_month: int | None
     total: int | None
@@ -66,6 +69,7 @@ class Settings:
     price_per_credit: float | None
     timezone: str | None
     give_up_after: float
+    exec_timeout: float
     render_patience: float
     max_distortion: float
     max_blur: float

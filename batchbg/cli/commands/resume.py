@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 @click.command(cls=Sectioned)
-@with_settings(*settings_keys(RESULTS, FINISH, ("delete_remote",), LIMITS, ASKING, COMMON))
+@with_settings(*settings_keys(RESULTS, FINISH, ("delete_remote", "exec"), LIMITS, ASKING, COMMON))
 @click.pass_context
 def command(ctx: click.Context, settings: "Settings") -> None:
     """Finish the ledger's unfinished jobs, without looking for new photos.
