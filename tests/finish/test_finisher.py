@@ -196,7 +196,8 @@ def test_a_folder_that_would_mix_is_refused(finishing: Finishing, place):
     finishing.config(f'[finishing.web]\noutput = "{place}"\n')
     before = sorted(finishing.shop.folder.rglob("*"))
     for command in (("finish", "web"), ("run", str(finishing.shop.photos), "--finish", "web", "-y")):
-        known = ("--ledger", finishing.shop.ledger, "-o", str(finishing.shop.output))
+        known = ["--ledger", finishing.shop.ledger, "-o", str(finishing.shop.output)]
+        known += ["-b", str(finishing.shop.backgrounds)] if command[0] == "run" else []
         result = finishing.shop.batchbg(*command, *known)
         assert result.code == 2, result
         assert "would mix" in result.err
