@@ -35,6 +35,13 @@ EXECUTED: Final[dict[str, tuple[tuple[str, int], ...]]] = {
     "batchbg trust": (("batchbg trust shop/config.toml", 0),),
     "batchbg plan": (("batchbg plan photos", 0),),
     "batchbg plan photos -b backgrounds -v": (("batchbg plan photos -b backgrounds -v", 0),),
+    "batchbg plan photos -b backgrounds": (("batchbg plan photos -b backgrounds", 0),),
+    "batchbg plan photos -b backgrounds/wood.png": (("batchbg plan photos -b backgrounds/wood.png", 0),),
+    "batchbg plan photos -b white": (("batchbg plan photos -b white", 0),),
+    "batchbg plan photos -b '#f5f5f5'": (("batchbg plan photos -b '#f5f5f5'", 0),),
+    "batchbg plan photos -b 'linear-gradient(to top right, #fff, #ddd)'": (
+        ("batchbg plan photos -b 'linear-gradient(to top right, #fff, #ddd)'", 0),
+    ),
     "batchbg plan photos -b backgrounds --save plan.jsonl": (
         ("batchbg plan photos -b backgrounds --save plan.jsonl", 0),
     ),

@@ -9,6 +9,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
 
+from batchbg.core.paint import Paint, read_paint
 from batchbg.core.suggestion import anyway, meant
 from batchbg.disk.reading import read_bytes
 from batchbg.errors import ConfigError
@@ -132,10 +133,30 @@ def _parsed(path: Path, content: bytes) -> dict[str, Any]:
 def value_in(file: ConfigFile, setting: Setting) -> Any:
     """Return what a file says of a setting; its paths are relative to it."""
     value = read_value(setting.kind, file.table[setting.key], f"{file.path}: {setting.key}")
-    if setting.kind.path:
+    if setting.kind.path and not isinstance(value, Paint):
         home = file.path.parent
         return tuple(home / one for one in value) if setting.kind.many else home / value
     return _beside(value, file.path.parent) if setting.key == "ledger" else value
+
+
+def check_paint(text: str, home: Path, where: str) -> None:
+    """Make sure that a colour can be meant by nothing else.
+
+    Args:
+        text: as it was written.
+        home: the folder to which a path would be relative.
+        where: who wrote it.
+
+    Raises:
+        ConfigError: there is something of that name.
+    """
+    if os.path.lexists(home / text):
+        paint = read_paint(text)
+        other = str(paint) if str(paint) != text else paint.in_figures
+        raise ConfigError(
+            f"{where}: {text!r} is a colour, and there is a file or folder of that name; write"
+            f" ./{text} for that, or {other} for the colour"
+        )
 
 
 def _beside(url: str, home: Path) -> str:
@@ -184,6 +205,8 @@ def needs_trust(path: Path, table: Mapping[str, Any]) -> Iterator[tuple[str, str
             yield key, ENTRUSTED[key]
         elif key == "ledger" and "://" in value and not _is_inside(_file_of(value), path.parent):
             yield key, "lies on a server or outside the file's folder"
+        elif isinstance(value, Paint):
+            continue
         elif (setting.kind.path or (key == "files_from" and value != "-")) and not all(
             _is_inside(one, path.parent) for one in (value if setting.kind.many else [value])
         ):

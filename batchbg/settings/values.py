@@ -8,6 +8,7 @@ from pathlib import Path
 from batchbg.core import zone
 from batchbg.core.budget import Caps
 from batchbg.core.finishing import Profile
+from batchbg.core.paint import Paint
 from batchbg.core.pairing import Tolerance
 
 
@@ -17,7 +18,7 @@ class Settings:
 
     photos: Path | None
     files: tuple[Path, ...]
-    backgrounds: Path | None
+    backgrounds: Path | Paint | None
     output: Path
     ledger: str
     base_url: str
