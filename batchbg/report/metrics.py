@@ -99,7 +99,7 @@ def check(settings: Settings) -> None:
     if path.is_dir():
         raise ConfigError(f"metrics_file: {path} is a folder")
     for root in (settings.photos, settings.backgrounds):
-        if root is not None and path.parent.resolve().is_relative_to(root.resolve()):
+        if isinstance(root, Path) and path.parent.resolve().is_relative_to(root.resolve()):
             raise ConfigError(f"metrics_file: {path} lies in {root}, to which nothing is written")
 
 
