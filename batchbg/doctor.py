@@ -19,6 +19,7 @@ from batchbg.api.retry_reads import retry_read
 from batchbg.api.wire import Account
 from batchbg.core.lifecycle import OPEN
 from batchbg.core.model import PRICE_CREDITS
+from batchbg.core.paint import Paint
 from batchbg.disk.results import try_out
 from batchbg.errors import AccountUnreadable, ApiError, BatchbgError, ConfigError, ExitCode, LedgerBusy
 from batchbg.ledger import audit, clock, jobs
@@ -92,15 +93,22 @@ def _settings(config: Path | None) -> Iterator[Finding]:
 
 def _sources(settings: Settings) -> Iterator[Finding]:
     for name, folder in (("photos", settings.photos), ("backgrounds", settings.backgrounds)):
-        if folder is None:
+        if folder is None or isinstance(folder, Paint):
             continue
         quoted = shlex.quote(str(folder))
-        if not folder.is_dir():
+        if name == "backgrounds" and folder.is_file():
+            readable = os.access(folder, os.R_OK)
+            yield Finding(name, "ok", str(folder)) if readable else _unreadable(name, folder, "u+r")
+        elif not folder.is_dir():
             yield Finding(name, "fail", f"there is no folder {folder}", f"name another, or `mkdir -p {quoted}`")
         elif not os.access(folder, os.R_OK | os.X_OK):
-            yield Finding(name, "fail", f"{folder} cannot be read", f"chmod u+rx {quoted}")
+            yield _unreadable(name, folder, "u+rx")
         else:
             yield Finding(name, "ok", str(folder))
+
+
+def _unreadable(name: str, path: Path, rights: str) -> Finding:
+    return Finding(name, "fail", f"{path} cannot be read", f"chmod {rights} {shlex.quote(str(path))}")
 
 
 def _output(settings: Settings) -> Iterator[Finding]:

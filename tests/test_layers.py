@@ -177,10 +177,10 @@ FLOORS = (
     {"core"},
     {"disk"},
     {"api", "ledger", "sandbox", "settings"},
-    {"plan", "pool", "report", "webhook"},
+    {"finish", "plan", "pool", "report", "webhook"},
     {"run"},
     {"doctor", "pipeline"},
-    {"repair"},
+    {"library", "repair"},
     {"cli"},
     {"__main__"},
 )

@@ -35,6 +35,13 @@ EXECUTED: Final[dict[str, tuple[tuple[str, int], ...]]] = {
     "batchbg trust": (("batchbg trust shop/config.toml", 0),),
     "batchbg plan": (("batchbg plan photos", 0),),
     "batchbg plan photos -b backgrounds -v": (("batchbg plan photos -b backgrounds -v", 0),),
+    "batchbg plan photos -b backgrounds": (("batchbg plan photos -b backgrounds", 0),),
+    "batchbg plan photos -b backgrounds/wood.png": (("batchbg plan photos -b backgrounds/wood.png", 0),),
+    "batchbg plan photos -b white": (("batchbg plan photos -b white", 0),),
+    "batchbg plan photos -b '#f5f5f5'": (("batchbg plan photos -b '#f5f5f5'", 0),),
+    "batchbg plan photos -b 'linear-gradient(to top right, #fff, #ddd)'": (
+        ("batchbg plan photos -b 'linear-gradient(to top right, #fff, #ddd)'", 0),
+    ),
     "batchbg plan photos -b backgrounds --save plan.jsonl": (
         ("batchbg plan photos -b backgrounds --save plan.jsonl", 0),
     ),
@@ -59,6 +66,9 @@ EXECUTED: Final[dict[str, tuple[tuple[str, int], ...]]] = {
     "batchbg run photos -b backgrounds --plan plan.jsonl": (
         ("batchbg run photos -b backgrounds --plan plan.jsonl", 0),
     ),
+    "batchbg run photos -b backgrounds --exec 'cp {} /srv/shop/new'": (
+        ("batchbg run photos -b backgrounds --exec 'cp {{}} .'", 0),
+    ),
     "batchbg run photos -b backgrounds -o web --format webp": (
         ("batchbg run photos -b backgrounds -o web --format webp", 0),
     ),
@@ -69,8 +79,21 @@ EXECUTED: Final[dict[str, tuple[tuple[str, int], ...]]] = {
             0,
         ),
     ),
+    "batchbg finish amazon": (("batchbg finish amazon", 3),),  # the photos are far too small for it
+    "batchbg finish amazon shopify": (("batchbg finish amazon shopify", 3),),
+    "batchbg finish --check amazon": (("batchbg finish --check amazon", 3),),
+    "batchbg finish --list": (("batchbg finish --list", 0),),
+    "batchbg run photos -b backgrounds --finish shopify --max-credits 500": (
+        ("batchbg run photos -b backgrounds --finish shopify --max-credits 500", 0),
+    ),
     "batchbg rescue": (("batchbg rescue", 0),),
     "batchbg report": (("batchbg report", 0),),
+    "batchbg ledger verdicts output/report.csv": (("batchbg ledger verdicts output/report.csv", 0),),
+    "batchbg redo": (("batchbg redo output/photo-03.png", 0),),
+    "batchbg redo photos/mugs/blue.jpg": (("batchbg redo photos/photo-04.png", 0),),
+    "batchbg redo --rejected -n": (("batchbg redo --rejected -n", 0),),
+    "batchbg redo --rejected": (("batchbg redo --rejected", 0),),
+    "batchbg redo --files-from bad.txt": (("batchbg redo --files-from bad.txt", 0),),
     "batchbg account --accept-price": (("batchbg account --accept-price", 0),),
     "batchbg account --dismiss-price": (("batchbg account --dismiss-price", 0),),
     "batchbg audit": (("batchbg audit", 3),),  # what was said not to be charged had been
@@ -124,6 +147,7 @@ ELSEWHERE: Final = {
     'eval "$(_BATCHBG_COMPLETE=bash_source batchbg)"': "tests/cli/test_commands.py",
     "_BATCHBG_COMPLETE=fish_source batchbg | source": "tests/cli/test_commands.py",
     "batchbg ledger copy FROM TO": "tests/e2e/test_postgres.py",
+    "batchbg run mug.jpg cups/cup.jpg -b wall.jpg": "tests/plan/test_files.py",
     "kill -USR1 PID": "tests/cli/test_progress.py",
     "kill -USR1": "tests/cli/test_webhook.py",
     "batchbg webhook": "tests/cli/test_webhook.py",
@@ -291,6 +315,7 @@ def test_the_command_lines_do_what_they_say(shop: Shop):
     shop.setting("BASE_URL", shop.base_url)
     for nth in (11, 13, 15):  # in the second run, and never two in a row
         shop.faults.add("create", "hang_up", nth=nth)
+    (shop.folder / "bad.txt").write_text("photos/photo-05.png\n")
     for commands in EXECUTED.values():
         for text, code in commands:
             program, *arguments = shlex.split(filled(shop, text))

@@ -13,6 +13,7 @@ from batchbg.cli import output
 from batchbg.cli.logs import say
 from batchbg.core import zone as core_zone
 from batchbg.core.text import as_json, cell
+from batchbg.core.words import counted
 from batchbg.disk.files import whole
 from batchbg.errors import ConfigError, DiskError, ExitCode
 from batchbg.ledger import audit, identity
@@ -20,6 +21,8 @@ from batchbg.ledger import clock as ledger_clock
 from batchbg.ledger import copying as ledger_copying
 from batchbg.ledger import export as ledger_export
 from batchbg.ledger.engine import HEAD, held, open_ledger, open_to_read
+from batchbg.repair import verdicts
+from batchbg.repair.picking import held_ledger
 from batchbg.settings import Settings
 
 
@@ -68,8 +71,8 @@ def copy(settings: Settings, source: str, target: str) -> None:
     ):
         if (original.name, original.path) == (database.name, database.path):
             raise ConfigError("FROM and TO are the same ledger")
-        counted = ledger_copying.copy_ledger(source, database)
-    rows = ", ".join(f"{number} {table}" for table, number in counted.items() if number)
+        rows_of = ledger_copying.copy_ledger(source, database)
+    rows = ", ".join(f"{number} {table}" for table, number in rows_of.items() if number)
     output.tell(f"{original.name} -> {database.name}: {rows or 'an empty ledger'}; every row and every sum is the same")
     output.tell(f"from now on: --ledger {database.name}", err=True)
 
@@ -117,6 +120,15 @@ def reset_clock(settings: Settings) -> None:
 
 def _when(at: float, zone: datetime.tzinfo) -> str:
     return datetime.datetime.fromtimestamp(at, zone).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def take_verdicts(settings: Settings, table: Path) -> None:
+    """Take verdicts from a table."""
+    told = verdicts.read_verdicts(table)
+    with held_ledger(settings, "ledger verdicts") as ledger:
+        taken = verdicts.take_verdicts(ledger, table, told)
+    before = f", {taken.before} as before" if taken.before else ""
+    output.tell(f"{counted(taken.new, 'verdict')} taken{before}")
 
 
 def export(settings: Settings, form: str, table: str, target: Path | None) -> None:

@@ -11,6 +11,7 @@ import click
 
 from batchbg.cli.completion import PATHS
 from batchbg.cli.logs import log_to_stderr, set_up_logging
+from batchbg.cli.photos import folder_or_files
 from batchbg.cli.suggest import located, remember
 from batchbg.core.suggestion import anyway, meant
 from batchbg.errors import BatchbgError, ConfigError, NoLedger
@@ -56,8 +57,12 @@ SCAN: Final = (
 RESULTS: Final = ("format", "quality", "flatten", "keep_received")
 """In what form results are saved."""
 
-ASKING: Final = ("yes", "confirm_batch_over", "json", "retry_lock", "strict", "report")
+ASKING: Final = ("yes", "confirm_batch_over", "json", "retry_lock", "strict", "report", "metrics_file")
 """Question and output."""
+
+
+FINISH: Final = ("finish",)
+"""What is made of results at the end."""
 
 
 DEMO: Final = Path("batchbg-demo")
@@ -71,12 +76,13 @@ REHEARSALS: Final = "Use the rehearsals': ledger batchbg-sandbox.db, output fold
 
 
 SECTIONS: Final = {
-    "Photos, pairing, results": (*SCAN, *RESULTS, "delete_remote", "plan", "save", "dry_run"),
+    "Photos, pairing, results": (*SCAN, *RESULTS, "finish", "delete_remote", "exec", "plan", "save", "dry_run"),
     "Limits": ("max_credits", "max_files", "max_duration", "pilot", "requests_per_second", "max_in_flight"),
     "Questions and answers": (
         "yes",
         "confirm_batch_over",
         "report",
+        "metrics_file",
         "json",
         "strict",
         "log_format",
@@ -134,6 +140,8 @@ def with_settings(
 
             fields = {BY_KEY[key].field for key in (*keys, "photos")}
             flags = {name: parameters.pop(name) for name in list(parameters) if name in fields}
+            if isinstance(named := flags.get("photos"), tuple):
+                flags |= folder_or_files(named)
             changed = overrides(parameters) if overrides else None
             try:
                 settings = load(flags, os.environ, config, changed)

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from batchbg.core.lifecycle import JobState
+from batchbg.core.review import ReviewVerdict
 
 PRICE_CREDITS: Final = 5
 """Credits an image. Source: the spec of POST /v1/image-background-remover; ``credits_charged`` in an answer wins."""
@@ -34,7 +35,7 @@ class Treatment(enum.StrEnum):
 
     NONE = "none"  # no background: a transparent result
     AS_IS = "as-is"  # the background's own picture
-    FIT = "fit"  # a cover crop at the photo's exact size
+    FIT = "fit"  # made at the photo's exact size: a cover crop of the background, or a paint
 
 
 class Stamp(NamedTuple):
@@ -97,6 +98,8 @@ class Job:
     """One paid render of one photo on one background, as the ledger has it.
 
     ``remote_deleted_at`` tells when its project was deleted at the service: since then its result is on disk alone.
+    ``redo_of`` is the job whose result it replaces by a person's word, None of any other job.
+    ``verdict`` is what a person said of its result, None where nobody has; ``verdict_reason`` why, or "".
     """
 
     id: str
@@ -131,11 +134,19 @@ class Job:
     budget_day: str
     budget_month: str
     remote_deleted_at: float | None = None
+    redo_of: str | None = None
+    verdict: ReviewVerdict | None = None
+    verdict_reason: str = ""
 
     @property
     def pixels(self) -> Size:
         """The photo's size, which is the size its result should have."""
         return Size(self.width, self.height)
+
+    @property
+    def is_painted(self) -> bool:
+        """Whether its background is a paint, written in ``background_path``, and no file."""
+        return self.treatment is Treatment.FIT and not self.background_folder
 
     @property
     def name(self) -> str:
@@ -185,6 +196,7 @@ class KnownJob:
     error: str
     error_code: str
     is_remote_deleted: bool = False
+    redo_of: str | None = None
 
 
 MOST_NAME: Final = 100

@@ -28,13 +28,8 @@ class Review:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class ReviewCounts:
-    """How many of the done jobs have which verdict."""
+    """How many of the results that are in their places have which verdict."""
 
     accepted: int
     rejected: int
     undecided: int
-
-    @property
-    def has_any(self) -> bool:
-        """Whether anybody has decided on anything."""
-        return bool(self.accepted or self.rejected)

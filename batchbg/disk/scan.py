@@ -12,6 +12,7 @@ from typing import IO, Final
 
 from batchbg.core.model import Stamp
 from batchbg.disk.file_identity import Identity, identity, identity_of
+from batchbg.disk.finished import RECORD
 from batchbg.disk.patterns import Rules
 from batchbg.errors import ConfigError, PhotoChanged
 
@@ -25,6 +26,7 @@ PARTIAL: Final = "a download that is not whole"
 DERIVED: Final = "copies that a program made"
 FILTERED: Final = "filtered out"
 OWN_FOLDER: Final = "results or backgrounds"
+FINISHED: Final = "finished pictures"
 LINK: Final = "a link that leads to no photo in this folder"
 IRREGULAR: Final = "no regular file"
 GONE: Final = "gone since it was listed"
@@ -143,9 +145,26 @@ def listed(root: Path, names: Iterable[str], excluded: Collection[Path], rules: 
         files = {name: stamp for name, stamp in whole.files.items() if name in wanted}
         kept = {name: stamp for name, stamp in files.items() if rules.wants(_join(folder, name))}
         unreadable = {name: why for name, why in whole.unreadable.items() if name in wanted}
-        missing = tuple(sorted(wanted - files.keys() - unreadable.keys()))
-        left_out = dict.fromkeys(files.keys() - kept.keys(), FILTERED)
+        left_out = {name: why for name, why in whole.left_out.items() if name in wanted}
+        missing = tuple(sorted(wanted - files.keys() - unreadable.keys() - left_out.keys()))
+        left_out |= dict.fromkeys(files.keys() - kept.keys(), FILTERED)
         yield Listing(folder, kept, whole.subfolders, left_out, whole.trouble, missing, unreadable, whole.identity)
+
+
+def without(file: Path, root: Path, listings: Iterable[Listing]) -> Iterator[Listing]:
+    """Yield the listings of a root, in which one file is no photo, whatever it looks like.
+
+    Args:
+        file: its real path.
+        root: what is listed, its real path.
+        listings: of folders below it.
+    """
+    folder, _, name = os.path.relpath(file, root).rpartition("/")
+    for listing in listings:
+        if listing.folder == folder and name in listing.files:
+            del listing.files[name]
+            listing = dataclasses.replace(listing, left_out={**listing.left_out, name: OWN_FOLDER})
+        yield listing
 
 
 def _why_junk(name: str) -> str:
@@ -179,6 +198,8 @@ class _Tree:
         self._rules = rules
         if not os.path.isdir(self.root):  # noqa: PTH112
             raise ConfigError(f"{root} is not a folder" if os.path.lexists(self.root) else f"there is no folder {root}")
+        if os.path.lexists(os.path.join(self.root, RECORD)):  # noqa: PTH118
+            raise ConfigError(f"{root} holds finished pictures, which `batchbg finish` made of results; name another")
         own = identity_of(self.root)
         if self.root in self._shut or own in self._shut_by_identity:
             raise ConfigError(f"{root} is itself a folder of results or backgrounds; name another")
@@ -205,7 +226,7 @@ class _Tree:
                 return True
             if real == self.root or real == os.path.dirname(real):  # noqa: PTH120
                 return False
-            if identity_of(real) in self._shut_by_identity:
+            if identity_of(real) in self._shut_by_identity or os.path.lexists(os.path.join(real, RECORD)):  # noqa: PTH118
                 return True
             real = os.path.dirname(real)  # noqa: PTH120
 
@@ -255,6 +276,8 @@ class _Tree:
                         unreadable[name] = why_unreadable(error)
         except OSError as error:
             return Listing(folder, {}, (), {}, error.strerror or str(error))
+        if RECORD in left_out:
+            return Listing(folder, {}, (), {RECORD: FINISHED}, identity=here)
         subfolders.sort()
         return Listing(folder, files, tuple(subfolders), left_out, unreadable=unreadable, identity=here)
 

@@ -52,6 +52,7 @@ class EventKind(enum.StrEnum):
     RESOLVED_WEBHOOK = "resolved: webhook"  # nobody's word but the service's own
     RESOLVED_CHARGED = "resolved: charged"
     RESOLVED_NOT_CHARGED = "resolved: not charged"
+    REDO = "redo"
     REVIEW_ACCEPTED = "review: accepted"
     REVIEW_REJECTED = "review: rejected"
     REVIEW_WITHDRAWN = "review: undecided again"

@@ -7,8 +7,9 @@ import sqlalchemy as sa
 
 from batchbg.core.lifecycle import ENDED_BADLY, JobState
 from batchbg.core.model import Job, KnownJob, Size, Treatment
+from batchbg.core.review import ReviewVerdict
 from batchbg.ledger.sql import Row, Statement
-from batchbg.ledger.tables import deletions, folders, jobs, outputs
+from batchbg.ledger.tables import deletions, folders, jobs, outputs, reviews
 from batchbg.ledger.transaction import Tx
 
 _photo_folder = folders.alias("photo_folder")
@@ -49,6 +50,9 @@ _FIELDS: Final = [
     jobs.c.budget_day,
     jobs.c.budget_month,
     deletions.c.deleted_at.label("remote_deleted_at"),
+    jobs.c.redo_of,
+    reviews.c.verdict,
+    sa.func.coalesce(reviews.c.reason, "").label("verdict_reason"),
 ]
 
 
@@ -59,6 +63,7 @@ SELECT_JOBS: Final = (
     .join(_output_folder, _output_folder.c.id == outputs.c.folder_id)
     .outerjoin(_background_folder, _background_folder.c.id == jobs.c.background_folder_id)
     .outerjoin(deletions, deletions.c.job_id == jobs.c.id)
+    .outerjoin(reviews, reviews.c.job_id == jobs.c.id)
 )
 
 
@@ -67,6 +72,7 @@ def as_job(row: Row) -> Job:
     values = dict(zip(_NAMES, row, strict=True))
     values["state"] = JobState(values["state"])
     values["treatment"] = Treatment(values["treatment"])
+    values["verdict"] = ReviewVerdict(values["verdict"]) if values["verdict"] else None
     return Job(**values)
 
 
@@ -117,6 +123,7 @@ _BY_CONTENT: Final = Statement(
         jobs.c.error,
         jobs.c.error_code,
         deletions.c.deleted_at.is_not(None),
+        jobs.c.redo_of,
     )
     .join(outputs, outputs.c.id == jobs.c.output_id)
     .outerjoin(deletions, deletions.c.job_id == jobs.c.id)
@@ -215,6 +222,19 @@ def pairs_made(connection: sa.Connection) -> list[tuple[Size, str]]:
 
 
 _PAIRS_MADE: Final = Statement(sa.select(jobs.c.width, jobs.c.height, jobs.c.background_sha256).distinct())
+
+
+def count_planned(connection: sa.Connection, job_ids: Collection[str]) -> int:
+    """Return how many of these jobs are not created yet."""
+    return sum(_ARE_PLANNED.column(connection, ids=list(job_ids)))
+
+
+_ARE_PLANNED: Final = Statement(
+    sa.select(sa.literal(1)).where(
+        jobs.c.id.in_(sa.bindparam("ids", expanding=True)), jobs.c.state == JobState.PLANNED
+    ),
+    of="ids",
+)
 
 
 def pixels_to_come(connection: sa.Connection, states: Collection[JobState]) -> int:

@@ -38,6 +38,15 @@ def sqlite_path(url: str) -> Path:
     raise ConfigError("ledger: it must be a file, for it has to outlive the process")
 
 
+def absolute(url: str) -> str:
+    """Return a URL that no change of the current folder can lead elsewhere.
+
+    Raises:
+        ConfigError: it is none that this version opens.
+    """
+    return url if SERVER.match(url) else f"sqlite:///{sqlite_path(url)}"
+
+
 def file_exists(path: Path) -> bool:
     """Return whether the ledger's file is there already.
 

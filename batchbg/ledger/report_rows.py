@@ -5,7 +5,7 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
-from batchbg.ledger.tables import deletions, folders, jobs, outputs, photos
+from batchbg.ledger.tables import deletions, folders, jobs, outputs, photos, reviews
 
 _photo_folder = folders.alias("photo_folder")
 _output_folder = folders.alias("output_folder")
@@ -48,6 +48,8 @@ _ROWS: Final[sa.Select[Any]] = (
         photos.c.size.label("known_size"),
         photos.c.extension,
         deletions.c.deleted_at.label("remote_deleted_at"),
+        reviews.c.verdict,
+        sa.func.coalesce(reviews.c.reason, "").label("verdict_reason"),
     )
     .select_from(jobs)
     # A job's own output, and every other output that wants its result.
@@ -57,6 +59,7 @@ _ROWS: Final[sa.Select[Any]] = (
     .join(_output_folder, _output_folder.c.id == outputs.c.folder_id)
     .outerjoin(_background_folder, _background_folder.c.id == jobs.c.background_folder_id)
     .outerjoin(deletions, deletions.c.job_id == jobs.c.id)
+    .outerjoin(reviews, reviews.c.job_id == jobs.c.id)
     .outerjoin(photos, (photos.c.folder_id == outputs.c.photo_folder_id) & (photos.c.path == outputs.c.photo_path))
     .order_by(jobs.c.updated_at.desc(), jobs.c.id, outputs.c.id != jobs.c.output_id, outputs.c.path)
 )

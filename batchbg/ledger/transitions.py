@@ -63,6 +63,7 @@ class NewJob:
     generation: int = 1
     replace: bool = False
     order_id: str | None = None
+    redo_of: str | None = None
 
 
 def plan_jobs(tx: Tx, new: Sequence[tuple[str, NewJob]]) -> None:
@@ -99,6 +100,7 @@ def _job_row(tx: Tx, job_id: str, new: NewJob) -> dict[str, Any]:
         "generation": new.generation,
         "replace": new.replace,
         "order_id": new.order_id,
+        "redo_of": new.redo_of,
         "run_id": tx.run_id,
         "created_at": tx.at,
         "updated_at": tx.at,

@@ -15,11 +15,13 @@ from batchbg.disk.file_identity import identity_of
 from batchbg.disk.output_formats import Colour, OutputFormat, can_become, kind_of
 from batchbg.disk.rehearsal import Rehearsal
 from batchbg.errors import OutputRefused, ResultUnusable
-from batchbg.ledger import deletions, folders, outputs, transitions
+from batchbg.ledger import commands, deletions, folders, outputs, transitions
+from batchbg.ledger import previous as previous_results
 from batchbg.ledger.transaction import Tx
 from batchbg.pool.decode_limit import DecodeLimit
 from batchbg.pool.download import Downloads
 from batchbg.pool.outage import Outage
+from batchbg.pool.previous import keep, takes_place
 from batchbg.pool.session import PoolSession
 
 log = logging.getLogger(__name__)
@@ -48,6 +50,7 @@ class SaveOptions:
         force: copies of what was forced may take the place of files that the ledger does not know, as it may itself.
         rehearsal: has tried out where results belong, or will.
         delete_remote: what is saved is to be deleted at the service, at the run's end.
+        has_command: the user's own command is due for what is saved.
     """
 
     quality: int
@@ -56,6 +59,7 @@ class SaveOptions:
     force: bool = False
     rehearsal: Rehearsal = dataclasses.field(default_factory=Rehearsal)
     delete_remote: bool = False
+    has_command: bool = False
 
 
 class Deliverer:
@@ -110,8 +114,8 @@ class Deliverer:
                 return await self._writer.do(transitions.unusable, job, f"{UNSAVABLE}{error}; then `batchbg rescue`")
             finally:
                 results.remove(part, _root(target, own))
-        delete_remote = self._saving.delete_remote
-        job, is_wanted_elsewhere = await self._writer.do(_record, job, own, result, delete_remote)
+        job, is_wanted_elsewhere = await self._writer.do(_record, job, own, result, self._saving)
+        self._observer.saved(job, target)
         if result.remark:
             # The first is said at once: what is odd about one result is often odd about all.
             log.log(logging.INFO if self._has_remarked else logging.WARNING, "%s: %s", job.output_path, result.remark)
@@ -138,7 +142,7 @@ class Deliverer:
             return ""
         with self._ledger.looking() as connection:
             own = outputs.get(connection, job.output_id)
-        if job.replace:
+        if job.replace or takes_place(job, own):
             if await asyncio.to_thread(self._is_original, job, own, target):
                 raise OutputRefused(ORIGINAL)
             return ""
@@ -192,8 +196,8 @@ class Deliverer:
                 continue
             finally:
                 results.remove(part, _root(target, output))
-            await self._writer.do(outputs.saved, output.id, job.id, job.photo_sha256, result.sha256, result.size)
-            self._observer.reused(output.path)
+            await self._writer.do(_record_file, job, output, result, self._saving)
+            self._observer.reused(job, output, target)
             self.copied += 1
         if refused is not None:
             raise refused
@@ -211,7 +215,10 @@ class Deliverer:
             return self._ledger.absolute(folders.path_of(connection, output.folder_id)) / output.path
 
     async def _put(self, job: Job, output: Output, part: Path, target: Path, result: results.Result) -> bool:
-        """Name a checked file. It may replace what this ledger put there and nobody has changed since."""
+        """Name a checked file. It may replace what this ledger put there and nobody has changed since.
+
+        A redo is a person's word to replace whatever stands in the place of the result before it; that is kept.
+        """
         if result.converted:
             # A crash may come between the name and its record, and the next run may convert otherwise.
             await self._writer.do(outputs.saving, job.id, result.sha256)
@@ -220,8 +227,11 @@ class Deliverer:
         if not replace and _is_there(target) and (present := await asyncio.to_thread(results.digest, target)):
             with self._ledger.looking() as connection:
                 replace = present in {output.saved_sha256, *outputs.saved_ever(connection, job.id)}
-        if replace and await asyncio.to_thread(self._is_original, job, output, target):
+        is_redo = takes_place(job, output)
+        if (replace or is_redo) and await asyncio.to_thread(self._is_original, job, output, target):
             return False
+        if is_redo:
+            replace = await self._keep(job, output, target, result) or replace
         return await asyncio.to_thread(
             results.put,
             part,
@@ -231,6 +241,15 @@ class Deliverer:
             root=_root(target, output),
             originals=self._rehearsal.originals,
         )
+
+    async def _keep(self, job: Job, output: Output, target: Path, result: results.Result) -> bool:
+        """Copy what a redo replaces out of its way; return whether there is anything that may now be replaced."""
+        root, originals = _root(target, output), self._rehearsal.originals
+        kept = await asyncio.to_thread(keep, job, output, root, result.sha256, originals)
+        if kept is None:
+            return False
+        await self._writer.do(previous_results.remember, output, kept.path, kept.sha256, kept.size)
+        return True
 
     async def _copy_at(
         self, job: Job, output: Output, holding: list[Output], part: Path, target: Path
@@ -261,10 +280,17 @@ def _is_there(path: Path) -> bool:
     return os.path.lexists(path)
 
 
-def _record(tx: Tx, job: Job, output: Output, result: results.Result, delete_remote: bool) -> tuple[Job, bool]:
-    """Say that a result is in its place; return the job, and whether other outputs want the result, too."""
+def _record_file(tx: Tx, job: Job, output: Output, result: results.Result, saving: SaveOptions) -> None:
+    """Say that a result's file is in its place, and what is due for it."""
     outputs.saved(tx, output.id, job.id, job.photo_sha256, result.sha256, result.size)
-    if delete_remote:
+    if saving.has_command:
+        commands.want(tx, output.id, job.id)
+
+
+def _record(tx: Tx, job: Job, output: Output, result: results.Result, saving: SaveOptions) -> tuple[Job, bool]:
+    """Say that a result is in its place; return the job, and whether other outputs want the result, too."""
+    _record_file(tx, job, output, result, saving)
+    if saving.delete_remote:
         deletions.want(tx, [job.id])
     return transitions.done(tx, job, result.remark), bool(outputs.wanting(tx.connection, job.id))
 

@@ -112,6 +112,7 @@
     if (get(row, "folder")) caption.append(make("p", "where", get(row, "folder")));
     const badges = make("p", "badges");
     badges.append(make("span", `badge ${get(row, "state")}`, get(row, "state")));
+    if (get(row, "verdict")) badges.append(make("span", `badge verdict-${get(row, "verdict")}`, get(row, "verdict")));
     if (get(row, "copyOf")) badges.append(make("span", "badge copy-of", "copy, not charged"));
     caption.append(badges);
     if (get(row, "copyOf")) caption.append(make("p", "remark", `Same content as ${get(row, "copyOf")} (job ${get(row, "id")})`));
@@ -130,6 +131,7 @@
       on.append(make("span", "", "Transparent, no background"));
       caption.append(on);
     }
+    if (get(row, "verdictReason")) caption.append(make("p", "remark", `${get(row, "verdict")}: ${get(row, "verdictReason")}`));
     if (get(row, "error")) caption.append(make("p", "bad-text", get(row, "error")));
     if (get(row, "remark")) caption.append(make("p", "remark", get(row, "remark")));
     item.append(caption);
@@ -139,7 +141,7 @@
   // -- filters -----------------------------------------------------------------------------------------------------
 
   const lower = rows.map((row) =>
-    ["file", "folder", "background", "output", "id", "project", "error", "remark", "copyOf", "name"].map((name) => get(row, name)).join("\n").toLowerCase());
+    ["file", "folder", "background", "output", "id", "project", "error", "remark", "copyOf", "name", "verdict", "verdictReason"].map((name) => get(row, name)).join("\n").toLowerCase());
   const wanted = { state: "", folder: "", text: "", order: "newest" };
   let shown = [];
   let page = 0;
@@ -271,7 +273,7 @@
     byId("viewer-title").textContent = get(row, "file");
     byId("viewer-picture").replaceChildren(compare(row, true));
     const details = [
-      ["State", get(row, "state")], ["Problem", get(row, "error")], ["Remark", get(row, "remark")],
+      ["State", get(row, "state")], ["Verdict", [get(row, "verdict"), get(row, "verdictReason")].filter(Boolean).join(": ")], ["Problem", get(row, "error")], ["Remark", get(row, "remark")],
       ["Copy of", get(row, "copyOf")], ["Folder", get(row, "folder")],
       ["Size", `${get(row, "width")} × ${get(row, "height")} pixels`],
       ["Background", get(row, "background") ? `${get(row, "background")}, ${get(row, "fit")}` : "none, transparent"],

@@ -6,8 +6,9 @@ from typing import Any, Final
 
 from batchbg.core.budget import Caps, Credits, Headroom, Scope, period_of, tightest
 from batchbg.core.lifecycle import JobState
+from batchbg.core.review import ReviewCounts
 from batchbg.errors import ExitCode
-from batchbg.ledger import budgets, credits, jobs, runs
+from batchbg.ledger import budgets, credits, jobs, reviews, runs
 from batchbg.ledger.budgets import Budget
 from batchbg.ledger.store import Connection
 
@@ -25,6 +26,7 @@ class Summary:
         notes: other things a person should know.
         output: the folder where the results are, None where no run has had one.
         unresolved: jobs of the whole ledger that wait for a person's word.
+        reviews: how many of the results in their places have which verdict; None where nobody has decided on any, and of a run.
     """
 
     jobs: dict[JobState, int]
@@ -36,6 +38,7 @@ class Summary:
     notes: tuple[str, ...] = ()
     output: Path | None = None
     unresolved: int = 0
+    reviews: ReviewCounts | None = None
 
     def as_json(self) -> dict[str, Any]:
         """Return the documented object."""
@@ -50,7 +53,7 @@ class Summary:
             },
             "exit_code": int(self.exit_code),
             "reasons": list(self.reasons),
-        }
+        } | ({"reviews": dataclasses.asdict(self.reviews)} if self.reviews else {})
 
 
 _ENDINGS: Final = {
@@ -116,4 +119,5 @@ def of_ledger(connection: Connection, caps: Caps, at: float, zone: Any) -> Summa
         headroom=tightest(budgets.headroom_under(connection, held, period, "")),
         exit_code=ExitCode(past[0].exit_code or 0) if past else ExitCode.OK,
         unresolved=counts[JobState.UNRESOLVED],
+        reviews=reviews.counts(connection) if reviews.are_any(connection) else None,
     )

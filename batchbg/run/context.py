@@ -18,8 +18,8 @@ from batchbg.ledger.engine import held, open_ledger
 from batchbg.ledger.store import Ledger
 from batchbg.pool.stop import Stop
 from batchbg.run.binding import bind_purpose
+from batchbg.run.control import Control
 from batchbg.run.reporter import Reporter
-from batchbg.run.signals import status_on_signal
 from batchbg.run.task import Task
 from batchbg.run.watching import RunDisplay
 from batchbg.settings import Settings
@@ -43,6 +43,7 @@ class RunContext:
         rehearsal: tries out where results belong before anything is paid for.
         reporter: is told what happens.
         watching: shows how it stands.
+        control: who may end it.
     """
 
     settings: Settings
@@ -56,6 +57,7 @@ class RunContext:
     rehearsal: Rehearsal
     reporter: Reporter
     watching: RunDisplay
+    control: Control
 
 
 @contextlib.contextmanager
@@ -102,14 +104,15 @@ def _name_projects(ledger: Ledger) -> None:
     known = dict(ledger.projects)
     with contextlib.suppress(LedgerError), ledger.reading() as connection:
         known |= {job.id: job.project_id for job in jobs.in_states(connection, frozenset(JobState)) if job.project_id}
-    log.error("the ledger %s is not the one that this run wrote to; these are its projects:", ledger.name)
+    told = "these are its projects:" if known else "no project id is known of it"
+    log.error("the ledger %s is not the one that this run wrote to; %s", ledger.name, told)
     for job_id, project_id in known.items():
         log.error("job %s: project id %s", job_id, project_id)
 
 
 @contextlib.contextmanager
 def beginning(
-    ledger: Ledger, settings: Settings, key: str, task: Task[Any], reporter: Reporter
+    ledger: Ledger, settings: Settings, key: str, task: Task[Any], reporter: Reporter, control: Control
 ) -> Iterator[RunContext]:
     """Enter a run in the ledger; its end is there too, whatever happens, short of a kill."""
     with ledger.transaction() as tx:
@@ -136,12 +139,13 @@ def beginning(
         rehearsal=Rehearsal(entry.id),
         reporter=reporter,
         watching=RunDisplay(reporter),
+        control=control,
     )
     if not task.creates:
         run.stop.collect_only()
     code = ExitCode.INTERNAL
     try:
-        with status_on_signal(run.watching.asked), log_context.in_run(run.id):
+        with control.throughout(run.stop, run.watching.asked), log_context.in_run(run.id):
             yield run
         code = run.stop.exit_code
     except BatchbgError as error:

@@ -2,10 +2,13 @@
 
 import dataclasses
 import datetime
+from collections.abc import Mapping
 from pathlib import Path
 
 from batchbg.core import zone
 from batchbg.core.budget import Caps
+from batchbg.core.finishing import Profile
+from batchbg.core.paint import Paint
 from batchbg.core.pairing import Tolerance
 
 
@@ -14,7 +17,8 @@ class Settings:
     """All settings of one invocation, checked."""
 
     photos: Path | None
-    backgrounds: Path | None
+    files: tuple[Path, ...]
+    backgrounds: Path | Paint | None
     output: Path
     ledger: str = dataclasses.field(repr=False)  # a URL may hold a password
     base_url: str
@@ -44,6 +48,7 @@ class Settings:
     flatten: tuple[int, int, int] | None
     keep_received: bool
     delete_remote: bool
+    exec: tuple[str, ...] | None
     plan: Path | None
     dry_run: bool
     yes: bool
@@ -55,6 +60,8 @@ class Settings:
     retry_lock: float
     strict: bool
     report: Path | None
+    finish: tuple[str, ...]
+    metrics_file: Path | None
     per_day: int | None
     per_month: int | None
     total: int | None
@@ -62,6 +69,7 @@ class Settings:
     price_per_credit: float | None
     timezone: str | None
     give_up_after: float
+    exec_timeout: float
     render_patience: float
     max_distortion: float
     max_blur: float
@@ -70,6 +78,7 @@ class Settings:
     ping_url: str | None = dataclasses.field(repr=False)
     webhook_url: str | None
     webhook_secret_file: Path | None
+    profiles: Mapping[str, Profile]
 
     @property
     def caps(self) -> Caps:
@@ -91,6 +100,11 @@ class Settings:
     def tolerance(self) -> Tolerance:
         """What counts as a similar background."""
         return Tolerance(self.max_distortion, self.max_blur)
+
+    @property
+    def originals(self) -> list[Path]:
+        """Where photos and backgrounds lie, as far as that is a place: folders, or one background's file."""
+        return [one for one in (self.photos, self.backgrounds) if isinstance(one, Path)]
 
     @property
     def zone(self) -> datetime.tzinfo | None:

@@ -7,10 +7,13 @@ from typing import Any
 import jsonschema
 import pytest
 
+from batchbg.core.review import ReviewVerdict
+from batchbg.ledger import reviews
+from batchbg.ledger.engine import open_ledger
 from tests.support.shop import Shop
 
 SCHEMAS = resources.files("batchbg") / "schemas"
-NAMES = ("account", "audit", "doctor", "jobs", "plan", "run", "status")
+NAMES = ("account", "audit", "doctor", "finish", "jobs", "plan", "redo", "run", "status")
 
 
 def schema(name: str) -> dict[str, Any]:
@@ -66,7 +69,25 @@ def test_what_is_printed_is_what_is_documented(shop: Shop):
     assert {job["state"] for job in jobs} >= {"done", "unresolved", "planned"}
     for rejected in shop.jobs("--state", "rejected"):
         check("jobs", rejected)
+    done = next(job["id"] for job in jobs if job["state"] == "done")
+    ledger = open_ledger(shop.ledger)
+    with ledger.transaction() as tx:
+        reviews.give(tx, done, ReviewVerdict.REJECTED, "the strap is cut off")
+    ledger.close()
+    for job in (jobs := shop.jobs()):
+        check("jobs", job)
+    assert [job["verdict_reason"] for job in jobs if job["verdict"]] == ["the strap is cut off"]
+    check("status", status := shop.status())
+    assert status["reviews"] == {"accepted": 0, "rejected": 1, "undecided": status["jobs"]["done"] - 1}
+    assert "results: 0 accepted, 1 rejected" in shop.do("status").out
+    assert "(rejected: the strap is cut off)" in shop.do("jobs").out
+    exported = [json.loads(line) for line in shop.do("ledger export").out.splitlines()]
+    assert {one["id"] for one in exported if one["verdict"] == "rejected"} == {done}
     check("plan", shop.run("-n", "--json").json)
     check("audit", shop.do("audit", "--json").json)
+    finished = shop.do("finish", "amazon", "--json", "-o", str(shop.output)).json
+    check("finish", finished)
+    assert finished["profiles"][0]["waiting"]
+    assert finished["profiles"][0]["unmet"]
     check("account", shop.do("account", "--json").json)
     check("doctor", shop.batchbg("doctor", str(shop.photos), "--ledger", shop.ledger, "--sandbox", "--json").json)

@@ -16,8 +16,9 @@ from click.testing import CliRunner
 from batchbg.cli import group
 from batchbg.core.budget import Caps
 from batchbg.core.lifecycle import JobState
+from batchbg.core.review import ReviewVerdict
 from batchbg.errors import ConfigError, DiskError
-from batchbg.ledger import deletions, jobs, meta, purpose, runs, transitions
+from batchbg.ledger import deletions, jobs, meta, purpose, reviews, runs, transitions
 from batchbg.ledger.engine import open_ledger
 from batchbg.report import gathering, page_thumbs
 from batchbg.report import page as page_module
@@ -405,8 +406,28 @@ def test_the_table_holds_a_row_a_photo_output(shop: Shop):
         "error": "",
         "remark": "came as JPEG",
         "copy_of": "",
+        "verdict": "",
+        "verdict_reason": "",
     }
     assert (rejected["photo"], rejected["error"]) == ("bad.png", "corrupt")
+
+
+def test_verdicts_are_shown_with_their_reasons(shop: Shop):
+    """Beside every place that holds the result, in the page as in the table; without one there is nothing to see."""
+    job, other = shop.make("a.png"), shop.make("b.png")
+    shop.copy("c.png", job)
+    with shop.ledger.transaction() as tx:
+        reviews.give(tx, job.id, ReviewVerdict.REJECTED, "=strap\n<cut>")
+        reviews.give(tx, other.id, ReviewVerdict.ACCEPTED)
+    rows = {row["file"]: (row["verdict"], row["verdictReason"]) for row in written(shop).rows}
+    assert rows == {
+        "a.png": ("rejected", "=strap\n<cut>"),
+        "b.png": ("accepted", ""),
+        "c.png": ("rejected", "=strap\n<cut>"),
+    }
+    told = {row["photo"]: (row["verdict"], row["verdict_reason"]) for row in table(shop)}
+    assert told["a.png"] == ("rejected", "'=strap\n<cut>")
+    assert told["b.png"] == ("accepted", "")
 
 
 def test_a_name_that_looks_like_a_formula_stays_text_in_a_spreadsheet(shop: Shop):

@@ -31,6 +31,7 @@ def command(settings: "Settings", state: str | None) -> None:
     batchbg jobs --state failed
     batchbg jobs --state rejected
     batchbg jobs --json | jq -r 'select(.state == "done") | .output'
+    batchbg jobs --json | jq -r 'select(.verdict == "rejected") | .output'
     """
     from batchbg.ledger.engine import open_to_read
 
@@ -85,6 +86,8 @@ def as_json(job: Job) -> dict[str, object]:
         "remark": job.remark or None,
         "name": job.name,
         "remote_deleted": when(job.remote_deleted_at) if job.remote_deleted_at else None,
+        "verdict": job.verdict.value if job.verdict else None,
+        "verdict_reason": job.verdict_reason,
     }
 
 
@@ -94,6 +97,8 @@ def _line(job: Job) -> str:
         parts.append(f"on {job.background_path}")
     if job.error or job.remark:
         parts.append(f"({job.error or job.remark})")
+    if job.verdict:
+        parts.append(f"({job.verdict.value}{': ' if job.verdict_reason else ''}{job.verdict_reason})")
     if job.remote_deleted_at:
         parts.append("(deleted at the service)")
     if job.state is JobState.UNRESOLVED:
