@@ -1,3 +1,4 @@
+import contextlib
 import errno
 import hashlib
 import json
@@ -162,7 +163,7 @@ def test_nothing_is_written_through_a_link(finishing: Finishing, tmp_path):
 def test_pictures_of_results_that_are_no_more_are_taken_away(finishing: Finishing):
     """Not those that somebody has changed."""
     finishing.finish("shopify")
-    with sqlite3.connect(finishing.shop.folder / "batchbg.db") as ledger:
+    with contextlib.closing(sqlite3.connect(finishing.shop.folder / "batchbg.db")) as ledger, ledger:
         ledger.execute("UPDATE outputs SET saved_sha256 = NULL, saved_job_id = NULL WHERE path LIKE 'mug%'")
     (finishing.folder("shopify") / "mug_02.jpg").write_bytes(b"retouched")
     found = finishing.outcome("shopify")
