@@ -1,3 +1,4 @@
+import contextlib
 import errno
 import os
 import shutil
