@@ -16,6 +16,7 @@ from batchbg.errors import ConfigError
 from batchbg.library.performing import perform
 from batchbg.report.metrics import kept
 from batchbg.report.summary import Summary
+from batchbg.run.task import Process
 from batchbg.settings import Settings, api_key
 
 
@@ -42,4 +43,4 @@ def process(settings: Settings, name: str) -> Summary:
     progress = ConsoleReporter(settings)
     with contextlib.ExitStack() as stack:
         stack.callback(progress.close)
-        return perform(settings, key, name, progress, typed=functools.partial(command_line, settings=settings))
+        return perform(settings, key, Process(name), progress, typed=functools.partial(command_line, settings=settings))

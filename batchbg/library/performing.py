@@ -16,7 +16,7 @@ from batchbg.settings.values import Settings
 def perform(
     settings: Settings,
     key: str,
-    name: str,
+    task: Process,
     reporter: Reporter,
     control: Control | None = None,
     typed: Callable[[str], str] = "batchbg {}".format,
@@ -26,7 +26,7 @@ def perform(
     Args:
         settings: checked.
         key: the API key.
-        name: of the command, for the ledger.
+        task: what is wanted.
         reporter: is told what happens.
         control: who may end it; None lets signals do so.
         typed: returns the line to type for a command such as "resume", for the report.
@@ -45,7 +45,7 @@ def perform(
 
             server = stack.enter_context(SandboxServer(SandboxConfig()))
             settings = dataclasses.replace(settings, base_url=server.url)
-        summary = pipeline.run(settings, key, Process(name), reporter, control).summary
+        summary = pipeline.run(settings, key, task, reporter, control).summary
     return _with_report(summary, settings, typed) if settings.report else summary
 
 

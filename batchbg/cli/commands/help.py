@@ -18,6 +18,7 @@ TOPICS: Final = (
     "states",
     "verdicts",
     "cron",
+    "watch",
     "webhooks",
     "rehearsal",
     "json",
