@@ -177,7 +177,7 @@ FLOORS = (
     {"core"},
     {"disk"},
     {"api", "ledger", "sandbox", "settings"},
-    {"plan", "pool", "report", "webhook"},
+    {"finish", "plan", "pool", "report", "webhook"},
     {"run"},
     {"doctor", "pipeline"},
     {"library", "repair", "watch"},

@@ -35,6 +35,13 @@ EXECUTED: Final[dict[str, tuple[tuple[str, int], ...]]] = {
     "batchbg trust": (("batchbg trust shop/config.toml", 0),),
     "batchbg plan": (("batchbg plan photos", 0),),
     "batchbg plan photos -b backgrounds -v": (("batchbg plan photos -b backgrounds -v", 0),),
+    "batchbg plan photos -b backgrounds": (("batchbg plan photos -b backgrounds", 0),),
+    "batchbg plan photos -b backgrounds/wood.png": (("batchbg plan photos -b backgrounds/wood.png", 0),),
+    "batchbg plan photos -b white": (("batchbg plan photos -b white", 0),),
+    "batchbg plan photos -b '#f5f5f5'": (("batchbg plan photos -b '#f5f5f5'", 0),),
+    "batchbg plan photos -b 'linear-gradient(to top right, #fff, #ddd)'": (
+        ("batchbg plan photos -b 'linear-gradient(to top right, #fff, #ddd)'", 0),
+    ),
     "batchbg plan photos -b backgrounds --save plan.jsonl": (
         ("batchbg plan photos -b backgrounds --save plan.jsonl", 0),
     ),
@@ -72,8 +79,16 @@ EXECUTED: Final[dict[str, tuple[tuple[str, int], ...]]] = {
             0,
         ),
     ),
+    "batchbg finish amazon": (("batchbg finish amazon", 3),),  # the photos are far too small for it
+    "batchbg finish amazon shopify": (("batchbg finish amazon shopify", 3),),
+    "batchbg finish --check amazon": (("batchbg finish --check amazon", 3),),
+    "batchbg finish --list": (("batchbg finish --list", 0),),
+    "batchbg run photos -b backgrounds --finish shopify --max-credits 500": (
+        ("batchbg run photos -b backgrounds --finish shopify --max-credits 500", 0),
+    ),
     "batchbg rescue": (("batchbg rescue", 0),),
     "batchbg report": (("batchbg report", 0),),
+    "batchbg ledger verdicts output/report.csv": (("batchbg ledger verdicts output/report.csv", 0),),
     "batchbg redo": (("batchbg redo output/photo-03.png", 0),),
     "batchbg redo photos/mugs/blue.jpg": (("batchbg redo photos/photo-04.png", 0),),
     "batchbg redo --rejected -n": (("batchbg redo --rejected -n", 0),),

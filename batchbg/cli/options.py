@@ -64,6 +64,10 @@ ASKING: Final = ("yes", "confirm_batch_over", "json", "retry_lock", "strict", "r
 """Question and output."""
 
 
+FINISH: Final = ("finish",)
+"""What is made of results at the end."""
+
+
 DEMO: Final = Path("batchbg-demo")
 """Folder of the demo."""
 
@@ -75,7 +79,7 @@ REHEARSALS: Final = "Use the rehearsals': ledger batchbg-sandbox.db, output fold
 
 
 SECTIONS: Final = {
-    "Photos, pairing, results": (*SCAN, *RESULTS, "delete_remote", "exec", "plan", "save", "dry_run"),
+    "Photos, pairing, results": (*SCAN, *RESULTS, "finish", "delete_remote", "exec", "plan", "save", "dry_run"),
     "Limits": ("max_credits", "max_files", "max_duration", "pilot", "requests_per_second", "max_in_flight"),
     "Questions and answers": (
         "yes",

@@ -43,4 +43,10 @@ def process(settings: Settings, name: str) -> Summary:
     progress = ConsoleReporter(settings)
     with contextlib.ExitStack() as stack:
         stack.callback(progress.close)
-        return perform(settings, key, Process(name), progress, typed=functools.partial(command_line, settings=settings))
+        finishing = None
+        if settings.finish:
+            from batchbg.cli.finished import bar
+
+            finishing = stack.enter_context(bar(settings))
+        typed = functools.partial(command_line, settings=settings)
+        return perform(settings, key, Process(name), progress, typed=typed, finishing=finishing)

@@ -64,6 +64,7 @@ class Options(TypedDict, total=False):
     retry_lock: Duration | None
     strict: bool
     report: StrPath | None
+    finish: Sequence[str]
     metrics_file: StrPath | None
     per_day: int | None
     per_month: int | None

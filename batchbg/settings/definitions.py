@@ -8,6 +8,7 @@ from batchbg.core.addresses import MAGIC_HOUR_URL
 from batchbg.core.model import MAX_UPLOAD_BYTES
 from batchbg.core.naming import SUFFIXES
 from batchbg.settings.kinds import (
+    BACKGROUND,
     COLOUR,
     COMMAND,
     COUNT,
@@ -63,9 +64,10 @@ SETTINGS: Final[tuple[Setting, ...]] = (
     Setting("files", PATHS, (), "Only these photos; the PHOTOS arguments of run and plan where they are files."),
     Setting(
         "backgrounds",
-        PATH,
+        BACKGROUND,
         None,
-        "Folder of backgrounds, or one background's file; without any the results are transparent.",
+        "Folder of backgrounds, one background's file, a colour (white, #f5f5f5) or linear-gradient(#fff, #ddd); without"
+        " any the results are transparent.",
         ("-b", "--backgrounds"),
         "BACKGROUND",
     ),
@@ -267,6 +269,14 @@ SETTINGS: Final[tuple[Setting, ...]] = (
     Setting("retry_lock", DURATION, 0.0, "Wait this long for another run to end.", ("--retry-lock",), "5m"),
     Setting("strict", SWITCH, False, "Known rejects and failures count for exit code 3, too.", ("--strict",)),
     Setting("report", PATH, None, "Write the HTML report here at the end.", ("--report",), "FILE"),
+    Setting(
+        "finish",
+        TEXTS,
+        (),
+        "At the end, finish results by this profile: amazon, ebay, etsy, shopify, google or one of yours; repeatable.",
+        ("--finish",),
+        "NAME",
+    ),
     Setting(
         "metrics_file",
         PATH,

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from batchbg.settings.definitions import SETTINGS, Setting
+from batchbg.settings.finishing import KEYS, SECTION
 
 _HEAD: Final = """\
 # Settings of batchbg. Each line shows a default; remove the "#" to change it.
@@ -63,7 +64,18 @@ def example_toml() -> str:
             section = head
             parts.append(f"[{section}]\n")
         parts.append(_entry(setting, name))
-    return "\n".join(parts)
+    return "\n".join([*parts, _profile_example()])
+
+
+def _profile_example() -> str:
+    """Return a profile of finishing, as a remark: there is none by default, and any number of them may be."""
+    lines = [
+        f"# Profiles by which results are finished: `batchbg help {SECTION}`. As many as you like, each like this:"
+    ]
+    lines += [f"# [{SECTION}.web]"]
+    width = max(len(f"{name} = {key.example}") for name, key in KEYS.items())
+    lines += [f"# {f'{name} = {key.example}':{width}}  # {key.help}" for name, key in KEYS.items()]
+    return "\n".join(lines) + "\n"
 
 
 def _entry(setting: Setting, name: str) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
+from batchbg.core.paint import Paint, paint_or_none
 from batchbg.errors import ConfigError
 
 MOST: Final = 2**31 - 1
@@ -148,7 +149,13 @@ def _path(value: Any) -> Path:
     return Path(_text(str(value) if isinstance(value, Path) else value)).expanduser()
 
 
+def _background(value: Any) -> Path | Paint:
+    paint = paint_or_none(value) if isinstance(value, str) else value
+    return paint if isinstance(paint, Paint) else _path(value)
+
+
 PATH = Kind("a path", _path, path=True)
+BACKGROUND = Kind("a path, a colour such as white or #f5f5f5, or linear-gradient(...)", _background, path=True)
 PATHS = Kind("an array of paths", _path, many=True, path=True)
 TEXTS = Kind("an array of strings", _text, many=True)
 SWITCH = Kind("true or false", _switch, switch=True)

@@ -2,10 +2,13 @@
 
 import dataclasses
 import datetime
+from collections.abc import Mapping
 from pathlib import Path
 
 from batchbg.core import zone
 from batchbg.core.budget import Caps
+from batchbg.core.finishing import Profile
+from batchbg.core.paint import Paint
 from batchbg.core.pairing import Tolerance
 
 
@@ -15,7 +18,7 @@ class Settings:
 
     photos: Path | None
     files: tuple[Path, ...]
-    backgrounds: Path | None
+    backgrounds: Path | Paint | None
     output: Path
     ledger: str
     base_url: str
@@ -57,6 +60,7 @@ class Settings:
     retry_lock: float
     strict: bool
     report: Path | None
+    finish: tuple[str, ...]
     metrics_file: Path | None
     per_day: int | None
     per_month: int | None
@@ -76,6 +80,7 @@ class Settings:
     ping_url: str | None = dataclasses.field(repr=False)
     webhook_url: str | None
     webhook_secret_file: Path | None
+    profiles: Mapping[str, Profile]
 
     @property
     def caps(self) -> Caps:
@@ -97,6 +102,11 @@ class Settings:
     def tolerance(self) -> Tolerance:
         """What counts as a similar background."""
         return Tolerance(self.max_distortion, self.max_blur)
+
+    @property
+    def originals(self) -> list[Path]:
+        """Where photos and backgrounds lie, as far as that is a place: folders, or one background's file."""
+        return [one for one in (self.photos, self.backgrounds) if isinstance(one, Path)]
 
     @property
     def zone(self) -> datetime.tzinfo | None:

@@ -149,7 +149,7 @@ class Watcher:
     def _files(self) -> Iterator[tuple[str, Stamp]]:
         settings = self._settings
         shut = [settings.output]
-        if settings.backgrounds is not None and settings.backgrounds.is_dir():
+        if isinstance(settings.backgrounds, Path) and settings.backgrounds.is_dir():
             shut.append(settings.backgrounds)
         rules = Rules(settings.include, settings.exclude, settings.max_depth)
         for listing in walk(self._folder, shut, rules):

@@ -157,6 +157,12 @@ def test_429_carries_its_retry_after(value, seconds):
     assert found == NotCreated(Refusal.BUSY, "429", 429, seconds)
 
 
+@pytest.mark.parametrize(("dated", "seconds"), [(30, 20.0), (60, 0.0), (-3570, 3600.0)])
+def test_a_date_to_come_back_at_is_held_against_the_answers_own(dated, seconds):
+    """The server's clock wrote both; this machine's may be an hour off."""
+    assert retry_after_s({"retry-after": http_date(50), "date": http_date(dated)}, NOW) == seconds
+
+
 @given(st.one_of(st.text(max_size=60), st.dates().map(lambda day: f"Fri, {day:%d %b %Y} 10:00:00 +2359")))
 @example("Fri, 31 Dec 99999999999 23:59:59 GMT")
 @example("Mon, 01 Jan 0001 00:00:00 +2359")
