@@ -95,6 +95,18 @@ def thumbnail(path: Path, side: int, quality: int) -> bytes:
         raise _changed(path, died) from died
 
 
+def look_over(
+    result: Path, photo: Path | None, background: Path | None, cropped: bool, side: int, quality: int
+) -> dict[str, Any]:
+    """See ``disk.cut_out.look_over``."""
+    work = _Work[dict[str, Any]]("cut_out", "look_over")
+    others = (_whole(path) if path else None for path in (photo, background))
+    try:
+        return decoder_pool.run(work, _whole(result), *others, cropped, side, quality)
+    except DecoderDied as died:
+        raise _changed(result, died) from died
+
+
 def _changed(path: Path, died: DecoderDied) -> PhotoChanged:
     return PhotoChanged(f"{path.name} can no longer be read: {died}; save it anew")
 
