@@ -96,12 +96,19 @@ def _sources(settings: Settings) -> Iterator[Finding]:
         if folder is None:
             continue
         quoted = shlex.quote(str(folder))
-        if not folder.is_dir():
+        if name == "backgrounds" and folder.is_file():
+            readable = os.access(folder, os.R_OK)
+            yield Finding(name, "ok", str(folder)) if readable else _unreadable(name, folder, "u+r")
+        elif not folder.is_dir():
             yield Finding(name, "fail", f"there is no folder {folder}", f"name another, or `mkdir -p {quoted}`")
         elif not os.access(folder, os.R_OK | os.X_OK):
-            yield Finding(name, "fail", f"{folder} cannot be read", f"chmod u+rx {quoted}")
+            yield _unreadable(name, folder, "u+rx")
         else:
             yield Finding(name, "ok", str(folder))
+
+
+def _unreadable(name: str, path: Path, rights: str) -> Finding:
+    return Finding(name, "fail", f"{path} cannot be read", f"chmod {rights} {shlex.quote(str(path))}")
 
 
 def _output(settings: Settings) -> Iterator[Finding]:

@@ -13,10 +13,12 @@ from typing import Generic
 from batchbg.report.summary import Summary
 from batchbg.run.confirmation import confirmed, may_start_unasked
 from batchbg.run.context import RunContext, beginning, holding
+from batchbg.run.control import Control
 from batchbg.run.planning import Plan, opened_output, plan_all, take_up, try_outputs
 from batchbg.run.recovery import conclude, prepare
 from batchbg.run.reporter import Reporter
 from batchbg.run.session import Work, plan_and_process, process
+from batchbg.run.signal_control import SignalControl
 from batchbg.run.task import Found, Task
 from batchbg.run.verdict import verdict
 from batchbg.settings import Settings
@@ -30,7 +32,9 @@ class Ended(Generic[Found]):
     found: Found
 
 
-def run(settings: Settings, key: str, task: Task[Found], reporter: Reporter) -> Ended[Found]:
+def run(
+    settings: Settings, key: str, task: Task[Found], reporter: Reporter, control: Control | None = None
+) -> Ended[Found]:
     """Plan ``settings.photos`` where it is set, then take every job of the run to its end.
 
     Args:
@@ -38,6 +42,7 @@ def run(settings: Settings, key: str, task: Task[Found], reporter: Reporter) -> 
         key: the API key.
         task: what the command wants; one that creates nothing leaves planned jobs alone.
         reporter: is told what happens.
+        control: who may end it; None lets signals do so, which only the main thread can.
 
     Raises:
         ConfigError, LedgerError, DiskError: nothing could be begun.
@@ -46,7 +51,7 @@ def run(settings: Settings, key: str, task: Task[Found], reporter: Reporter) -> 
         settings = dataclasses.replace(settings, photos=None)
     with (
         holding(settings, task, reporter) as (ledger, settings),
-        beginning(ledger, settings, key, task, reporter) as context,
+        beginning(ledger, settings, key, task, reporter, control or SignalControl()) as context,
     ):
         found = prepare(context, task)
         plan = Plan.of(context)

@@ -180,7 +180,7 @@ FLOORS = (
     {"plan", "pool", "report", "review", "webhook"},
     {"run"},
     {"doctor", "pipeline"},
-    {"repair"},
+    {"library", "repair"},
     {"cli"},
     {"__main__"},
 )

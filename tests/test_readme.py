@@ -71,6 +71,11 @@ EXECUTED: Final[dict[str, tuple[tuple[str, int], ...]]] = {
     ),
     "batchbg rescue": (("batchbg rescue", 0),),
     "batchbg report": (("batchbg report", 0),),
+    "batchbg redo": (("batchbg redo output/photo-03.png", 0),),
+    "batchbg redo photos/mugs/blue.jpg": (("batchbg redo photos/photo-04.png", 0),),
+    "batchbg redo --rejected -n": (("batchbg redo --rejected -n", 0),),
+    "batchbg redo --rejected": (("batchbg redo --rejected", 0),),
+    "batchbg redo --files-from bad.txt": (("batchbg redo --files-from bad.txt", 0),),
     "batchbg account --accept-price": (("batchbg account --accept-price", 0),),
     "batchbg account --dismiss-price": (("batchbg account --dismiss-price", 0),),
     "batchbg audit": (("batchbg audit", 3),),  # what was said not to be charged had been
@@ -123,6 +128,7 @@ ELSEWHERE: Final = {
     "curl -d '{\"credits\": 1000}' http://127.0.0.1:8787/_sandbox/config": "tests/contract/test_rehearsals.py",
     'eval "$(_BATCHBG_COMPLETE=bash_source batchbg)"': "tests/cli/test_commands.py",
     "_BATCHBG_COMPLETE=fish_source batchbg | source": "tests/cli/test_commands.py",
+    "batchbg run mug.jpg cups/cup.jpg -b wall.jpg": "tests/plan/test_files.py",
     "kill -USR1 PID": "tests/cli/test_progress.py",
     "kill -USR1": "tests/cli/test_webhook.py",
     "batchbg webhook": "tests/cli/test_webhook.py",
@@ -290,6 +296,7 @@ def test_the_command_lines_do_what_they_say(shop: Shop):
     shop.setting("BASE_URL", shop.base_url)
     for nth in (11, 13, 15):  # in the second run, and never two in a row
         shop.faults.add("create", "hang_up", nth=nth)
+    (shop.folder / "bad.txt").write_text("photos/photo-05.png\n")
     for commands in EXECUTED.values():
         for text, code in commands:
             program, *arguments = shlex.split(filled(shop, text))

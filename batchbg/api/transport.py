@@ -9,8 +9,10 @@ import asyncio
 import collections
 import contextlib
 import functools
+import logging
 import ssl
 from collections.abc import AsyncIterator, Callable
+from contextvars import ContextVar
 from typing import Any, Final
 from urllib.request import getproxies
 
@@ -25,6 +27,20 @@ AGENT: Final = {"User-Agent": f"batchbg/{__version__}"}
 KEEPALIVE_S: Final = 4.0
 """Idle connections are dropped before the 5 s after which common servers close theirs: a create that goes out on a
 connection the server is just closing has an answer nobody will ever read."""
+
+
+_is_ours: ContextVar[bool] = ContextVar("is_ours", default=False)
+"""Whether the request that is being sent is one of this package's."""
+
+
+class _OthersOnly(logging.Filter):
+    """Keeps httpx from logging our addresses, whatever level its log has: signed ones are credentials."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return not _is_ours.get()
+
+
+_others_only: Final = _OthersOnly()
 
 
 class Carrier:
@@ -51,6 +67,7 @@ class Carrier:
             near = httpx.AsyncHTTPTransport(verify=verify, limits=limits)
             loopback = dict.fromkeys(("all://127.0.0.1", "all://localhost", "all://[::1]"), near)
             self._client = httpx.AsyncClient(verify=verify, limits=limits, mounts=loopback, trust_env=True)
+            logging.getLogger("httpx").addFilter(_others_only)
         else:
             self._transport = Http1Transport(width, verify, reuse=reuse)
 
@@ -62,7 +79,11 @@ class Carrier:
             httpx.TransportError: see httpx.
         """
         if self._proxied:
-            response = await self._client.send(request, stream=True)
+            token = _is_ours.set(True)
+            try:
+                response = await self._client.send(request, stream=True)
+            finally:
+                _is_ours.reset(token)
         else:
             response = await self._transport.handle_async_request(request)
         try:

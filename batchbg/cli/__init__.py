@@ -29,6 +29,7 @@ COMMANDS: Final = {
     "status": "Show the whole ledger: jobs by state, credits, the last runs.",
     "jobs": "List jobs, one line each.",
     "retry": "Open failed and canceled jobs again.",
+    "redo": "Plan results anew that are not good enough; run pays for them.",
     "resolve": "Settle jobs whose answer was lost.",
     "rescue": "Fetch paid results that are missing on disk, free.",
     "delete-remote": "Delete older results at the service that are whole on disk.",
@@ -46,7 +47,7 @@ COMMANDS: Final = {
 """In the order of --help, in which a person meets them; here, so that a list of them imports none."""
 
 
-CONTINUED: Final = ("plan", "run", "resume", "retry", "rescue", "demo")
+CONTINUED: Final = ("plan", "run", "resume", "retry", "redo", "rescue", "demo")
 """Commands that go on from where they were interrupted when they are typed again."""
 
 

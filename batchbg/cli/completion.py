@@ -24,9 +24,12 @@ def _paths(kind: str) -> Complete:
 
 
 folders: Final = _paths("dir")
-"""Completes folders: `batchbg run PHOTOS`."""
+"""Completes folders: `batchbg doctor PHOTOS`."""
 
-PATHS: Final = {"DIR": folders, "FILE": _paths("file")}
+files: Final = _paths("file")
+"""Completes files, and folders on the way to them: `batchbg run PHOTOS`."""
+
+PATHS: Final = {"DIR": folders, "FILE": files, "BACKGROUND": files}
 """What completes an option's value, by what stands for it in --help."""
 
 

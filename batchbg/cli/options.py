@@ -11,6 +11,7 @@ import click
 
 from batchbg.cli.completion import PATHS
 from batchbg.cli.logs import log_to_stderr, set_up_logging
+from batchbg.cli.photos import folder_or_files
 from batchbg.cli.suggest import located, remember
 from batchbg.core.suggestion import anyway, meant
 from batchbg.errors import BatchbgError, ConfigError, NoLedger
@@ -134,6 +135,8 @@ def with_settings(
 
             fields = {BY_KEY[key].field for key in (*keys, "photos")}
             flags = {name: parameters.pop(name) for name in list(parameters) if name in fields}
+            if isinstance(named := flags.get("photos"), tuple):
+                flags |= folder_or_files(named)
             changed = overrides(parameters) if overrides else None
             try:
                 settings = load(flags, os.environ, config, changed)

@@ -127,7 +127,7 @@ def _as_json(tally: Tally, found: Estimate, settings: Settings) -> dict[str, obj
         "seconds": output.expected_s(found.jobs, settings),
         "cap_left": found.headroom.left if found.headroom else None,
         "balance": found.balance,
-        "warnings": _warnings(found),
+        "warnings": warnings(found),
     }
 
 
@@ -164,10 +164,10 @@ def _lines(tally: Tally, found: Estimate, settings: Settings) -> list[str]:
         lines.append(
             f"about {about}, with {counted(settings.max_in_flight, 'job')} in flight at {output.MEDIAN_S:g} s each"
         )
-    return lines + [f"warning: {warning}" for warning in _warnings(found)]
+    return lines + [f"warning: {warning}" for warning in warnings(found)]
 
 
-def _warnings(found: Estimate) -> list[str]:
+def warnings(found: Estimate) -> list[str]:
     """Return what will not do for all the jobs: the tightest cap, the account."""
     warnings = []
     if found.headroom and found.headroom.left < found.credits:

@@ -97,7 +97,7 @@ def typed_again(command: str, without: Collection[str] = ()) -> str:
         if one.name in without or value is None or value is False or value == ():
             continue
         if isinstance(one, click.Argument):
-            parts.append(str(value))
+            parts += [f"./{each}" if str(each).startswith("-") else str(each) for each in _each(value)]
         elif one.name in takes:
             flag = takes[one.name][0]
             parts += [flag] if value is True else [word for each in _each(value) for word in (flag, str(each))]

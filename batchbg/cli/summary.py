@@ -85,9 +85,7 @@ def ledger_lines(summary: Summary, settings: Settings) -> list[str]:
         parts = [f"{with_jobs} with {'a job' if with_jobs == 1 else 'jobs'}"] if with_jobs else []
         lines.append(f"the last scan: {_photos(photos, parts + _left_out(photos))}")
     if found := summary.reviews:
-        lines.append(
-            f"reviewed: {found.accepted} accepted, {found.rejected} rejected, {found.undecided} undecided of what is done"
-        )
+        lines.append(f"results: {found.accepted} accepted, {found.rejected} rejected, {found.undecided} undecided")
     return [located(line) for line in (*lines, _money(summary, settings), *summary.notes, *summary.reasons)]
 
 

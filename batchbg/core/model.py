@@ -98,6 +98,7 @@ class Job:
     """One paid render of one photo on one background, as the ledger has it.
 
     ``remote_deleted_at`` tells when its project was deleted at the service: since then its result is on disk alone.
+    ``redo_of`` is the job whose result it replaces by a person's word, None of any other job.
     ``verdict`` is what a person said of its result, None where nobody has; ``verdict_reason`` why, or "".
     """
 
@@ -133,6 +134,7 @@ class Job:
     budget_day: str
     budget_month: str
     remote_deleted_at: float | None = None
+    redo_of: str | None = None
     verdict: ReviewVerdict | None = None
     verdict_reason: str = ""
 
@@ -189,6 +191,7 @@ class KnownJob:
     error: str
     error_code: str
     is_remote_deleted: bool = False
+    redo_of: str | None = None
 
 
 MOST_NAME: Final = 100

@@ -94,6 +94,13 @@ def received_name(name: str, suffix: str) -> str:
     return _with_hash("", name, suffix) if _too_long(name + suffix) else name + suffix
 
 
+def previous_name(name: str, sha256: str) -> str:
+    """Return what the file with this digest is called that was the result called ``name`` before it was done again."""
+    stem, suffix = os.path.splitext(name)  # noqa: PTH122 - as above
+    tail = f"~{sha256[:12]}{suffix}"
+    return _with_hash("", stem, tail) if _too_long(stem + tail) else stem + tail
+
+
 def _with_hash(folder: str, name: str, suffix: str) -> str:
     """Return ``<name>~<8 hex of its path><suffix>``, the name cut where that is more than a name may be."""
     path = f"{folder}/{name}" if folder else name

@@ -7,6 +7,7 @@ The rules, in their order (the contract's invariant 2):
 3. what is under way or settled by a person's word only is not started a second time;
 4. otherwise it is new work, unless the ledger does not know a file that has the result's name.
 
+What a person wants done again (a redo, see ``KnownJob.redo_of``) comes before 1, on the background that it had.
 ``force`` makes new work of 1 and 2, never of 3; and only once for each order: what was done for the same order is done.
 Where the result of 2 is lost, here and at the service, the photo is skipped: only a person pays for it again.
 """
@@ -111,6 +112,8 @@ def _decide(facts: Facts) -> Decision:
     own = _own_job(facts)
     if own is not None and (met := _met(facts, own)):
         return met
+    if own is not None and own.redo_of is not None and (decided := _go_on_with_redo(facts, own)):
+        return decided
     is_ordered = own is not None and _is_ordered(facts, own)
     if (
         own is not None
@@ -164,6 +167,26 @@ def _met(facts: Facts, job: KnownJob) -> Decision | None:
     if job.output_id == facts.output.id and job.run_id == facts.run_id and job.state in FINAL:
         return Decision(Action.TAKE_UP, job.id)
     if job.output_id != facts.output.id and facts.output.saved_job == job.id:
+        return Decision(Action.COPY, job.id)
+    return None
+
+
+def _go_on_with_redo(facts: Facts, job: KnownJob) -> Decision | None:
+    """Decide by what a person wants done again; None where that is over, or where what was done before is all there is.
+
+    ``force`` with another background is a later word than that.
+    """
+    is_mine = facts.output is not None and job.output_id == facts.output.id
+    is_overruled = facts.force and job.background_sha256 != facts.background_sha256
+    is_to_come = job.state is JobState.PLANNED and not is_overruled and job.id not in facts.gone
+    if job.state in _UNDER_WAY or is_to_come:
+        return Decision(Action.TAKE_UP if is_mine else Action.COPY, job.id)
+    if job.state is JobState.UNRESOLVED:
+        return Decision(Action.SKIP, reason=UNRESOLVED)
+    if job.state is JobState.FAILED and is_mine and is_planned_again(job.error_code):
+        return Decision(Action.TAKE_UP, job.id)  # once its refund is seen
+    is_awaited = facts.output is not None and facts.output.saved_job != job.id
+    if job.state is JobState.DONE and is_awaited and not is_mine and not facts.force:
         return Decision(Action.COPY, job.id)
     return None
 

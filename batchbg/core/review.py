@@ -28,7 +28,7 @@ class Review:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class ReviewCounts:
-    """How many of the done jobs have which verdict."""
+    """How many of the results that are in their places have which verdict."""
 
     accepted: int
     rejected: int

@@ -143,9 +143,26 @@ def listed(root: Path, names: Iterable[str], excluded: Collection[Path], rules: 
         files = {name: stamp for name, stamp in whole.files.items() if name in wanted}
         kept = {name: stamp for name, stamp in files.items() if rules.wants(_join(folder, name))}
         unreadable = {name: why for name, why in whole.unreadable.items() if name in wanted}
-        missing = tuple(sorted(wanted - files.keys() - unreadable.keys()))
-        left_out = dict.fromkeys(files.keys() - kept.keys(), FILTERED)
+        left_out = {name: why for name, why in whole.left_out.items() if name in wanted}
+        missing = tuple(sorted(wanted - files.keys() - unreadable.keys() - left_out.keys()))
+        left_out |= dict.fromkeys(files.keys() - kept.keys(), FILTERED)
         yield Listing(folder, kept, whole.subfolders, left_out, whole.trouble, missing, unreadable, whole.identity)
+
+
+def without(file: Path, root: Path, listings: Iterable[Listing]) -> Iterator[Listing]:
+    """Yield the listings of a root, in which one file is no photo, whatever it looks like.
+
+    Args:
+        file: its real path.
+        root: what is listed, its real path.
+        listings: of folders below it.
+    """
+    folder, _, name = os.path.relpath(file, root).rpartition("/")
+    for listing in listings:
+        if listing.folder == folder and name in listing.files:
+            del listing.files[name]
+            listing = dataclasses.replace(listing, left_out={**listing.left_out, name: OWN_FOLDER})
+        yield listing
 
 
 def _why_junk(name: str) -> str:

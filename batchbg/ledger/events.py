@@ -52,6 +52,7 @@ class EventKind(enum.StrEnum):
     RESOLVED_WEBHOOK = "resolved: webhook"  # nobody's word but the service's own
     RESOLVED_CHARGED = "resolved: charged"
     RESOLVED_NOT_CHARGED = "resolved: not charged"
+    REDO = "redo"
     REVIEW_ACCEPTED = "review: accepted"
     REVIEW_REJECTED = "review: rejected"
     REVIEW_WITHDRAWN = "review: undecided again"
@@ -108,6 +109,20 @@ _DETAILS: Final = Statement(
     sa.select(events.c.detail)
     .where(events.c.job_id == sa.bindparam("job"), events.c.kind == sa.bindparam("of_kind"))
     .order_by(events.c.id)
+)
+
+
+def has_last(tx: Tx, job_id: str, kind: EventKind, *, new: JobState | None = None, among: int = 1) -> bool:
+    """Return whether one of the last events of a job is of a kind, led to a state, and was written by this run."""
+    rows = _LAST_OF.all(tx.connection, job=job_id, most=among)
+    return (kind, new, tx.run_id) in rows
+
+
+_LAST_OF: Final = Statement(
+    sa.select(events.c.kind, events.c.new_state, events.c.run_id)
+    .where(events.c.job_id == sa.bindparam("job"))
+    .order_by(events.c.id.desc())
+    .limit(sa.bindparam("most"))
 )
 
 

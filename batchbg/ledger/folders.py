@@ -22,6 +22,14 @@ _ID: Final = Statement(sa.select(folders.c.id).where(folders.c.path == sa.bindpa
 _ENTER: Final = Statement(sa.insert(folders))
 
 
+def all_ids(connection: sa.Connection) -> dict[str, int]:
+    """Return the number of every folder, by the name under which it stands in the ledger."""
+    return dict(_ALL.all(connection))
+
+
+_ALL: Final = Statement(sa.select(folders.c.path, folders.c.id))
+
+
 def path_of(connection: sa.Connection, folder_id: int) -> str:
     """Return the name under which a root folder stands in the ledger."""
     return str(_PATH.value(connection, folder=folder_id))
@@ -39,6 +47,13 @@ _OUTPUT_ROOTS: Final = Statement(
     # Looks at one result of each, not at all of them.
     sa.select(folders.c.id, folders.c.path).where(sa.exists().where(outputs.c.folder_id == folders.c.id))
 )
+
+
+def photo_roots(connection: sa.Connection, output_root: str) -> list[str]:
+    """Return every folder whose photos own paths in an output folder."""
+    here = sa.select(folders.c.id).where(folders.c.path == output_root).scalar_subquery()
+    owners = sa.exists().where(outputs.c.photo_folder_id == folders.c.id, outputs.c.folder_id == here)
+    return list(connection.scalars(sa.select(folders.c.path).where(owners)))
 
 
 def input_roots(connection: sa.Connection) -> set[str]:

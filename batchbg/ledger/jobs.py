@@ -50,6 +50,7 @@ _FIELDS: Final = [
     jobs.c.budget_day,
     jobs.c.budget_month,
     deletions.c.deleted_at.label("remote_deleted_at"),
+    jobs.c.redo_of,
     reviews.c.verdict,
     sa.func.coalesce(reviews.c.reason, "").label("verdict_reason"),
 ]
@@ -122,6 +123,7 @@ _BY_CONTENT: Final = Statement(
         jobs.c.error,
         jobs.c.error_code,
         deletions.c.deleted_at.is_not(None),
+        jobs.c.redo_of,
     )
     .join(outputs, outputs.c.id == jobs.c.output_id)
     .outerjoin(deletions, deletions.c.job_id == jobs.c.id)
@@ -220,6 +222,19 @@ def pairs_made(connection: sa.Connection) -> list[tuple[Size, str]]:
 
 
 _PAIRS_MADE: Final = Statement(sa.select(jobs.c.width, jobs.c.height, jobs.c.background_sha256).distinct())
+
+
+def count_planned(connection: sa.Connection, job_ids: Collection[str]) -> int:
+    """Return how many of these jobs are not created yet."""
+    return sum(_ARE_PLANNED.column(connection, ids=list(job_ids)))
+
+
+_ARE_PLANNED: Final = Statement(
+    sa.select(sa.literal(1)).where(
+        jobs.c.id.in_(sa.bindparam("ids", expanding=True)), jobs.c.state == JobState.PLANNED
+    ),
+    of="ids",
+)
 
 
 def pixels_to_come(connection: sa.Connection, states: Collection[JobState]) -> int:

@@ -1,5 +1,6 @@
 """Running the migrations, from a checkout or from an installed wheel, without an alembic.ini."""
 
+import threading
 from pathlib import Path
 from typing import Final
 
@@ -18,11 +19,16 @@ def scripts_folder() -> Path:
     return inside if inside.is_dir() else _PACKAGE.parent / "migrations"
 
 
+_turn: Final = threading.Lock()
+"""Alembic keeps what it is at in its modules: one ledger at a time, however many threads make one."""
+
+
 def run_migrations(connection: sa.Connection) -> None:
     """Bring the schema up to date in the transaction that ``connection`` has open."""
     config = _config()
     config.attributes["connection"] = connection
-    command.upgrade(config, "head")
+    with _turn:
+        command.upgrade(config, "head")
 
 
 def is_known(version: str) -> bool:

@@ -11,7 +11,7 @@ from batchbg.core.lifecycle import JobState
 from batchbg.core.model import Job, KnownJob, Output
 from batchbg.ledger.events import EventKind, details, note
 from batchbg.ledger.sql import Statement, below, bounds
-from batchbg.ledger.tables import LACKING, folders, jobs, outputs, photos
+from batchbg.ledger.tables import LACKING, folders, jobs, outputs, photos, previous_results
 from batchbg.ledger.transaction import Tx
 
 _OUTPUT: Final = sa.select(
@@ -110,11 +110,15 @@ _HOLDING: Final = Statement(_HELD_BY)
 
 
 def saved_contents(connection: sa.Connection) -> frozenset[str]:
-    """Return the digests of all results, in whichever output folder they are."""
+    """Return the digests of all results, replaced ones that are kept included, in whichever output folder they are."""
     return frozenset(row[0] for row in _SAVED.stream(connection))
 
 
-_SAVED: Final = Statement(sa.select(outputs.c.saved_sha256).where(outputs.c.saved_sha256.is_not(None)))
+_SAVED: Final = Statement(
+    sa.select(outputs.c.saved_sha256)
+    .where(outputs.c.saved_sha256.is_not(None))
+    .union_all(sa.select(previous_results.c.sha256))
+)
 
 
 def names_of(connection: sa.Connection, output_root_id: int, photo_root_id: int, folder: str) -> dict[str, str]:

@@ -10,7 +10,7 @@ from batchbg.core.review import Review, ReviewCounts, ReviewVerdict
 from batchbg.errors import ConfigError
 from batchbg.ledger.events import EventKind, note, storable
 from batchbg.ledger.sql import Statement, upsert
-from batchbg.ledger.tables import jobs, reviews
+from batchbg.ledger.tables import jobs, outputs, reviews
 from batchbg.ledger.transaction import Tx
 from batchbg.ledger.transitions import MAX_TEXT
 
@@ -80,14 +80,14 @@ _GIVEN: Final = Statement(
 
 
 def counts(connection: sa.Connection) -> ReviewCounts:
-    """Return how many of the done jobs are accepted, rejected and undecided."""
+    """Return how many of the results that are in their places are accepted, rejected and undecided."""
     found: dict[str | None, int] = dict(_COUNTS.all(connection))
     return ReviewCounts(found.get(ReviewVerdict.ACCEPTED, 0), found.get(ReviewVerdict.REJECTED, 0), found.get(None, 0))
 
 
 _COUNTS: Final = Statement(
-    sa.select(reviews.c.verdict, sa.func.count())
-    .select_from(jobs.outerjoin(reviews, reviews.c.job_id == jobs.c.id))
-    .where(jobs.c.state == JobState.DONE)
+    sa.select(reviews.c.verdict, sa.func.count(outputs.c.saved_job_id.distinct()))
+    .select_from(outputs.outerjoin(reviews, reviews.c.job_id == outputs.c.saved_job_id))
+    .where(outputs.c.saved_job_id.is_not(None))
     .group_by(reviews.c.verdict)
 )

@@ -199,6 +199,8 @@ jobs = sa.Table(
     _column("error_code", sa.Text, server_default=""),
     # The present attempt's render was seen complete: its result can be downloaded free, whatever it counts.
     _column("rendered", sa.Boolean, server_default=sa.false()),
+    # The job whose result it is to replace by a person's word; that one's file is kept until this one's is accepted.
+    _column("redo_of", sa.Text, nullable=True),
     # The --force order it was last done for.
     _column("order_id", sa.Text, nullable=True),
     _column("remark", sa.Text, server_default=""),
@@ -216,6 +218,19 @@ jobs = sa.Table(
     sa.CheckConstraint("credits >= 0", name="credits"),
     sa.CheckConstraint("state NOT IN ('rendering', 'downloading', 'done') OR project_id IS NOT NULL", name="paid"),
 )
+
+previous_results = sa.Table(
+    "previous_results",
+    metadata,
+    _column("output_id", sa.ForeignKey("outputs.id"), primary_key=True),
+    _column("sha256", sa.Text, primary_key=True),
+    # Whose result it is, unless somebody had changed the file.
+    _column("job_id", sa.Text),
+    _column("path", PathText),
+    _column("bytes", sa.BigInteger),
+    _column("at", sa.Float),
+)
+"""Files that a redo has taken the place of: kept below the output folder until the new result is accepted."""
 
 deletions = sa.Table(
     "deletions",

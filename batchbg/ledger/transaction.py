@@ -18,19 +18,22 @@ class Tx:
         connection: SQLAlchemy's.
         at: the ledger's time, seconds since 1970; never less than that of any earlier transaction.
         run_id: the run that writes, for the events.
+        repeats: it is a transaction done again, which may have been committed without a word of it: its own effects
+            may be there already.
     """
 
     connection: sa.Connection
     at: float
     run_id: str
+    repeats: bool = False
 
 
-def enter(connection: sa.Connection, run_id: str) -> Tx:
+def enter(connection: sa.Connection, run_id: str, *, repeats: bool = False) -> Tx:
     """Return the transaction that ``connection`` has open, at the ledger's time.
 
     The clock of the machine may jump back; the ledger's does not, or a day's budget could be spent twice.
     """
-    return Tx(connection, max(time.time(), last_entry_at(connection) or 0.0), run_id)
+    return Tx(connection, max(time.time(), last_entry_at(connection) or 0.0), run_id, repeats)
 
 
 def last_entry_at(connection: sa.Connection) -> float | None:

@@ -34,7 +34,7 @@ from batchbg.core.price import UNTOLD, Price, Verdict, believed, is_odd, read_pr
 from batchbg.errors import KeyInDoubt, StaleJobError
 from batchbg.ledger import credits, prices
 from batchbg.ledger.budgets import Budget, find_headroom
-from batchbg.ledger.events import EventKind, note, note_planned, storable
+from batchbg.ledger.events import EventKind, has_last, note, note_planned, storable
 from batchbg.ledger.jobs import get
 from batchbg.ledger.outputs import want
 from batchbg.ledger.sql import Statement
@@ -63,6 +63,7 @@ class NewJob:
     generation: int = 1
     replace: bool = False
     order_id: str | None = None
+    redo_of: str | None = None
 
 
 def plan_jobs(tx: Tx, new: Sequence[tuple[str, NewJob]]) -> None:
@@ -99,6 +100,7 @@ def _job_row(tx: Tx, job_id: str, new: NewJob) -> dict[str, Any]:
         "generation": new.generation,
         "replace": new.replace,
         "order_id": new.order_id,
+        "redo_of": new.redo_of,
         "run_id": tx.run_id,
         "created_at": tx.at,
         "updated_at": tx.at,
@@ -112,6 +114,8 @@ def drop(tx: Tx, job: Job, why: str) -> None:
         StaleJobError: it has moved.
     """
     if _DROP.run(tx.connection, job=job.id, seen_version=job.version) != 1:
+        if tx.repeats and has_last(tx, job.id, EventKind.DROPPED):
+            return
         raise StaleJobError(f"job {job.id} is no longer planned")
     _WANT_NO_MORE.run(tx.connection, job=job.id)
     note(tx, job.id, EventKind.DROPPED, old=JobState.PLANNED, detail=why)
@@ -140,6 +144,8 @@ def reserve(tx: Tx, job: Job, budget: Budget) -> Job:
         PriceInDoubt: a person has to judge a price first.
         StaleJobError: the job has moved.
     """
+    if made := _made_before(tx, job, EventKind.RESERVED, JobState.SUBMITTING):
+        return made  # before its own credits are held against the cap once more
     period, price = find_headroom(tx, budget, job)
     _refuse_doubt(tx, job)
     moved = _move(
@@ -195,11 +201,16 @@ def created(tx: Tx, job: Job, project_id: str, price: Price = UNTOLD) -> Job:
     told = Price(job.credits) if price == UNTOLD else price
     counted = _by_price(tx, job, told, Counted.answered, before, recorded=False)
     detail = {"project_id": project_id, "credits_charged": price.credits}
-    moved = _move(
-        tx, job, JobState.RENDERING, EventKind.CREATED, detail=detail, project_id=project_id, **_figures(counted)
+    return _move(
+        tx,
+        job,
+        JobState.RENDERING,
+        EventKind.CREATED,
+        money=before.moves_to(counted),
+        detail=detail,
+        project_id=project_id,
+        **_figures(counted),
     )
-    _post(tx, job, *before.moves_to(counted))
-    return moved
 
 
 def _at_work_on(tx: Tx, job: Job, project_id: str) -> str | None:
@@ -223,18 +234,23 @@ _AT_WORK_ON: Final = Statement(
 
 def not_created(tx: Tx, job: Job, reason: str) -> Job:
     """Release the reservation of a create that certainly made nothing; the job is planned again."""
-    moved = _move(tx, job, JobState.PLANNED, EventKind.NOT_CREATED, detail={"reason": reason}, credits=0, charged=0)
-    _post(tx, job, (Bucket.RESERVED, -job.credits))
-    return moved
+    money = [(Bucket.RESERVED, -job.credits)]
+    detail = {"reason": reason}
+    return _move(tx, job, JobState.PLANNED, EventKind.NOT_CREATED, money=money, detail=detail, credits=0, charged=0)
 
 
 def lost(tx: Tx, job: Job, reason: str) -> Job:
     """Make a job unresolved whose create nobody can vouch for; its credits count as spent."""
-    moved = _move(
-        tx, job, JobState.UNRESOLVED, EventKind.ANSWER_LOST, detail={"reason": reason}, error=reason, ended_at=tx.at
+    return _move(
+        tx,
+        job,
+        JobState.UNRESOLVED,
+        EventKind.ANSWER_LOST,
+        money=[(Bucket.RESERVED, -job.credits), (Bucket.UNRESOLVED, job.credits)],
+        detail={"reason": reason},
+        error=reason,
+        ended_at=tx.at,
     )
-    _post(tx, job, (Bucket.RESERVED, -job.credits), (Bucket.UNRESOLVED, job.credits))
-    return moved
 
 
 def misattributed(tx: Tx, job: Job, reason: str) -> Job:
@@ -242,11 +258,13 @@ def misattributed(tx: Tx, job: Job, reason: str) -> Job:
 
     What was said to be charged for it stays counted, as lost sight of.
     """
-    moved = _move(
+    held = job.credits - job.charged
+    return _move(
         tx,
         job,
         JobState.UNRESOLVED,
         EventKind.MISATTRIBUTED,
+        money=[(Bucket.RESERVED, -held), (Bucket.REFUNDED, job.charged), (Bucket.UNRESOLVED, job.credits)],
         detail={"project_id": job.project_id, "reason": reason},
         error=reason,
         ended_at=tx.at,
@@ -254,9 +272,6 @@ def misattributed(tx: Tx, job: Job, reason: str) -> Job:
         charged=0,
         rendered=False,
     )
-    held = job.credits - job.charged
-    _post(tx, job, (Bucket.RESERVED, -held), (Bucket.REFUNDED, job.charged), (Bucket.UNRESOLVED, job.credits))
-    return moved
 
 
 def refused(tx: Tx, job: Job, reason: str) -> Job:
@@ -279,9 +294,16 @@ def complete(tx: Tx, job: Job, price: Price = UNTOLD) -> Job:
     """Record that the render is complete. Its record is final: what was held back beyond it is given up."""
     before = Counted(job.credits, job.charged)
     counted = _by_price(tx, job, price, Counted.rendered, before, recorded=True)
-    moved = _move(tx, job, JobState.DOWNLOADING, EventKind.COMPLETE, rendered=True, error_code="", **_figures(counted))
-    _post(tx, job, *before.moves_to(counted))
-    return moved
+    return _move(
+        tx,
+        job,
+        JobState.DOWNLOADING,
+        EventKind.COMPLETE,
+        money=before.moves_to(counted),
+        rendered=True,
+        error_code="",
+        **_figures(counted),
+    )
 
 
 def ended(tx: Tx, job: Job, state: JobState, error: str, price: Price = UNTOLD, code: str = "") -> Job:
@@ -304,13 +326,13 @@ def ended(tx: Tx, job: Job, state: JobState, error: str, price: Price = UNTOLD, 
         job,
         state,
         EventKind.ENDED,
+        money=before.moves_to(counted),
         detail={"error": error, "credits_charged": price.credits},
         error=error,
         error_code=code_after(job.error_code, code),
         ended_at=tx.at,
         **_figures(counted),
     )
-    _post(tx, job, *before.moves_to(counted))
     return _plan_again_if_refunded(tx, moved)
 
 
@@ -363,26 +385,31 @@ def reopen(tx: Tx, job: Job, state: JobState, why: EventKind) -> Job:
 
 def resolve_charged(tx: Tx, job: Job) -> Job:
     """Take a person's word that the lost create was charged; it made nothing that can be fetched."""
-    moved = _move(
+    return _move(
         tx,
         job,
         JobState.FAILED,
         EventKind.RESOLVED_CHARGED,
+        money=[(Bucket.UNRESOLVED, -job.credits), (Bucket.CHARGED, job.credits)],
         ended_at=tx.at,
         error="charged, its project unknown",
         charged=job.credits,
     )
-    _post(tx, job, (Bucket.UNRESOLVED, -job.credits), (Bucket.CHARGED, job.credits))
-    return moved
 
 
 def resolve_not_charged(tx: Tx, job: Job) -> Job:
     """Take a person's word that the lost create made nothing."""
-    moved = _move(
-        tx, job, JobState.PLANNED, EventKind.RESOLVED_NOT_CHARGED, credits=0, ended_at=None, error="", run_id=tx.run_id
+    return _move(
+        tx,
+        job,
+        JobState.PLANNED,
+        EventKind.RESOLVED_NOT_CHARGED,
+        money=[(Bucket.UNRESOLVED, -job.credits)],
+        credits=0,
+        ended_at=None,
+        error="",
+        run_id=tx.run_id,
     )
-    _post(tx, job, (Bucket.UNRESOLVED, -job.credits))
-    return moved
 
 
 def resolve_project(
@@ -392,19 +419,18 @@ def resolve_project(
     before = Counted(job.credits, 0)
     told = Price(job.credits) if price == UNTOLD else price
     counted = _by_price(tx, job, told, Counted.answered, before, recorded=True)
-    moved = _move(
+    return _move(
         tx,
         job,
         JobState.RENDERING,
         by,
+        money=[(Bucket.UNRESOLVED, -job.credits), (Bucket.RESERVED, job.credits), *before.moves_to(counted)],
         detail={"project_id": project_id},
         project_id=project_id,
         ended_at=None,
         error="",
         **_figures(counted),
     )
-    _post(tx, job, (Bucket.UNRESOLVED, -job.credits), (Bucket.RESERVED, job.credits), *before.moves_to(counted))
-    return moved
 
 
 def judge_prices(tx: Tx, account: str, verdict: Verdict) -> list[str]:
@@ -474,6 +500,8 @@ def _recount(tx: Tx, job: Job, kind: EventKind, before: Counted, counted: Counte
     if counted == before:
         return job
     if not _change(tx, job, **_figures(counted)):
+        if made := _made_before(tx, job, kind, job.state):
+            return made
         raise StaleJobError(f"job {job.id} has moved")
     note(tx, job.id, kind, old=job.state, new=job.state, detail={"credits": before.credits - counted.credits})
     _post(tx, job, *before.moves_to(counted))
@@ -481,9 +509,16 @@ def _recount(tx: Tx, job: Job, kind: EventKind, before: Counted, counted: Counte
 
 
 def _move(
-    tx: Tx, job: Job, state: JobState, kind: EventKind, *, detail: str | dict[str, Any] = "", **changes: Any
+    tx: Tx,
+    job: Job,
+    state: JobState,
+    kind: EventKind,
+    *,
+    money: Sequence[tuple[Bucket, int]] = (),
+    detail: str | dict[str, Any] = "",
+    **changes: Any,
 ) -> Job:
-    """Take ``job`` along one arrow.
+    """Take ``job`` along one arrow, with its event and its credits; once, however often the transaction is repeated.
 
     Raises:
         IllegalTransition: there is no such arrow.
@@ -493,10 +528,36 @@ def _move(
     for name in {"error", "error_code", "remark"} & changes.keys():
         changes[name] = storable(changes[name])[:MAX_TEXT]
     if not _change(tx, job, state=state, **changes):
+        if made := _made_before(tx, job, kind, state, changes.get("project_id")):
+            return made
         raise StaleJobError(f"job {job.id} is no longer {job.state}: something else has moved it")
     note(tx, job.id, kind, old=job.state, new=state, detail=detail)
+    _post(tx, job, *money)
     known = {name: value for name, value in changes.items() if name in Job.__dataclass_fields__}
     return dataclasses.replace(job, state=state, version=job.version + 1, **known)
+
+
+def _made_before(tx: Tx, job: Job, kind: EventKind, state: JobState, project_id: str | None = None) -> Job | None:
+    """Return a job that this very move has already moved, as it is now; None where it is anything else that did.
+
+    A commit may be on disk although no word of it came back: its work, done again, finds its own effect. Two workers
+    that have the same copy of a job do not: only what is known to be a repetition is taken for one. The id that a
+    create answered with tells by itself, for no other create has it.
+    """
+    told = kind is EventKind.CREATED and project_id is not None
+    if not (tx.repeats or told):
+        return None
+    found = get(tx.connection, job.id)
+    if found is None or found.version <= job.version:
+        return None
+    if told:
+        return found if (found.project_id, found.attempt) == (project_id, job.attempt) else None
+    moves = found.version - job.version  # an end may be followed by the job's being planned again, in one transaction
+    is_mine = moves <= _MOST_MOVES and has_last(tx, job.id, kind, new=state, among=moves)
+    return found if is_mine else None
+
+
+_MOST_MOVES: Final = 2
 
 
 def _change(tx: Tx, job: Job, **changes: Any) -> bool:

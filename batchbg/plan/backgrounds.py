@@ -8,7 +8,7 @@ from pathlib import Path
 from batchbg.core.pairing import Background
 from batchbg.disk.file_identity import Identity
 from batchbg.disk.patterns import Rules
-from batchbg.disk.scan import UNREADABLE, Listing, walk
+from batchbg.disk.scan import UNREADABLE, Listing, listed, walk
 from batchbg.plan.lines import BEING_WRITTEN
 from batchbg.plan.probing import Probing
 
@@ -28,12 +28,13 @@ class Backgrounds:
     refused: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
 
-def load(root: Path, root_id: int, probing: Probing, originals: set[Identity]) -> Backgrounds:
+def load(root: Path, root_id: int, only: str, probing: Probing, originals: set[Identity]) -> Backgrounds:
     """Return all backgrounds that lie below a folder.
 
     Args:
         root: the folder.
         root_id: its number in the ledger.
+        only: name of the one file in it that counts, "" for all below it.
         probing: opens what is new.
         originals: takes in every folder that is met.
 
@@ -42,7 +43,7 @@ def load(root: Path, root_id: int, probing: Probing, originals: set[Identity]) -
     """
     usable: list[Background] = []
     refused: dict[str, str] = {}
-    for listing in walk(root, [], Rules()):
+    for listing in listed(root, [only], [], Rules()) if only else walk(root, [], Rules()):
         if listing.identity:
             originals.add(listing.identity)
         refused |= _unreadable(listing)

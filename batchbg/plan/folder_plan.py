@@ -268,7 +268,11 @@ class FolderPlan:
         """Go on with a job; one that is not created yet is still to be approved, with a saved plan."""
         self._writes.taken_up.append(decision.job_id)
         line = Line(photo.path, "go on", output=photo.name, pixels=photo.pixels)
-        if not photo.has_planned(decision.job_id) or isinstance(photo.chosen, str):
+        if not photo.has_planned(decision.job_id):
+            return line
+        if any(job.id == decision.job_id and job.redo_of for job in photo.jobs):
+            return self._with_redo(line, photo, decision.job_id)
+        if isinstance(photo.chosen, str):
             return line
         entry = _entry(photo, photo.chosen)
         return dataclasses.replace(
@@ -278,6 +282,14 @@ class FolderPlan:
             entry=entry,
             misfit=_misfit(photo.chosen),
         )
+
+    def _with_redo(self, line: Line, photo: _Photo, job_id: str) -> Line:
+        """Return the line of a photo that is done again: on the background it had, whatever pairing would choose."""
+        job = jobs.get(self._tx.connection, job_id)
+        assert job is not None
+        background, name = job.background_path, photo.name
+        entry = Entry(photo.path, photo.info.sha256, background, job.background_sha256, job.treatment, name)
+        return dataclasses.replace(line, background=background, detail="done again", entry=entry)
 
     def _copy(self, photo: _Photo, decision: Decision) -> Line:
         self._claim(photo)

@@ -5,6 +5,7 @@ import contextlib
 import dataclasses
 import os
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from pathlib import Path
 
 from batchbg.core.model import PhotoInfo, Stamp
 from batchbg.core.planning import DONE_BEFORE
@@ -12,7 +13,7 @@ from batchbg.disk.file_identity import Identity, identity_of
 from batchbg.disk.not_pictures import names_another_kind
 from batchbg.disk.patterns import Rules
 from batchbg.disk.rehearsal import Rehearsal
-from batchbg.disk.scan import UNREADABLE, Listing, listed, walk
+from batchbg.disk.scan import UNREADABLE, Listing, listed, walk, without
 from batchbg.errors import DiskError
 from batchbg.ledger import deletions, outputs, photos
 from batchbg.ledger.store import Ledger
@@ -21,7 +22,7 @@ from batchbg.plan.deciding import Deciding
 from batchbg.plan.lines import BEING_WRITTEN, MISNAMED, NO_PICTURE, NOT_THERE, Line, Listener, Tally
 from batchbg.plan.probing import PROBERS, Probing
 from batchbg.plan.request import Request, read_request
-from batchbg.plan.roots import Roots, enter
+from batchbg.plan.roots import Roots, enter, planned_before
 from batchbg.plan.selection import Chooser, chooser_for
 from batchbg.plan.unchanged import Unchanged
 from batchbg.plan.vanished import Vanished
@@ -120,7 +121,7 @@ class Planner:
         root, root_id = self._request.backgrounds, self.roots.background_root
         found = backgrounds.Backgrounds()
         if root is not None and root_id is not None:
-            found = backgrounds.load(root, root_id, probing, self.originals)
+            found = backgrounds.load(root, root_id, self._request.background, probing, self.originals)
         self.tally.bad_backgrounds |= found.refused
         return chooser_for(self._request, found.usable)
 
@@ -135,9 +136,15 @@ class Planner:
         return Steps(unchanged, Vanished(ledger, run_id, self.roots), probing, masters, deciding)
 
     def _listings(self) -> Iterator[Listing]:
+        request = self._request
+        if not (request.backgrounds and request.background):
+            return self._listings_of_all()
+        return without(request.backgrounds / request.background, request.photos, self._listings_of_all())
+
+    def _listings_of_all(self) -> Iterator[Listing]:
         request, own = self._request, identity_of(self._request.photos)
         shut = [self.roots.output, *self.roots.former_outputs.values()]
-        shut += [request.backgrounds] if request.backgrounds else []
+        shut += [request.backgrounds] if request.backgrounds and not request.background else []
         shut = [folder for folder in shut if folder != request.photos and identity_of(folder) != own]
         if request.saved is not None:
             return listed(request.photos, request.saved, shut, Rules())
@@ -289,7 +296,8 @@ def begin_plan(
     Raises:
         ConfigError: the folders contradict each other, or a list cannot be read.
     """
-    request = read_request(settings)
+    earlier = planned_before(ledger, Path(os.path.realpath(settings.output))) if settings.files else ()
+    request = read_request(settings, earlier)
     return Planner(request, enter(ledger, run_id, request), ledger, run_id, listener, rehearsal)
 
 

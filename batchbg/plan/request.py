@@ -1,12 +1,13 @@
-"""What a person asks to be planned: folders and lists, each read once, and checked before anything is written."""
+"""What a person asks to be planned: folders, files and lists, each read once, and checked before anything is written."""
 
 import codecs
 import dataclasses
 import json
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from batchbg.disk.file_identity import lies_in
 from batchbg.disk.patterns import Rules
@@ -25,8 +26,9 @@ class Request:
     Attributes:
         settings: all that was said.
         photos, output, backgrounds: the folders, links followed; ``backgrounds`` is None for transparent results.
+        background: name of the only file in ``backgrounds`` that counts, "" where all do.
         rules: which files count.
-        names: the only files that count, of --files-from; None for all.
+        names: the only files that count, of --files-from or typed one by one; None for all.
         saved: by photo what a saved plan says, of --plan; None without one.
         map_rules: of the background map, in their order.
     """
@@ -35,27 +37,37 @@ class Request:
     photos: Path
     output: Path
     backgrounds: Path | None
+    background: str
     rules: Rules
     names: Sequence[str] | None
     saved: Mapping[str, Entry] | None
     map_rules: Sequence[MapRule]
 
 
-def read_request(settings: Settings) -> Request:
+def read_request(settings: Settings, earlier: Collection[Path] = ()) -> Request:
     """Read and check what is asked for; here and not where it is planned, which may be a thread that no signal reaches.
 
     Args:
         settings: ``photos`` is set.
+        earlier: folders whose photos have results in this output folder: files in one keep their place below it.
 
     Raises:
         ConfigError: the folders contradict each other, or a list cannot be read.
     """
     assert settings.photos is not None
     photos, output = Path(os.path.realpath(settings.photos)), Path(os.path.realpath(settings.output))
-    backgrounds = Path(os.path.realpath(settings.backgrounds)) if settings.backgrounds else None
-    _check_folders(photos, output, backgrounds)
-    names = _names_from(settings.files_from, null=settings.null) if settings.files_from else None
+    if settings.files:
+        photos = _mirrored(photos, earlier)
+    backgrounds, background = _backgrounds(settings.backgrounds)
+    _check_folders(photos, output, backgrounds if not background else None)
+    if backgrounds is not None and background and lies_in(backgrounds, output):
+        raise ConfigError(f"backgrounds: {settings.backgrounds} lies inside the output folder, among results")
+    names: Sequence[str] | None = [_path_below(photos, file) for file in settings.files] or None
+    if settings.files_from:
+        names = names_from(settings.files_from, null=settings.null)
     saved = read_plan(settings.plan) if settings.plan else None
+    if saved is not None and settings.files and names:
+        saved = _part_of(saved, names, settings.plan)
     if saved is not None and backgrounds is None:
         _check_transparent(settings.plan, saved)
     has_map = settings.background_map and backgrounds is not None and saved is None
@@ -65,6 +77,7 @@ def read_request(settings: Settings) -> Request:
         photos,
         output,
         backgrounds,
+        background,
         Rules(settings.include, settings.exclude, settings.max_depth),
         names,
         saved,
@@ -76,8 +89,43 @@ def order_text(settings: Settings) -> str:
     """Return what an order to pay again is about: which photos, on what. How many at once or for how much is not it."""
     named = ("photos", "output", "backgrounds", "background_map", "plan")
     told = ("include", "exclude", "files_from", "max_depth", "background_policy", "on_mismatch")
-    paths = {name: os.path.realpath(path) if (path := getattr(settings, name)) else None for name in named}
+    paths: dict[str, Any] = {
+        name: os.path.realpath(path) if (path := getattr(settings, name)) else None for name in named
+    }
+    if settings.files:  # left out otherwise: orders of older versions are continued
+        paths["files"] = sorted(os.path.realpath(file) for file in settings.files)
     return json.dumps(paths | {name: getattr(settings, name) for name in told}, sort_keys=True)
+
+
+def _mirrored(common: Path, earlier: Collection[Path]) -> Path:
+    """Return the folder below which files keep their places: the nearest that was planned before, else their own."""
+    above = [folder for folder in earlier if common.is_relative_to(folder)]
+    return max(above, key=lambda folder: len(folder.parts), default=common)
+
+
+def _path_below(root: Path, file: Path) -> str:
+    """Return a file's path below the root; the file may be a link, the way to it is followed."""
+    return os.path.join(os.path.relpath(os.path.realpath(file.parent), root), file.name)  # noqa: PTH118
+
+
+def _backgrounds(named: Path | None) -> tuple[Path | None, str]:
+    """Return the folder of backgrounds, and the one that counts where a file was named."""
+    if named is None:
+        return None, ""
+    real = Path(os.path.realpath(named))
+    return (real.parent, real.name) if real.is_file() else (real, "")
+
+
+def _part_of(saved: Mapping[str, Entry], names: Sequence[str], file: Path | None) -> dict[str, Entry]:
+    """Return what a saved plan says of some photos.
+
+    Raises:
+        ConfigError: it says nothing of one of them.
+    """
+    paths = [os.path.normpath(name) for name in names]
+    if strangers := [path for path in paths if path not in saved]:
+        raise ConfigError(f"plan: {file} says nothing of {', '.join(some_of(strangers, 3))}")
+    return {path: saved[path] for path in paths}
 
 
 def _check_folders(photos: Path, output: Path, backgrounds: Path | None) -> None:
@@ -107,7 +155,7 @@ def _check_transparent(file: Path | None, saved: Mapping[str, Entry]) -> None:
         raise ConfigError(f"plan: {file} names backgrounds ({named}); add --backgrounds with the folder they lie in")
 
 
-def _names_from(source: str, *, null: bool) -> list[str]:
+def names_from(source: str, *, null: bool) -> list[str]:
     """Return the names in a file or, for "-", on stdin; as bytes of the file system, so that any name can be given."""
     try:
         data = sys.stdin.buffer.read() if source == "-" else read_bytes(source)

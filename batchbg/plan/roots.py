@@ -37,6 +37,12 @@ class Roots:
         return self.output if number == self.output_root else self.former_outputs[number]
 
 
+def planned_before(ledger: Ledger, output: Path) -> list[Path]:
+    """Return the folders whose photos own results, or wait for them, in an output folder."""
+    with ledger.reading() as connection:
+        return [ledger.absolute(path) for path in folders.photo_roots(connection, ledger.relative(output))]
+
+
 def enter(ledger: Ledger, run_id: str, request: Request) -> Roots:
     """Enter the folders of a plan into the ledger, and with ``force`` the order to pay again."""
     settings = request.settings

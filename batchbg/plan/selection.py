@@ -128,7 +128,9 @@ def chooser_for(request: Request, backgrounds: Sequence[Background]) -> Chooser:
         return Transparent()
     check_map(request.map_rules, settings.background_map, by_path)
     if not backgrounds:
-        raise ConfigError(f"backgrounds: {request.backgrounds} holds no picture that can be used")
+        file = request.backgrounds / request.background
+        holds = "is no picture that can be used" if request.background else "holds no picture that can be used"
+        raise ConfigError(f"backgrounds: {file} {holds}")
     try:
         pairing = Pairing(backgrounds, settings.tolerance, settings.background_policy)
     except LookupError as error:

@@ -16,10 +16,12 @@ from batchbg.disk.output_formats import Colour, OutputFormat, can_become, kind_o
 from batchbg.disk.rehearsal import Rehearsal
 from batchbg.errors import OutputRefused, ResultUnusable
 from batchbg.ledger import deletions, folders, outputs, transitions
+from batchbg.ledger import previous as previous_results
 from batchbg.ledger.transaction import Tx
 from batchbg.pool.decode_limit import DecodeLimit
 from batchbg.pool.download import Downloads
 from batchbg.pool.outage import Outage
+from batchbg.pool.previous import keep, takes_place
 from batchbg.pool.session import PoolSession
 
 log = logging.getLogger(__name__)
@@ -112,6 +114,7 @@ class Deliverer:
                 results.remove(part, _root(target, own))
         delete_remote = self._saving.delete_remote
         job, is_wanted_elsewhere = await self._writer.do(_record, job, own, result, delete_remote)
+        self._observer.saved(job, target)
         if result.remark:
             # The first is said at once: what is odd about one result is often odd about all.
             log.log(logging.INFO if self._has_remarked else logging.WARNING, "%s: %s", job.output_path, result.remark)
@@ -138,7 +141,7 @@ class Deliverer:
             return ""
         with self._ledger.looking() as connection:
             own = outputs.get(connection, job.output_id)
-        if job.replace:
+        if job.replace or takes_place(job, own):
             if await asyncio.to_thread(self._is_original, job, own, target):
                 raise OutputRefused(ORIGINAL)
             return ""
@@ -193,7 +196,7 @@ class Deliverer:
             finally:
                 results.remove(part, _root(target, output))
             await self._writer.do(outputs.saved, output.id, job.id, job.photo_sha256, result.sha256, result.size)
-            self._observer.reused(output.path)
+            self._observer.reused(job, output.photo_path, target)
             self.copied += 1
         if refused is not None:
             raise refused
@@ -211,7 +214,10 @@ class Deliverer:
             return self._ledger.absolute(folders.path_of(connection, output.folder_id)) / output.path
 
     async def _put(self, job: Job, output: Output, part: Path, target: Path, result: results.Result) -> bool:
-        """Name a checked file. It may replace what this ledger put there and nobody has changed since."""
+        """Name a checked file. It may replace what this ledger put there and nobody has changed since.
+
+        A redo is a person's word to replace whatever stands in the place of the result before it; that is kept.
+        """
         if result.converted:
             # A crash may come between the name and its record, and the next run may convert otherwise.
             await self._writer.do(outputs.saving, job.id, result.sha256)
@@ -220,8 +226,11 @@ class Deliverer:
         if not replace and _is_there(target) and (present := await asyncio.to_thread(results.digest, target)):
             with self._ledger.looking() as connection:
                 replace = present in {output.saved_sha256, *outputs.saved_ever(connection, job.id)}
-        if replace and await asyncio.to_thread(self._is_original, job, output, target):
+        is_redo = takes_place(job, output)
+        if (replace or is_redo) and await asyncio.to_thread(self._is_original, job, output, target):
             return False
+        if is_redo:
+            replace = await self._keep(job, output, target, result) or replace
         return await asyncio.to_thread(
             results.put,
             part,
@@ -231,6 +240,15 @@ class Deliverer:
             root=_root(target, output),
             originals=self._rehearsal.originals,
         )
+
+    async def _keep(self, job: Job, output: Output, target: Path, result: results.Result) -> bool:
+        """Copy what a redo replaces out of its way; return whether there is anything that may now be replaced."""
+        root, originals = _root(target, output), self._rehearsal.originals
+        kept = await asyncio.to_thread(keep, job, output, root, result.sha256, originals)
+        if kept is None:
+            return False
+        await self._writer.do(previous_results.remember, output, kept.path, kept.sha256, kept.size)
+        return True
 
     async def _copy_at(
         self, job: Job, output: Output, holding: list[Output], part: Path, target: Path

@@ -1,5 +1,8 @@
 """What the pool reports to whoever follows it. Silent by default: the command line prints."""
 
+from collections.abc import Sequence
+from pathlib import Path
+
 from batchbg.core.model import Job
 
 
@@ -18,8 +21,45 @@ class Observer:
     def ended(self, job: Job) -> None:
         """A job has come to its end, good or bad, as far as this run goes."""
 
-    def reused(self, path: str) -> None:
-        """Another photo of the same content got a copy; ``path`` is its output's."""
+    def saved(self, job: Job, target: Path) -> None:
+        """A job's result is whole at ``target``, and the ledger says so: the job is done."""
 
-    def planned(self, number: int) -> None:
-        """So many jobs are to be done in this run."""
+    def reused(self, job: Job, photo: str, target: Path) -> None:
+        """Another photo of the same content has its copy of a job's result at ``target``, and the ledger says so."""
+
+
+class Observers(Observer):
+    """Tells several, in their order."""
+
+    def __init__(self, observers: Sequence[Observer]) -> None:
+        self._observers = observers
+
+    def sent(self, job: Job) -> None:
+        """Tell each."""
+        for one in self._observers:
+            one.sent(job)
+
+    def unresolved(self, job: Job) -> None:
+        """Tell each."""
+        for one in self._observers:
+            one.unresolved(job)
+
+    def found(self, job: Job) -> None:
+        """Tell each."""
+        for one in self._observers:
+            one.found(job)
+
+    def saved(self, job: Job, target: Path) -> None:
+        """Tell each."""
+        for one in self._observers:
+            one.saved(job, target)
+
+    def reused(self, job: Job, photo: str, target: Path) -> None:
+        """Tell each."""
+        for one in self._observers:
+            one.reused(job, photo, target)
+
+    def ended(self, job: Job) -> None:
+        """Tell each."""
+        for one in self._observers:
+            one.ended(job)

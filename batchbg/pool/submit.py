@@ -12,7 +12,7 @@ from batchbg.core.lifecycle import JobState
 from batchbg.core.model import Job
 from batchbg.core.price import Price
 from batchbg.errors import ExitCode, LedgerError, PhotoChanged, RequestRefused, StaleJobError
-from batchbg.ledger import jobs, transitions
+from batchbg.ledger import transitions
 from batchbg.pool.admission import Admission
 from batchbg.pool.evidence import Evidence
 from batchbg.pool.outage import Outage
@@ -147,11 +147,7 @@ class Submitter:
             try:
                 return await self._session.writer.do(transitions.created, job, project_id, price)
             except StaleJobError:
-                with self._session.ledger.reading() as connection:
-                    present = jobs.get(connection, job.id)
-                if present is None or present.project_id != project_id:
-                    raise
-                return present  # it was committed, and only the word of it was lost
+                raise
             except LedgerError as error:
                 self._stop.creates(ExitCode.TEMPORARY, str(error))
                 if self._session.writer.drop_ballast():

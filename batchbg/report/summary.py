@@ -26,7 +26,7 @@ class Summary:
         notes: other things a person should know.
         output: the folder where the results are, None where no run has had one.
         unresolved: jobs of the whole ledger that wait for a person's word.
-        reviews: how many of the done jobs have which verdict; None where nobody has decided on any, and of a run.
+        reviews: how many of the results in their places have which verdict; None where nobody has decided on any, and of a run.
     """
 
     jobs: dict[JobState, int]

@@ -20,8 +20,8 @@ from batchbg.ledger.lock import held
 from batchbg.ledger.store import Ledger
 from batchbg.pool.stop import Stop
 from batchbg.run.binding import bind_purpose
+from batchbg.run.control import Control
 from batchbg.run.reporter import Reporter
-from batchbg.run.signals import status_on_signal
 from batchbg.run.task import Task
 from batchbg.run.watching import RunDisplay
 from batchbg.settings import Settings
@@ -45,6 +45,7 @@ class RunContext:
         rehearsal: tries out where results belong before anything is paid for.
         reporter: is told what happens.
         watching: shows how it stands.
+        control: who may end it.
     """
 
     settings: Settings
@@ -58,6 +59,7 @@ class RunContext:
     rehearsal: Rehearsal
     reporter: Reporter
     watching: RunDisplay
+    control: Control
 
 
 @contextlib.contextmanager
@@ -111,7 +113,7 @@ def _name_projects(ledger: Ledger) -> None:
 
 @contextlib.contextmanager
 def beginning(
-    ledger: Ledger, settings: Settings, key: str, task: Task[Any], reporter: Reporter
+    ledger: Ledger, settings: Settings, key: str, task: Task[Any], reporter: Reporter, control: Control
 ) -> Iterator[RunContext]:
     """Enter a run in the ledger; its end is there too, whatever happens, short of a kill."""
     with ledger.transaction() as tx:
@@ -138,12 +140,13 @@ def beginning(
         rehearsal=Rehearsal(entry.id),
         reporter=reporter,
         watching=RunDisplay(reporter),
+        control=control,
     )
     if not task.creates:
         run.stop.collect_only()
     code = ExitCode.INTERNAL
     try:
-        with status_on_signal(run.watching.asked), log_context.in_run(run.id):
+        with control.throughout(run.stop, run.watching.asked), log_context.in_run(run.id):
             yield run
         code = run.stop.exit_code
     except BatchbgError as error:

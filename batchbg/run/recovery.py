@@ -8,6 +8,7 @@ from batchbg.errors import LedgerError
 from batchbg.ledger import deletions, jobs, purpose, transitions
 from batchbg.ledger.events import EventKind
 from batchbg.ledger.transaction import Tx
+from batchbg.pool.previous import discard_accepted
 from batchbg.run.context import RunContext
 from batchbg.run.task import Found, Task
 
@@ -15,7 +16,11 @@ log = logging.getLogger(__name__)
 
 
 def prepare(run: RunContext, task: Task[Found]) -> Found:
-    """Recover from runs that died, then let the command change jobs, in one transaction; return what it found."""
+    """Recover from runs that died, then let the command change jobs, in one transaction; return what it found.
+
+    What a person no longer needs, since its redo is accepted, goes now and not with the verdict, which may be a slip.
+    """
+    discard_accepted(run.ledger, run.id)
     with run.ledger.transaction(run.id) as tx:
         _recover_lost_creates(tx)
         if run.settings.sandbox:

@@ -3,6 +3,7 @@
 from batchbg.core.progress import Progress
 from batchbg.ledger.estimate import Estimate
 from batchbg.plan.lines import Line
+from batchbg.pool.observer import Observer
 
 
 class Reporter:
@@ -11,10 +12,12 @@ class Reporter:
     Attributes:
         live: whether ``tick`` is wanted.
         never_asks: whether a batch of any size may start without a word from anybody.
+        observer: hears of every job that moves, in the event loop that processes them.
     """
 
     live = False
     never_asks = False
+    observer: Observer = Observer()
 
     def line(self, line: Line) -> None:
         """Report one photo that was planned."""

@@ -13,6 +13,7 @@ from batchbg.ledger.writer import Writer
 from batchbg.pool.balance import read_account
 from batchbg.pool.deliver import SaveOptions
 from batchbg.pool.feed import PlanFeed
+from batchbg.pool.observer import Observers
 from batchbg.pool.pool import Pool
 from batchbg.pool.remote_deletion import RemoteDeletion
 from batchbg.pool.session import Limits, PoolSession
@@ -47,7 +48,7 @@ async def with_the_service(run: RunContext, feed: PlanFeed | None, carried_over:
                 ledger=run.ledger,
                 writer=writer,
                 stop=run.stop,
-                observer=counter,
+                observer=Observers((counter, run.reporter.observer)),
                 run_id=run.id,
                 accounts=accounts,
                 budget=budget,

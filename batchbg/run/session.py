@@ -10,7 +10,6 @@ from batchbg.pool.feed import PlanFeed
 from batchbg.run.context import RunContext
 from batchbg.run.counts import is_idle, open_jobs
 from batchbg.run.planning import Plan, start_planning
-from batchbg.run.signals import ended_by_signals
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,7 +33,7 @@ async def process(run: RunContext) -> Work:
     """Take every job that is planned or paid for as far as it gets; without any, nobody is asked for anything."""
     work = Work(run.budget)
     if not is_idle(run):
-        with ended_by_signals(run.stop), contextlib.suppress(asyncio.CancelledError):
+        with run.control.at_work(run.stop), contextlib.suppress(asyncio.CancelledError):
             work = await _with_the_service(run, None, open_jobs(run))
     return work
 
@@ -44,7 +43,7 @@ async def plan_and_process(run: RunContext, plan: Plan) -> Work:
     work = Work(run.budget)
     carried_over = open_jobs(run)
     feed = PlanFeed()
-    with ended_by_signals(run.stop), contextlib.suppress(asyncio.CancelledError):
+    with run.control.at_work(run.stop), contextlib.suppress(asyncio.CancelledError):
         planning = start_planning(run, plan, feed)
         if is_idle(run):
             await run.stop.before_leaving(feed.news())

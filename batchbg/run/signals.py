@@ -34,6 +34,9 @@ ENDINGS: Final = {
     if hasattr(signal, name)
 }
 
+ENDED: Final = "interrupted; run again to continue: nothing that is paid for is lost"
+"""Why a run ends that somebody has ended in order."""
+
 AT_ONCE_S: Final = 2.0
 """Seconds after the second signal in which creates in the air may still be noted in the ledger."""
 
@@ -145,7 +148,7 @@ def ended_by_signals(stop: "Stop") -> Iterator[None]:
         if stop.leaving:
             task.cancel()
             return
-        stop.leave(code, "interrupted; run again to continue: nothing that is paid for is lost")
+        stop.leave(code, ENDED)
         log.warning("stopping: waiting up to 10 s for creates in the air and downloads; again to stop at once")
 
     def on_signal(code: ExitCode) -> None:

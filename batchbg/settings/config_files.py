@@ -122,7 +122,8 @@ def value_in(file: ConfigFile, setting: Setting) -> Any:
     """Return what a file says of a setting; its paths are relative to it."""
     value = read_value(setting.kind, file.table[setting.key], f"{file.path}: {setting.key}")
     if setting.kind.path:
-        return file.path.parent / value
+        home = file.path.parent
+        return tuple(home / one for one in value) if setting.kind.many else home / value
     return _beside(value, file.path.parent) if setting.key == "ledger" else value
 
 
@@ -164,7 +165,9 @@ def needs_trust(path: Path, table: Mapping[str, Any]) -> Iterator[tuple[str, str
             yield key, ENTRUSTED[key]
         elif key == "ledger" and "://" in value and not _is_inside(_file_of(value), path.parent):
             yield key, "lies on a server or outside the file's folder"
-        elif (setting.kind.path or (key == "files_from" and value != "-")) and not _is_inside(value, path.parent):
+        elif (setting.kind.path or (key == "files_from" and value != "-")) and not all(
+            _is_inside(one, path.parent) for one in (value if setting.kind.many else [value])
+        ):
             yield key, "leads out of the file's folder"
 
 

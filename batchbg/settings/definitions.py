@@ -13,6 +13,7 @@ from batchbg.settings.kinds import (
     DURATION,
     LEVEL,
     PATH,
+    PATHS,
     POSITIVE,
     SWITCH,
     TEXT,
@@ -58,13 +59,14 @@ class Setting:
 
 SETTINGS: Final[tuple[Setting, ...]] = (
     Setting("photos", PATH, None, "Folder of photos; the PHOTOS argument of run and plan."),
+    Setting("files", PATHS, (), "Only these photos; the PHOTOS arguments of run and plan where they are files."),
     Setting(
         "backgrounds",
         PATH,
         None,
-        "Folder of backgrounds; without one the results are transparent.",
+        "Folder of backgrounds, or one background's file; without any the results are transparent.",
         ("-b", "--backgrounds"),
-        "DIR",
+        "BACKGROUND",
     ),
     Setting(
         "output",
@@ -308,7 +310,7 @@ LIMITING: Final = frozenset(
     {
         *("max_credits", "max_files", "max_duration", "pilot", "confirm_batch_over"),
         *("budget.per_day", "budget.per_month", "budget.total", "budget.keep_balance"),
-        *("include", "exclude", "files_from", "max_depth", "plan"),
+        *("include", "exclude", "files", "files_from", "max_depth", "plan"),
     }
 )
 """Keys that bound what is spent: where one of them is left empty or misspelt, nothing may be spent without it."""

@@ -45,7 +45,7 @@ _EXAMPLES: Final[dict[str, Any]] = {
 }
 """Values to show where the default is "none"."""
 
-_ONLY_ON_THE_COMMAND_LINE: Final = frozenset({"dry_run", "plan", "null"})
+_ONLY_ON_THE_COMMAND_LINE: Final = frozenset({"dry_run", "files", "plan", "null"})
 
 
 def example_toml() -> str:

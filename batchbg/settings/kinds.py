@@ -128,9 +128,14 @@ def choice(*choices: str) -> Kind:
 
 
 TEXT = Kind("some text", _text)
-PATH = Kind(
-    "a path", lambda value: Path(_text(str(value) if isinstance(value, Path) else value)).expanduser(), path=True
-)
+
+
+def _path(value: Any) -> Path:
+    return Path(_text(str(value) if isinstance(value, Path) else value)).expanduser()
+
+
+PATH = Kind("a path", _path, path=True)
+PATHS = Kind("an array of paths", _path, many=True, path=True)
 TEXTS = Kind("an array of strings", _text, many=True)
 SWITCH = Kind("true or false", _switch, switch=True)
 DURATION = Kind("a time such as 30s, 5m or 2h", duration_s)

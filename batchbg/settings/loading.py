@@ -59,6 +59,9 @@ def load(
         else:
             values[field], origins[field] = _layered(setting, environ, files)
     _fill_defaults(values, origins, home)
+    if origins["photos"] is Origin.FLAG and origins["files"] is not Origin.FLAG:
+        values["files"] = ()  # a folder that is typed is meant as a whole
+    values["photos"] = _folder_of(values["files"], values["photos"])
     settings = Settings(**values)
     _check(settings)
     return settings
@@ -96,6 +99,19 @@ def _fill_defaults(values: dict[str, Any], origins: Mapping[str, Origin], home: 
         values["output"] = _beside_real(values["output"])
 
 
+def _folder_of(files: Sequence[Path], photos: Path | None) -> Path | None:
+    """Return the folder of photos: the one that is set if it holds all the files, else the nearest that does."""
+    if not files:
+        return photos
+    folders = [Path(os.path.realpath(file.parent)) for file in files]
+    if photos is not None and all(folder.is_relative_to(os.path.realpath(photos)) for folder in folders):
+        return photos
+    try:
+        return Path(os.path.commonpath(folders))
+    except ValueError as error:
+        raise ConfigError("photos: the files lie on different drives; name those of one of them at a time") from error
+
+
 def _beside_real(output: Path) -> Path:
     """Return the folder of rehearsals for a folder of real results."""
     # One that has no name, as "." or "..", is called as what it leads to.
@@ -106,6 +122,8 @@ def _beside_real(output: Path) -> Path:
 def _check(settings: Settings) -> None:
     if settings.background_map and not settings.backgrounds and not settings.plan:
         raise ConfigError("background_map: it names files of the background folder; give --backgrounds too")
+    if settings.files and settings.files_from:
+        raise ConfigError("files_from: photos are named one by one already; name all of them in one of the two places")
     if settings.format in ("webp", "avif"):
         from PIL import features
 

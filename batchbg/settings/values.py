@@ -14,6 +14,7 @@ class Settings:
     """All settings of one invocation, checked."""
 
     photos: Path | None
+    files: tuple[Path, ...]
     backgrounds: Path | None
     output: Path
     ledger: str

@@ -1,4 +1,4 @@
-"""Projects that are to be deleted at the service, and verdicts on results."""
+"""Projects that are to be deleted at the service, verdicts on results, and what is done again."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -28,3 +28,15 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["job_id"], ["jobs.id"], name=op.f("fk_reviews_job_id")),
         sa.PrimaryKeyConstraint("job_id", name=op.f("pk_reviews")),
     )
+    op.create_table(
+        "previous_results",
+        sa.Column("output_id", sa.Integer(), nullable=False),
+        sa.Column("sha256", sa.Text(), nullable=False),
+        sa.Column("job_id", sa.Text(), nullable=False),
+        sa.Column("path", sa.Text(), nullable=False),
+        sa.Column("bytes", sa.BigInteger(), nullable=False),
+        sa.Column("at", sa.Float(), nullable=False),
+        sa.ForeignKeyConstraint(["output_id"], ["outputs.id"], name=op.f("fk_previous_results_output_id")),
+        sa.PrimaryKeyConstraint("output_id", "sha256", name=op.f("pk_previous_results")),
+    )
+    op.add_column("jobs", sa.Column("redo_of", sa.Text(), nullable=True))

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import gc
+import logging
 import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -159,6 +160,16 @@ async def test_a_proxy_is_asked_and_sees_nothing(proxy: ProxySandbox, sandbox: L
     assert KEY not in str(proxy.asked)
     assert all("proxy-authorization" not in one.request_headers for one in sandbox.heard)
     assert sum(one.path.endswith("remover") for one in sandbox.heard) == 1
+
+
+async def test_httpx_logs_no_address_of_ours(proxy: ProxySandbox, connect: Connect, caplog: pytest.LogCaptureFixture):
+    """Signed ones are credentials, and the log may be a program's own, which says everything."""
+    caplog.set_level(logging.DEBUG, "httpx")
+    assert isinstance(await create(connect(HOST)), Created)
+    assert proxy.asked
+    assert "shop.example/" not in caplog.text
+    logging.getLogger("httpx").info("another's https://shop.example/")
+    assert "shop.example/" in caplog.text
 
 
 async def test_a_proxy_that_refuses_made_nothing(

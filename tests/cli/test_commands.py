@@ -168,9 +168,9 @@ def test_the_script_for_each_shell_is_printed_and_bash_takes_it(shell: str):
 @pytest.mark.parametrize(
     ("typed", "kind"),
     [
-        ("run ph", "dir,ph"),
-        ("plan ph", "dir,ph"),
-        ("run photos -b ba", "dir,ba"),
+        ("run ph", "file,ph"),
+        ("plan ph", "file,ph"),
+        ("run photos -b ba", "file,ba"),
         ("run photos -o ou", "dir,ou"),
         ("run photos --files-from na", "file,na"),
         ("run photos --background-map ma", "file,ma"),

@@ -13,7 +13,7 @@ from batchbg.ledger.engine import open_ledger
 from tests.support.shop import Shop
 
 SCHEMAS = resources.files("batchbg") / "schemas"
-NAMES = ("account", "audit", "doctor", "jobs", "plan", "run", "status")
+NAMES = ("account", "audit", "doctor", "jobs", "plan", "redo", "run", "status")
 
 
 def schema(name: str) -> dict[str, Any]:
@@ -79,7 +79,7 @@ def test_what_is_printed_is_what_is_documented(shop: Shop):
     assert [job["verdict_reason"] for job in jobs if job["verdict"]] == ["the strap is cut off"]
     check("status", status := shop.status())
     assert status["reviews"] == {"accepted": 0, "rejected": 1, "undecided": status["jobs"]["done"] - 1}
-    assert "reviewed: 0 accepted, 1 rejected" in shop.do("status").out
+    assert "results: 0 accepted, 1 rejected" in shop.do("status").out
     assert "(rejected: the strap is cut off)" in shop.do("jobs").out
     exported = [json.loads(line) for line in shop.do("ledger export").out.splitlines()]
     assert {one["id"] for one in exported if one["verdict"] == "rejected"} == {done}

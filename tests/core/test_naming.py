@@ -6,7 +6,15 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from batchbg.core.naming import MAX_NAME_BYTES, SUFFIXES, fold, output_names, promised_names, received_name
+from batchbg.core.naming import (
+    MAX_NAME_BYTES,
+    SUFFIXES,
+    fold,
+    output_names,
+    previous_name,
+    promised_names,
+    received_name,
+)
 
 stems = st.one_of(
     st.sampled_from(
@@ -203,3 +211,14 @@ def test_what_is_kept_as_it_came_is_called_after_its_result():
     assert len(cut) == 255
     assert cut.endswith(".png")
     assert cut != received_name("n" * 249 + "x.webp", ".png")
+
+
+def test_a_replaced_result_keeps_its_name_and_tells_its_content():
+    """Any number of them have names of their own, however long the name is."""
+    one, other = "ab" * 32, "cd" * 32
+    assert previous_name("shoe.png", one) == "shoe~abababababab.png"
+    assert previous_name("shoe.png", one) != previous_name("shoe.png", other)
+    long = previous_name("\u00e9" * 125 + ".png", one)
+    assert len(os.fsencode(long)) <= MAX_NAME_BYTES
+    assert long.endswith("~abababababab.png")
+    assert long != previous_name("\u00e9" * 124 + "e.png", one)

@@ -408,3 +408,52 @@ def test_a_failed_job_of_the_same_order_is_not_begun_again_by_it():
     tried = job(S.FAILED, order_id=ORDER)
     assert decide(facts(tried, output=owned("j1"), force=True)) == skip(FAILED_BEFORE)
     assert decide(facts(job(S.FAILED), output=owned("j1"), force=True)).action is Action.NEW
+
+
+# -- what a person wants done again ---------------------------------------------------------------------------------
+
+
+def redo(state: JobState, **more: Any) -> KnownJob:
+    return job(state, name="new", redo_of="old", generation=2, **more)
+
+
+def held(wanted: str = "new") -> Output:
+    return owned(wanted, "old", "photo")
+
+
+@pytest.mark.parametrize("background", ["bg", "another"])
+def test_a_redo_goes_on_whatever_pairing_would_choose(background: str):
+    """The old result is in its place, and yet the photo is not done; a copy of it waits for the new one."""
+    for state in (S.PLANNED, *UNDER_WAY):
+        known = (redo(state, background=background), job(S.DONE, name="old"))
+        planned = "new" if state is S.PLANNED else ""
+        assert decide(facts(*known, output=held(), planned_for_output=planned)) == Decision(Action.TAKE_UP, "new")
+        copied = dataclasses.replace(held(), id=OTHERS)
+        assert decide(facts(*known, output=copied)) == Decision(Action.COPY, "new")
+
+
+def test_a_job_that_nobody_asked_for_does_not():
+    """What --force planned and did not create is dropped without it, as before."""
+    known = (job(S.PLANNED, name="new", generation=2), job(S.DONE, name="old"))
+    decided = decide(facts(*known, output=held(), planned_for_output="new"))
+    assert decided == Decision(Action.SKIP, reason=DONE_BEFORE, drop=("new",))
+
+
+def test_a_redo_that_is_over_leaves_the_photo_done():
+    """With the old result, where it came to nothing; one that may be paid for waits for a person's word."""
+    old = job(S.DONE, name="old")
+    for state in (S.FAILED, S.CANCELED):
+        assert decide(facts(redo(state), old, output=held())) == Decision(Action.SKIP, reason=DONE_BEFORE)
+    assert decide(facts(redo(S.UNRESOLVED), old, output=held())) == Decision(Action.SKIP, reason=UNRESOLVED)
+    assert decide(facts(redo(S.DONE), old, output=owned("new", "new", "photo"))).reason == DONE_BEFORE
+    waiting = dataclasses.replace(held(), id=OTHERS)
+    assert decide(facts(redo(S.DONE), old, output=waiting)) == Decision(Action.COPY, "new")
+
+
+def test_force_takes_a_redo_up_and_overrules_it_with_another_background():
+    """One render serves both words where it can; else the later one counts."""
+    old = job(S.DONE, name="old")
+    forced: dict[str, Any] = {"output": held(), "planned_for_output": "new", "force": True, "order_id": ORDER}
+    assert decide(facts(redo(S.PLANNED), old, **forced)) == Decision(Action.TAKE_UP, "new")
+    decided = decide(facts(redo(S.PLANNED, background="another"), old, **forced))
+    assert (decided.action, decided.drop) == (Action.NEW, ("new",))

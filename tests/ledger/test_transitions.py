@@ -331,9 +331,73 @@ def test_a_move_is_made_once(ledger, name):
     moved = move(ledger, function, job, *args)
     assert (moved.version, stored(ledger, job)) == (job.version + 1, moved)
     before = entries(ledger)
+    if name == "created":  # no other create was answered with that id: whoever brings it once more has it on file
+        args = ("another", Price(5))
     with pytest.raises(StaleJobError):
         move(ledger, function, job, *args)
     assert entries(ledger) == before
+
+
+@pytest.mark.parametrize("name", MOVES)
+def test_a_move_whose_commit_nobody_confirmed_is_found_and_not_made_again(ledger, name):
+    """A commit may be on disk although its word was lost: its work, done again, has succeeded, and costs nothing more."""
+    state, function, args = MOVES[name]
+    job = job_in(ledger, state)
+    moved = move(ledger, function, job, *args)
+    before = entries(ledger), history(ledger, job.id)
+    assert again(ledger, function, job, *args) == moved
+    assert (entries(ledger), history(ledger, job.id)) == before
+
+
+def again(ledger: Ledger, function: Any, *args: Any, run_id: str = "run") -> Any:
+    """Do in a transaction what may have been committed before."""
+    with ledger.transaction(run_id) as tx:
+        return function(dataclasses.replace(tx, repeats=True), *args)
+
+
+@pytest.mark.parametrize("name", MOVES)
+def test_what_another_run_has_moved_is_not_ones_own(ledger, name):
+    """Nor is it when a transaction is repeated: a worker that slept must not send what another has sent."""
+    state, function, args = MOVES[name]
+    job = job_in(ledger, state)
+    move(ledger, function, job, *args, run_id="another")
+    if name == "created":
+        args = ("its own", Price(5))
+    with pytest.raises(StaleJobError):
+        again(ledger, function, job, *args)
+
+
+def test_a_reservation_that_nobody_confirmed_is_not_held_against_the_cap_twice(ledger):
+    (job,) = planned(ledger, "a.jpg")
+    reserved = move(ledger, transitions.reserve, job, budget(run=5))
+    assert again(ledger, transitions.reserve, job, budget(run=5)) == reserved
+    assert total(ledger).reserved == 5
+
+
+def test_a_render_that_is_planned_again_in_one_transaction_is_found_as_it_is(ledger):
+    """Its end and its new beginning are two moves of one commit."""
+    job = rendering(ledger)
+    end = (job, S.FAILED, "no credits", Price(0), "insufficient_credits")
+    ended = move(ledger, transitions.ended, *end)
+    assert again(ledger, transitions.ended, *end) == stored(ledger, job)
+    assert (ended.state, ended.version) == (S.PLANNED, job.version + 2)
+
+
+def test_an_id_that_is_on_file_is_success_wherever_its_job_has_got_to(ledger):
+    """An event may have taken the job further before its worker hears of the commit."""
+    job = submitting(ledger)
+    created = move(ledger, transitions.created, job, "p", Price(5))
+    complete = move(ledger, transitions.complete, created, Price(5))
+    assert move(ledger, transitions.created, job, "p", Price(5)) == complete
+    assert entries(ledger) == [("reserved", 5), ("reserved", -5), ("charged", 5)]
+
+
+def test_a_drop_that_nobody_confirmed_is_found(ledger):
+    (job,) = planned(ledger, "a.jpg")
+    move(ledger, transitions.drop, job, "gone")
+    before = history(ledger, job.id)
+    again(ledger, transitions.drop, job, "gone")
+    assert history(ledger, job.id) == before
 
 
 @pytest.mark.parametrize("name", [name for name in MOVES if name not in ("refunded", "complete")])

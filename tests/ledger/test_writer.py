@@ -4,17 +4,23 @@ import sqlite3
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
-from batchbg.errors import LedgerError, LedgerGone
+from batchbg.core.lifecycle import JobState
+from batchbg.core.model import Job
+from batchbg.core.price import Price
+from batchbg.errors import LedgerError, LedgerGone, StaleJobError
+from batchbg.ledger import transitions
+from batchbg.ledger import writer as writer_module
 from batchbg.ledger.store import Ledger
 from batchbg.ledger.tables import meta
 from batchbg.ledger.transaction import Tx
 from batchbg.ledger.writer import Writer
 
-from .support import open_at
+from .support import disagreements, entries, open_at, stored, submitting
 
 
 @pytest.fixture
@@ -227,6 +233,44 @@ async def test_a_piece_that_fails_is_rolled_back_alone(writer, path, held):
     assert isinstance(failed, ArithmeticError)
     assert isinstance(double, Exception)
     assert on_disk(path) == ["a", "c"]
+
+
+async def test_a_stale_job_costs_its_neighbours_nothing(writer, ledger, held):
+    """The id of another job, paid for, is in the same commit: one that has moved must not take it along."""
+    moved, paid = submitting(ledger, "a.jpg"), submitting(ledger, "b.jpg")
+    with ledger.transaction("another run") as tx:
+        transitions.lost(tx, moved, "the run was killed")
+    async with held:
+        pieces = [
+            writer.do(transitions.created, paid, "project of b", Price(5)),
+            writer.do(transitions.created, moved, "project of a", Price(5)),
+            writer.do(keep, "c"),
+        ]
+        waiting = asyncio.gather(*pieces, return_exceptions=True)
+        await asyncio.sleep(0)
+    created, stale, kept = await waiting
+    assert isinstance(stale, StaleJobError)
+    assert (created, kept) == (stored(ledger, paid), "c")
+    assert isinstance(created, Job)
+    assert (created.state, created.project_id) == (JobState.RENDERING, "project of b")
+    assert disagreements(ledger) == []
+
+
+async def test_an_id_whose_commit_nobody_confirmed_is_no_stale_job(writer, ledger, monkeypatch):
+    """The disk has it, and says that it has not: done again it has succeeded, and is counted once."""
+    job = submitting(ledger)
+    commit = writer_module._commit
+
+    def commit_without_a_word(*args: Any) -> Any:
+        commit(*args)
+        monkeypatch.undo()
+        return [(None, LedgerError("disk I/O error"))]
+
+    monkeypatch.setattr(writer_module, "_commit", commit_without_a_word)
+    with pytest.raises(LedgerError, match="I/O"):
+        await writer.do(transitions.created, job, "p", Price(5))
+    assert await writer.do(transitions.created, job, "p", Price(5)) == stored(ledger, job)
+    assert entries(ledger) == [("reserved", 5), ("reserved", -5), ("charged", 5)]
 
 
 def fill_up(tx: Tx) -> None:

@@ -79,7 +79,7 @@ def test_the_map_goes_before_the_policy_and_says_which_of_its_lines_nobody_neede
 
 def request(backgrounds: Path | None, *rules: MapRule, policy: str = "best") -> Request:
     settings = load({"background_policy": policy}, {})
-    return Request(settings, Path("photos"), Path("output"), backgrounds, Rules(), None, None, rules)
+    return Request(settings, Path("photos"), Path("output"), backgrounds, "", Rules(), None, None, rules)
 
 
 def test_without_a_folder_of_backgrounds_all_results_are_transparent():

@@ -136,8 +136,11 @@ class Seen(Observer):
     def ended(self, job: Job) -> None:
         self.told.append(("ended", job.photo_path))
 
-    def reused(self, path: str) -> None:
-        self.told.append(("reused", path))
+    def saved(self, job: Job, target: Path) -> None:
+        self.told.append(("saved", job.photo_path))
+
+    def reused(self, job: Job, photo: str, target: Path) -> None:
+        self.told.append(("reused", target.name))
 
 
 class Bench:

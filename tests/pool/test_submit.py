@@ -370,8 +370,8 @@ async def test_a_project_id_that_cannot_be_kept_is_told(bench: Bench, job: Job, 
 
 
 async def test_a_project_id_whose_commit_went_unheard_is_there(bench: Bench, job: Job):
-    """The job has moved: by this very commit."""
-    writer = Faulty(bench, StaleJobError("moved"))
+    """What is done again finds that it was done: the job is moved, by this very commit."""
+    writer = Faulty(bench, LedgerError("disk I/O error"))
     writer.is_committed = True
     sending = Sending(bench, writer)
     sent = await sending.submit(job, CREATED)

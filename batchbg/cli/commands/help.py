@@ -16,10 +16,12 @@ TOPICS: Final = (
     "backgrounds",
     "money",
     "states",
+    "verdicts",
     "cron",
     "webhooks",
     "rehearsal",
     "json",
+    "python",
     "machines",
     "faster",
 )

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from batchbg.cli.completion import folders
+from batchbg.cli.completion import files
 from batchbg.cli.options import COMMON, RESULTS, SCAN, Sectioned, settings_keys, with_settings
 
 if TYPE_CHECKING:
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 @click.command(cls=Sectioned)
-@click.argument("photos", required=False, type=click.Path(path_type=Path), shell_complete=folders)
+@click.argument("photos", nargs=-1, type=click.Path(path_type=Path), shell_complete=files)
 @click.option(
     "--save", type=click.Path(path_type=Path), metavar="FILE", help="Write the plan, for `batchbg run --plan`."
 )
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 )
 @click.pass_context
 def command(ctx: click.Context, settings: "Settings", save: Path | None) -> None:
-    """Show what would be done with the photos in PHOTOS, why, and what it costs.
+    """Show what would be done with the photos in PHOTOS, a folder or files, why, and what it costs.
 
     Sends nothing, needs no key, and writes no jobs: it is a run's own planning on a copy of the ledger.
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from batchbg.cli.completion import folders
+from batchbg.cli.completion import files
 from batchbg.cli.options import ASKING, COMMON, LIMITS, RESULTS, SCAN, Sectioned, settings_keys, with_settings
 
 if TYPE_CHECKING:
@@ -13,16 +13,17 @@ if TYPE_CHECKING:
 
 
 @click.command(cls=Sectioned)
-@click.argument("photos", required=False, type=click.Path(path_type=Path), shell_complete=folders)
+@click.argument("photos", nargs=-1, type=click.Path(path_type=Path), shell_complete=files)
 @with_settings(*settings_keys(SCAN, RESULTS, ("delete_remote", "plan", "dry_run"), LIMITS, ASKING, COMMON))
 @click.pass_context
 def command(ctx: click.Context, settings: "Settings") -> None:
-    """Put every photo in PHOTOS on a new background.
+    """Put every photo in PHOTOS, a folder or files, on a new background.
 
     Skips what is done, and finishes what is already paid for.
 
     \b
     batchbg run photos -b backgrounds --max-credits 200
+    batchbg run mug.jpg cup.jpg -b wall.jpg
     batchbg run photos --sandbox          a rehearsal: no key, nothing charged
     batchbg run photos -n                 what would be done
     """

@@ -1,0 +1,68 @@
+"""One run with what belongs around it: the sandbox where it rehearses, and the report where one is wanted."""
+
+import contextlib
+import dataclasses
+from collections.abc import Callable
+
+from batchbg import pipeline
+from batchbg.errors import BatchbgError
+from batchbg.report.summary import Summary
+from batchbg.run.control import Control
+from batchbg.run.reporter import Reporter
+from batchbg.run.task import Process
+from batchbg.settings.values import Settings
+
+
+def perform(
+    settings: Settings,
+    key: str,
+    name: str,
+    reporter: Reporter,
+    control: Control | None = None,
+    typed: Callable[[str], str] = "batchbg {}".format,
+) -> Summary:
+    """Take every job of a run to its end, against the sandbox where the settings say so; write the report they name.
+
+    Args:
+        settings: checked.
+        key: the API key.
+        name: of the command, for the ledger.
+        reporter: is told what happens.
+        control: who may end it; None lets signals do so.
+        typed: returns the line to type for a command such as "resume", for the report.
+
+    Raises:
+        ConfigError, LedgerError, DiskError: nothing could be begun.
+    """
+    if settings.report:
+        from batchbg.report.page import check_name
+
+        check_name(settings.report)
+    with contextlib.ExitStack() as stack:
+        if settings.sandbox:
+            from batchbg.sandbox.config import SandboxConfig
+            from batchbg.sandbox.server import SandboxServer
+
+            server = stack.enter_context(SandboxServer(SandboxConfig()))
+            settings = dataclasses.replace(settings, base_url=server.url)
+        summary = pipeline.run(settings, key, Process(name), reporter, control).summary
+    return _with_report(summary, settings, typed) if settings.report else summary
+
+
+def _with_report(summary: Summary, settings: Settings, typed: Callable[[str], str]) -> Summary:
+    """Write the report; what keeps it from being written is no reason not to tell what the run did."""
+    from batchbg.report.page import write_report
+
+    try:
+        write_report(
+            settings.ledger,
+            settings.report,
+            caps=settings.caps,
+            zone=settings.zone,
+            price_per_credit=settings.price_per_credit,
+            typed=typed,
+        )
+    except BatchbgError as error:
+        code = summary.exit_code or error.exit_code
+        return dataclasses.replace(summary, exit_code=code, notes=(*summary.notes, f"no report: {error}"))
+    return summary
