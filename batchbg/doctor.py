@@ -19,6 +19,7 @@ from batchbg.api.retry_reads import retry_read
 from batchbg.api.wire import Account
 from batchbg.core.lifecycle import OPEN
 from batchbg.core.model import PRICE_CREDITS
+from batchbg.core.paint import Paint
 from batchbg.disk.results import try_out
 from batchbg.errors import AccountUnreadable, ApiError, BatchbgError, ConfigError, ExitCode, LedgerBusy
 from batchbg.ledger import audit, clock, jobs
@@ -93,7 +94,7 @@ def _settings(config: Path | None) -> Iterator[Finding]:
 
 def _sources(settings: Settings) -> Iterator[Finding]:
     for name, folder in (("photos", settings.photos), ("backgrounds", settings.backgrounds)):
-        if folder is None:
+        if folder is None or isinstance(folder, Paint):
             continue
         quoted = shlex.quote(str(folder))
         if name == "backgrounds" and folder.is_file():

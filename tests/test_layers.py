@@ -177,7 +177,7 @@ FLOORS = (
     {"core"},
     {"disk"},
     {"api", "ledger", "sandbox", "settings"},
-    {"plan", "pool", "report", "review", "webhook"},
+    {"finish", "plan", "pool", "report", "review", "webhook"},
     {"run"},
     {"doctor", "pipeline"},
     {"library", "repair"},

@@ -35,6 +35,13 @@ EXECUTED: Final[dict[str, tuple[tuple[str, int], ...]]] = {
     "batchbg trust": (("batchbg trust shop/config.toml", 0),),
     "batchbg plan": (("batchbg plan photos", 0),),
     "batchbg plan photos -b backgrounds -v": (("batchbg plan photos -b backgrounds -v", 0),),
+    "batchbg plan photos -b backgrounds": (("batchbg plan photos -b backgrounds", 0),),
+    "batchbg plan photos -b backgrounds/wood.png": (("batchbg plan photos -b backgrounds/wood.png", 0),),
+    "batchbg plan photos -b white": (("batchbg plan photos -b white", 0),),
+    "batchbg plan photos -b '#f5f5f5'": (("batchbg plan photos -b '#f5f5f5'", 0),),
+    "batchbg plan photos -b 'linear-gradient(to top right, #fff, #ddd)'": (
+        ("batchbg plan photos -b 'linear-gradient(to top right, #fff, #ddd)'", 0),
+    ),
     "batchbg plan photos -b backgrounds --save plan.jsonl": (
         ("batchbg plan photos -b backgrounds --save plan.jsonl", 0),
     ),
@@ -59,6 +66,9 @@ EXECUTED: Final[dict[str, tuple[tuple[str, int], ...]]] = {
     "batchbg run photos -b backgrounds --plan plan.jsonl": (
         ("batchbg run photos -b backgrounds --plan plan.jsonl", 0),
     ),
+    "batchbg run photos -b backgrounds --exec 'cp {} /srv/shop/new'": (
+        ("batchbg run photos -b backgrounds --exec 'cp {{}} .'", 0),
+    ),
     "batchbg run photos -b backgrounds -o web --format webp": (
         ("batchbg run photos -b backgrounds -o web --format webp", 0),
     ),
@@ -68,6 +78,13 @@ EXECUTED: Final[dict[str, tuple[tuple[str, int], ...]]] = {
             " --max-credits 5",
             0,
         ),
+    ),
+    "batchbg finish amazon": (("batchbg finish amazon", 3),),  # the photos are far too small for it
+    "batchbg finish amazon shopify": (("batchbg finish amazon shopify", 3),),
+    "batchbg finish --check amazon": (("batchbg finish --check amazon", 3),),
+    "batchbg finish --list": (("batchbg finish --list", 0),),
+    "batchbg run photos -b backgrounds --finish shopify --max-credits 500": (
+        ("batchbg run photos -b backgrounds --finish shopify --max-credits 500", 0),
     ),
     "batchbg rescue": (("batchbg rescue", 0),),
     "batchbg report": (("batchbg report", 0),),
@@ -132,6 +149,8 @@ ELSEWHERE: Final = {
     "kill -USR1 PID": "tests/cli/test_progress.py",
     "kill -USR1": "tests/cli/test_webhook.py",
     "batchbg webhook": "tests/cli/test_webhook.py",
+    "batchbg review": "tests/cli/test_review.py",
+    "ssh -L 8790:127.0.0.1:8790 shop": "OpenSSH's own",
     "kill -9": "tests/e2e/test_crash.py",
 }
 """What is executed by other means, and where."""

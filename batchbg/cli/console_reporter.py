@@ -9,11 +9,11 @@ import sys
 from typing import TYPE_CHECKING, Any, Final
 
 from batchbg.cli.logs import say
-from batchbg.cli.output import duration, expected_s, is_animated, money, note
+from batchbg.cli.output import expected_s, is_animated, money, note
 from batchbg.cli.prompt import confirm, confirmed
 from batchbg.cli.suggest import command_line
 from batchbg.core.progress import Progress
-from batchbg.core.words import counted, share
+from batchbg.core.words import counted, duration, share
 from batchbg.errors import BatchbgError, ConfigError
 from batchbg.ledger.estimate import Estimate
 from batchbg.plan.lines import Line

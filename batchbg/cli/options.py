@@ -57,8 +57,12 @@ SCAN: Final = (
 RESULTS: Final = ("format", "quality", "flatten", "keep_received")
 """In what form results are saved."""
 
-ASKING: Final = ("yes", "confirm_batch_over", "json", "retry_lock", "strict", "report")
+ASKING: Final = ("yes", "confirm_batch_over", "json", "retry_lock", "strict", "report", "metrics_file")
 """Question and output."""
+
+
+FINISH: Final = ("finish",)
+"""What is made of results at the end."""
 
 
 DEMO: Final = Path("batchbg-demo")
@@ -72,12 +76,13 @@ REHEARSALS: Final = "Use the rehearsals': ledger batchbg-sandbox.db, output fold
 
 
 SECTIONS: Final = {
-    "Photos, pairing, results": (*SCAN, *RESULTS, "delete_remote", "plan", "save", "dry_run"),
+    "Photos, pairing, results": (*SCAN, *RESULTS, "finish", "delete_remote", "exec", "plan", "save", "dry_run"),
     "Limits": ("max_credits", "max_files", "max_duration", "pilot", "requests_per_second", "max_in_flight"),
     "Questions and answers": (
         "yes",
         "confirm_batch_over",
         "report",
+        "metrics_file",
         "json",
         "strict",
         "log_format",

@@ -54,13 +54,6 @@ def money(credits: int, settings: "Settings") -> str:
     return f"{text} ({credits * settings.price_per_credit:.2f})" if settings.price_per_credit else text
 
 
-def duration(seconds: float) -> str:
-    """Return a time as people say it."""
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
-
-
 MEDIAN_S: Final = 4.0
 """Seconds from create to result, queueing included. Source: docs, processing times, 30 days to 2026-07-20."""
 

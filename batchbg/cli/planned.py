@@ -10,7 +10,8 @@ from tqdm import tqdm
 from batchbg.cli import output
 from batchbg.cli.console_reporter import ConsoleReporter
 from batchbg.cli.suggest import quoted, typed_again
-from batchbg.core.words import counted, share
+from batchbg.core.paint import shown_paint
+from batchbg.core.words import counted, duration, share
 from batchbg.disk.files import whole
 from batchbg.errors import ConfigError, ExitCode
 from batchbg.ledger import clock
@@ -96,7 +97,7 @@ def _open(stack: contextlib.ExitStack, path: Path) -> IO[str]:
 
 def _text(line: Line, price: int, *, figures: bool) -> str:
     """Return one photo's line: action, photo, size, background and how it fits, output, cost; or why not."""
-    background = f"on {line.background}" if line.background else ""
+    background = f"on {shown_paint(line.background)}" if line.background else ""
     detail = f"{line.detail} ({line.misfit})" if figures and line.misfit else line.detail
     where = f"-> {line.output}" if line.output and line.action != "skip" else ""
     cost = counted(price, "credit") if line.entry else ""
@@ -153,14 +154,15 @@ def _lines(tally: Tally, found: Estimate, settings: Settings) -> list[str]:
         lines.append(f"{counted(tally.ignored, 'file')} ignored: {why}{'' if settings.verbose else '; -v lists them'}")
     lines += tally.left_out
     lines += [
-        f"{number:5d} on {name or 'no background (transparent)'}" for name, number in tally.backgrounds.most_common()
+        f"{number:5d} on {shown_paint(name) or 'no background (transparent)'}"
+        for name, number in tally.backgrounds.most_common()
     ]
     if tally.enlarged:
         its, it = ("its background is", "it") if tally.enlarged == 1 else ("their backgrounds are", "them")
         lines.append(f"{counted(tally.enlarged, 'photo')}: {its} cropped and enlarged, which blurs {it}")
     lines += [f"background {path} is left out: {reason}" for path, reason in tally.bad_backgrounds.items()]
     if found.jobs:
-        about = output.duration(output.expected_s(found.jobs, settings))
+        about = duration(output.expected_s(found.jobs, settings))
         lines.append(
             f"about {about}, with {counted(settings.max_in_flight, 'job')} in flight at {output.MEDIAN_S:g} s each"
         )

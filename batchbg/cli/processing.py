@@ -14,13 +14,14 @@ from batchbg.cli.suggest import command_line
 from batchbg.cli.summary import print_summary, summary_lines
 from batchbg.errors import ConfigError
 from batchbg.library.performing import perform
+from batchbg.report.metrics import kept
 from batchbg.report.summary import Summary
 from batchbg.settings import Settings, api_key
 
 
 def process_and_exit(ctx: click.Context, settings: Settings, name: str) -> NoReturn:
     """Process jobs, tell the terminal and the monitor what became of them, and exit with the run's code."""
-    with heartbeat(settings) as told:
+    with heartbeat(settings) as told, kept(settings):
         if name == "run" and settings.photos is None:
             raise ConfigError("name the folder of photos: `batchbg run PHOTOS`, or `photos` in config.toml")
         summary = process(settings, name)
@@ -41,4 +42,10 @@ def process(settings: Settings, name: str) -> Summary:
     progress = ConsoleReporter(settings)
     with contextlib.ExitStack() as stack:
         stack.callback(progress.close)
-        return perform(settings, key, name, progress, typed=functools.partial(command_line, settings=settings))
+        finishing = None
+        if settings.finish:
+            from batchbg.cli.finished import bar
+
+            finishing = stack.enter_context(bar(settings))
+        typed = functools.partial(command_line, settings=settings)
+        return perform(settings, key, name, progress, typed=typed, finishing=finishing)

@@ -3,10 +3,13 @@
 import os
 import threading
 import webbrowser
+from typing import Any
 
 import click
 
 from batchbg.cli import output
+from batchbg.cli.commands import redo
+from batchbg.cli.planned import warnings
 from batchbg.errors import ConfigError
 from batchbg.review.look_cache import cache_folder
 from batchbg.review.server import HOST, reviewing
@@ -22,7 +25,8 @@ def review(settings: Settings, port: int, *, opens_browser: bool) -> None:
         LedgerError: it cannot be read.
     """
     try:
-        with reviewing(settings.ledger, port, cache_folder(os.environ)) as server:
+        cache = cache_folder(os.environ)
+        with reviewing(settings.ledger, port, cache, redo=lambda dry_run: _redo(settings, dry_run)) as server:
             address = server.address
             click.echo(address)  # the one thing that is asked for, also with -q
             output.note("the page is for this machine and this address only; Ctrl-C ends it", settings)
@@ -33,3 +37,18 @@ def review(settings: Settings, port: int, *, opens_browser: bool) -> None:
                 server.run()
     except OSError as error:
         raise ConfigError(f"--port {port}: {error.strerror or error}") from error
+
+
+def _redo(settings: Settings, dry_run: bool) -> dict[str, Any]:
+    """Plan all rejected results anew, or show what that would be, as the command ``redo --rejected`` does.
+
+    Raises:
+        LedgerError: a run holds the ledger, or it cannot be read or written.
+    """
+    done = redo.do(settings, None, dry_run=dry_run)
+    return {
+        "planned": len(done.planned),
+        "lines": [*redo.lines(done, settings, dry_run=dry_run), *warnings(done.estimate)],
+        "left_out": [f"{photo}: {why}" for photo, why in done.left_out],
+        "next": redo.following(done, settings) if done.estimate.jobs else "",
+    }

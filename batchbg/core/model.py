@@ -35,7 +35,7 @@ class Treatment(enum.StrEnum):
 
     NONE = "none"  # no background: a transparent result
     AS_IS = "as-is"  # the background's own picture
-    FIT = "fit"  # a cover crop at the photo's exact size
+    FIT = "fit"  # made at the photo's exact size: a cover crop of the background, or a paint
 
 
 class Stamp(NamedTuple):
@@ -142,6 +142,11 @@ class Job:
     def pixels(self) -> Size:
         """The photo's size, which is the size its result should have."""
         return Size(self.width, self.height)
+
+    @property
+    def is_painted(self) -> bool:
+        """Whether its background is a paint, written in ``background_path``, and no file."""
+        return self.treatment is Treatment.FIT and not self.background_folder
 
     @property
     def name(self) -> str:

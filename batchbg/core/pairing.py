@@ -18,11 +18,19 @@ from batchbg.core.words import times
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Background:
-    """A background a photo can be put on; ``pixels`` after EXIF orientation, ``path`` below the background folder."""
+    """A background a photo can be put on.
+
+    Attributes:
+        path: below the background folder; how a paint is written.
+        sha256: of its content, or what stands for a paint.
+        pixels: after EXIF orientation; of a paint the photo's.
+        is_paint: it is no file, and made for the photo.
+    """
 
     path: str
     sha256: str
     pixels: Size
+    is_paint: bool = False
 
 
 @dataclasses.dataclass(frozen=True, slots=True, order=True)

@@ -126,7 +126,9 @@ def _all(look: Look) -> Iterator[Sign]:
     covered = sum(look.alpha) / 255 / total
     yield from _empty(covered)
     if covered >= _FULL:
-        yield Sign(Kind.UNTOUCHED, _ramp(covered, _FULL, 0.985) * 0.95, "nothing was cut out: the picture is nearly untouched")
+        yield Sign(
+            Kind.UNTOUCHED, _ramp(covered, _FULL, 0.985) * 0.95, "nothing was cut out: the picture is nearly untouched"
+        )
         return
     parts = regions(look.alpha.translate(_SEEN_TABLE), look.width, corners=True)
     if not parts:
@@ -152,7 +154,9 @@ def _empty(covered: float) -> Iterator[Sign]:
     if covered < 0.0005:
         yield Sign(Kind.EMPTY, 1.0, "the picture is empty")
     elif covered < 0.02:
-        yield Sign(Kind.EMPTY, 0.97 * (1 - _ramp(covered, 0.004, 0.02)), f"nearly empty: {covered:.1%} of it is product")
+        yield Sign(
+            Kind.EMPTY, 0.97 * (1 - _ramp(covered, 0.004, 0.02)), f"nearly empty: {covered:.1%} of it is product"
+        )
 
 
 # -- what the photo shows --------------------------------------------------------------------------------------------
@@ -290,7 +294,11 @@ def _islands(look: Look, parts: Sequence[Region], colours: _Colours) -> Iterator
         sure = size * away * _ramp(strength, 0.1, 0.5)
         stray += sure >= SHOWN
         best = max(best, sure)
-    yield Sign(Kind.ISLAND, best, "a stray piece beside the product" if stray < 2 else f"{stray} stray pieces beside the product")
+    yield Sign(
+        Kind.ISLAND,
+        best,
+        "a stray piece beside the product" if stray < 2 else f"{stray} stray pieces beside the product",
+    )
 
 
 def _around(look: Look, region: Region) -> list[int]:

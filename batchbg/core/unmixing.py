@@ -15,7 +15,9 @@ def alpha_between(photo: bytes, background: bytes, result: bytes, width: int) ->
     Where photo and background look the same, a cell takes after the cell to its left, or above.
 
     Args:
-        photo, background, result: three bytes a cell, row by row, of the same cells.
+        photo: three bytes a cell, row by row.
+        background: of the same cells.
+        result: of the same cells.
         width: cells of a row.
     """
     total = len(result) // 3
@@ -27,7 +29,9 @@ def alpha_between(photo: bytes, background: bytes, result: bytes, width: int) ->
         red, green, blue = photo[at] - under[0], photo[at + 1] - under[1], photo[at + 2] - under[2]
         length = red * red + green * green + blue * blue
         if length >= TOLD_APART:
-            along = (result[at] - under[0]) * red + (result[at + 1] - under[1]) * green + (result[at + 2] - under[2]) * blue
+            along = (
+                (result[at] - under[0]) * red + (result[at + 1] - under[1]) * green + (result[at + 2] - under[2]) * blue
+            )
             alpha[cell] = min(255, max(0, round(255 * along / length)))
             told += 1
         elif cell % width:

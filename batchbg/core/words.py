@@ -20,3 +20,10 @@ def times(factor: float) -> str:
     """Return a factor with one digit behind the point at most: "1.4 times", "3 times"; "" where it shows as 1."""
     text = f"{factor:.1f}".removesuffix(".0")
     return "" if text == "1" else f"{text} times"
+
+
+def duration(seconds: float) -> str:
+    """Return a time as people say it: "45 s", "10 min", "2 h"."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f}".removesuffix(".0") + " h"

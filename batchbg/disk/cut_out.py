@@ -54,14 +54,16 @@ def look_over(
 def _signs(shown: Image.Image, photo: Path | None, background: Path | None, cropped: bool) -> tuple[list[Sign], str]:
     width = shown.width
     before = _cells(photo, shown.size) if photo else b""
-    if shown.mode == "RGBA" and (background is None or shown.getextrema()[3][0] < 255):
-        return suspicion.signs(Look(width, shown.getchannel("A").tobytes(), before)), ""
+    if shown.mode == "RGBA":
+        alpha = shown.getchannel("A").tobytes()
+        if background is None or min(alpha) < 255:
+            return suspicion.signs(Look(width, alpha, before)), ""
     after = shown.convert("RGB").tobytes()
     if before and (same := unmixing.sameness(before, after)) >= NEARLY_ALL:
         return [Sign(Kind.UNTOUCHED, round(same, 3), "it looks just like the photo: nearly untouched")], ""
     under = _cells(background, shown.size, cropped=cropped) if background else b""
-    alpha = unmixing.alpha_between(before, under, after, width) if before and under else None
-    return ([], NO_ALPHA) if alpha is None else (suspicion.signs(Look(width, alpha, before)), "")
+    between = unmixing.alpha_between(before, under, after, width) if before and under else None
+    return ([], NO_ALPHA) if between is None else (suspicion.signs(Look(width, between, before)), "")
 
 
 def _cells(path: Path, size: tuple[int, int], *, cropped: bool = False) -> bytes:

@@ -148,9 +148,11 @@ class _Answer(pickle.Unpickler):
 
 
 _ANSWERS: Final = {
+    ("batchbg.core.marketplaces", "Facts"),
     ("batchbg.core.model", "PhotoInfo"),
     ("batchbg.core.model", "Size"),
     ("batchbg.core.model", "Stamp"),
+    ("batchbg.disk.finished", "Finished"),
     ("batchbg.disk.verdict", "Verdict"),
     *(
         ("builtins", name)

@@ -11,8 +11,11 @@ import os
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
+from batchbg.core.finishing import Profile
 from batchbg.core.model import PhotoInfo, Size, Stamp
+from batchbg.core.paint import Paint
 from batchbg.disk import decoder_pool, undecoded
+from batchbg.disk.finished import Finished
 from batchbg.disk.output_formats import OutputFormat
 from batchbg.disk.probe_limits import USUAL, ProbeLimits
 from batchbg.disk.scan import UNREADABLE, why_unreadable
@@ -105,6 +108,27 @@ def look_over(
         return decoder_pool.run(work, _whole(result), *others, cropped, side, quality)
     except DecoderDied as died:
         raise _changed(result, died) from died
+
+
+def finish(master: Path, profile: Profile, sha256: str) -> Finished:
+    """See ``disk.finishing.finish``; a result over which its decoder dies is unusable."""
+    try:
+        return decoder_pool.run(_Work[Finished]("finishing", "finish"), _whole(master), profile, sha256)
+    except DecoderDied as died:
+        raise ResultUnusable(f"it cannot be finished: {died}") from died
+
+
+def painted(paint: Paint, pixels: Size) -> tuple[bytes, str]:
+    """See ``disk.painting.painted``."""
+    try:
+        return decoder_pool.run(_Work[tuple[bytes, str]]("painting", "painted"), paint, pixels)
+    except DecoderDied as died:
+        raise PhotoChanged(f"{paint} cannot be painted at {pixels}: {died}") from died
+
+
+def swatch(paint: Paint, pixels: Size, quality: int) -> bytes:
+    """See ``disk.painting.swatch``."""
+    return decoder_pool.run(_Work[bytes]("painting", "swatch"), paint, pixels, quality)
 
 
 def _changed(path: Path, died: DecoderDied) -> PhotoChanged:

@@ -111,11 +111,16 @@ def _read(path: Path, sha256: str = "", *, crop: Size | None = None) -> Image.Im
         PhotoChanged: it can no longer be read.
     """
     with _opened(path, sha256, crop=crop) as opened:
-        turn = _TURNS.get(orientation_of(opened))
-        picture = to_srgb(opened)
-        if covered := opened.info.get("covered"):
-            _clear_around(picture, covered)
-        return picture.transpose(turn) if turn is not None else picture
+        return upright(opened)
+
+
+def upright(opened: Image.Image) -> Image.Image:
+    """Return a picture that was opened, the right way up, in sRGB, as RGB or RGBA with 8 bits a channel."""
+    turn = _TURNS.get(orientation_of(opened))
+    picture = to_srgb(opened)
+    if covered := opened.info.get("covered"):
+        _clear_around(picture, covered)
+    return picture.transpose(turn) if turn is not None else picture
 
 
 @contextlib.contextmanager

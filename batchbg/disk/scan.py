@@ -12,6 +12,7 @@ from typing import IO, Final
 
 from batchbg.core.model import Stamp
 from batchbg.disk.file_identity import Identity, identity, identity_of
+from batchbg.disk.finished import RECORD
 from batchbg.disk.patterns import Rules
 from batchbg.errors import ConfigError, PhotoChanged
 
@@ -25,6 +26,7 @@ PARTIAL: Final = "a download that is not whole"
 DERIVED: Final = "copies that a program made"
 FILTERED: Final = "filtered out"
 OWN_FOLDER: Final = "results or backgrounds"
+FINISHED: Final = "finished pictures"
 LINK: Final = "a link that leads to no photo in this folder"
 IRREGULAR: Final = "no regular file"
 GONE: Final = "gone since it was listed"
@@ -196,6 +198,8 @@ class _Tree:
         self._rules = rules
         if not os.path.isdir(self.root):  # noqa: PTH112
             raise ConfigError(f"{root} is not a folder" if os.path.lexists(self.root) else f"there is no folder {root}")
+        if os.path.lexists(os.path.join(self.root, RECORD)):  # noqa: PTH118
+            raise ConfigError(f"{root} holds finished pictures, which `batchbg finish` made of results; name another")
         own = identity_of(self.root)
         if self.root in self._shut or own in self._shut_by_identity:
             raise ConfigError(f"{root} is itself a folder of results or backgrounds; name another")
@@ -222,7 +226,7 @@ class _Tree:
                 return True
             if real == self.root or real == os.path.dirname(real):  # noqa: PTH120
                 return False
-            if identity_of(real) in self._shut_by_identity:
+            if identity_of(real) in self._shut_by_identity or os.path.lexists(os.path.join(real, RECORD)):  # noqa: PTH118
                 return True
             real = os.path.dirname(real)  # noqa: PTH120
 
@@ -272,6 +276,8 @@ class _Tree:
                         unreadable[name] = why_unreadable(error)
         except OSError as error:
             return Listing(folder, {}, (), {}, error.strerror or str(error))
+        if RECORD in left_out:
+            return Listing(folder, {}, (), {RECORD: FINISHED}, identity=here)
         subfolders.sort()
         return Listing(folder, files, tuple(subfolders), left_out, unreadable=unreadable, identity=here)
 

@@ -255,6 +255,15 @@ reviews = sa.Table(
 )
 """What a person said of a job's result. A job without a row is undecided."""
 
+commands = sa.Table(
+    "commands",
+    metadata,
+    _column("output_id", sa.Integer, primary_key=True, autoincrement=False),
+    _column("job_id", sa.Text),
+    _column("due_at", sa.Float),
+)
+"""Results for which the user's own command is still to be started, or has not ended."""
+
 events = sa.Table(
     "events",
     metadata,

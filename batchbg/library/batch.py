@@ -19,6 +19,7 @@ from batchbg.library.going import Going, Tell
 from batchbg.library.listening import LibraryReporter
 from batchbg.library.options import Options, StrPath, settings_of
 from batchbg.library.performing import perform
+from batchbg.report.metrics import kept
 from batchbg.report.summary import Summary, of_ledger
 from batchbg.settings.key import KEY_VARIABLE, api_key
 from batchbg.settings.values import Settings
@@ -54,7 +55,7 @@ class Batch:
         """Check the settings; nothing is opened or sent yet.
 
         Args:
-            photos: the folder; None for what earlier runs began, or what ``config`` names.
+            photos: the folder; None for ``files``, for what earlier runs began, or for what ``config`` names.
             config: a config.toml; arguments win over it. Without one no file of settings is read.
             api_key: None takes MAGIC_HOUR_API_KEY from the environment, or ``api_key_file``.
             options: by their names in config.toml.
@@ -142,7 +143,9 @@ class Batch:
 
     def _with_photos(self) -> Settings:
         if self._settings.photos is None:
-            raise ConfigError("name the folder of photos: Batch(photos), or `photos` in config.toml")
+            raise ConfigError(
+                "name the folder of photos: Batch(photos), or `photos` in config.toml; or single ones: files=[...]"
+            )
         return self._settings
 
     def _without_photos(self) -> Settings:
@@ -168,7 +171,12 @@ class Batch:
 
         def work(cancellation: Cancellation, tell: Tell) -> Summary:
             reporter = LibraryReporter(settings, tell if is_heard else None)
-            return _once_free(settings, cancellation, lambda one: perform(one, key, name, reporter, cancellation))
+            with kept(settings) as metrics:
+                summary = _once_free(
+                    settings, cancellation, lambda one: perform(one, key, name, reporter, cancellation)
+                )
+                metrics.code = summary.exit_code
+            return summary
 
         going = Going(work)
         with self._turn:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from batchbg.core.lifecycle import JobState
-from batchbg.core.model import Job
+from batchbg.core.model import Job, Output
 from batchbg.core.words import counted
 from batchbg.errors import ConfigError
 from batchbg.ledger.estimate import Estimate
@@ -67,9 +67,9 @@ class _Teller(Observer):
         """Tell where a result is."""
         self._tell(Saved(job.photo_path, job.id, target, job.remark))
 
-    def reused(self, job: Job, photo: str, target: Path) -> None:
+    def reused(self, job: Job, output: Output, target: Path) -> None:
         """Tell where a copy is."""
-        self._tell(Copied(photo, job.id, target))
+        self._tell(Copied(output.photo_path, job.id, target))
 
     def ended(self, job: Job) -> None:
         """Tell that a job has come to nothing."""

@@ -39,6 +39,7 @@ class Options(TypedDict, total=False):
     max_in_flight: int | None
     include: Sequence[str]
     exclude: Sequence[str]
+    files: Sequence[StrPath]
     files_from: StrPath | None
     null: bool
     max_depth: int | None
@@ -56,12 +57,15 @@ class Options(TypedDict, total=False):
     flatten: str | None
     keep_received: bool
     delete_remote: bool
+    exec: str | Sequence[str] | None
     plan: StrPath | None
     yes: bool
     confirm_batch_over: int | None
     retry_lock: Duration | None
     strict: bool
     report: StrPath | None
+    finish: Sequence[str]
+    metrics_file: StrPath | None
     per_day: int | None
     per_month: int | None
     total: int | None
@@ -69,6 +73,7 @@ class Options(TypedDict, total=False):
     price_per_credit: float | None
     timezone: str | None
     give_up_after: Duration | None
+    exec_timeout: Duration | None
     render_patience: Duration | None
     max_distortion: float | None
     max_blur: float | None
@@ -121,6 +126,7 @@ def _from_here(settings: Settings) -> Settings:
     found: dict[str, Any] = {
         field: value.absolute() for field in _BY_FIELD if isinstance(value := getattr(settings, field), Path)
     }
+    found["files"] = tuple(file.absolute() for file in settings.files)
     if settings.files_from is not None:
         found["files_from"] = str(Path(settings.files_from).absolute())
     return dataclasses.replace(settings, ledger=f"sqlite:///{sqlite_path(settings.ledger)}", **found)

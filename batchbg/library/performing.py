@@ -1,8 +1,9 @@
-"""One run with what belongs around it: the sandbox where it rehearses, and the report where one is wanted."""
+"""One run with what belongs around it: the sandbox where it rehearses, and the report and pictures that are wanted."""
 
 import contextlib
 import dataclasses
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from batchbg import pipeline
 from batchbg.errors import BatchbgError
@@ -12,6 +13,9 @@ from batchbg.run.reporter import Reporter
 from batchbg.run.task import Process
 from batchbg.settings.values import Settings
 
+if TYPE_CHECKING:
+    from batchbg.finish.finisher import Observer
+
 
 def perform(
     settings: Settings,
@@ -20,8 +24,11 @@ def perform(
     reporter: Reporter,
     control: Control | None = None,
     typed: Callable[[str], str] = "batchbg {}".format,
+    finishing: "Observer | None" = None,
 ) -> Summary:
-    """Take every job of a run to its end, against the sandbox where the settings say so; write the report they name.
+    """Take every job of a run to its end, against the sandbox where the settings say so.
+
+    Then write the report, and finish results by the profiles, that the settings name.
 
     Args:
         settings: checked.
@@ -30,6 +37,7 @@ def perform(
         reporter: is told what happens.
         control: who may end it; None lets signals do so.
         typed: returns the line to type for a command such as "resume", for the report.
+        finishing: is told how many results are finished.
 
     Raises:
         ConfigError, LedgerError, DiskError: nothing could be begun.
@@ -38,6 +46,10 @@ def perform(
         from batchbg.report.page import check_name
 
         check_name(settings.report)
+    if settings.finish:
+        from batchbg.library.after_run import check_before
+
+        check_before(settings)
     with contextlib.ExitStack() as stack:
         if settings.sandbox:
             from batchbg.sandbox.config import SandboxConfig
@@ -46,7 +58,13 @@ def perform(
             server = stack.enter_context(SandboxServer(SandboxConfig()))
             settings = dataclasses.replace(settings, base_url=server.url)
         summary = pipeline.run(settings, key, Process(name), reporter, control).summary
-    return _with_report(summary, settings, typed) if settings.report else summary
+    if settings.report:
+        summary = _with_report(summary, settings, typed)
+    if settings.finish:
+        from batchbg.library.after_run import with_finished
+
+        summary = with_finished(summary, settings, finishing or (lambda _profile, _made, _of: None))
+    return summary
 
 
 def _with_report(summary: Summary, settings: Settings, typed: Callable[[str], str]) -> Summary:

@@ -5,10 +5,11 @@ import dataclasses
 import fnmatch
 import io
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
+from batchbg.core.paint import Paint, looks_like_paint, paint_or_none, read_paint
 from batchbg.core.suggestion import suggestion
 from batchbg.disk.reading import read_text
 from batchbg.errors import ConfigError
@@ -19,7 +20,7 @@ TRANSPARENT: Final = "transparent"
 
 @dataclasses.dataclass(frozen=True)
 class MapRule:
-    """One line of a background map: photos that match ``pattern`` go on ``background``; "" is none."""
+    """One line of a background map: photos that match ``pattern`` go on ``background``, a file or a paint; "" is none."""
 
     pattern: str
     background: str
@@ -94,30 +95,56 @@ def _is_heading(cells: Sequence[str]) -> bool:
 
 def _rule(cells: Sequence[str], file: Path, line: int) -> MapRule:
     if len(cells) != 2 or not all(cells):
+        quotes = "; put the gradient in double quotes" if any("gradient(" in cell for cell in cells) else ""
         raise ConfigError(
             f"background_map: {file}, line {line}: a photo glob and a background are expected, not {len(cells)} cells"
+            f"{quotes}"
         )
     pattern, background = cells
     return MapRule(pattern, "" if background == TRANSPARENT else background, line)
 
 
-def check_map(rules: Sequence[MapRule], file: Path | None, backgrounds: Mapping[str, object]) -> None:
+def paints_in(rules: Sequence[MapRule], backgrounds: Collection[str]) -> dict[str, Paint]:
+    """Return the colours and gradients that rules name, by how they are written; a background of that name counts."""
+    named = {rule.background for rule in rules if rule.background} - set(backgrounds)
+    return {text: paint for text in named if (paint := paint_or_none(text))}
+
+
+def check_map(
+    rules: Sequence[MapRule], file: Path | None, backgrounds: Mapping[str, object], *, has_folder: bool
+) -> None:
     """Refuse a map that names a background which is not there.
 
     Args:
         rules: as read.
         file: where they stand.
-        backgrounds: known backgrounds by path below the background folder.
+        backgrounds: what may be named: paths below the background folder, and paints.
+        has_folder: there is such a folder.
 
     Raises:
         ConfigError: names the line, and the background that may have been meant.
     """
     for rule in rules:
         if rule.background and rule.background not in backgrounds:
+            where = f"background_map: {file}, line {rule.line}"
+            if looks_like_paint(rule.background):
+                raise ConfigError(f"{where}: {_why_no_paint(rule.background)}")
+            if not has_folder:
+                raise ConfigError(
+                    f"{where}: {rule.background!r} is no colour; where it is a file of the background folder, give"
+                    " --backgrounds too"
+                )
             raise ConfigError(
-                f"background_map: {file}, line {rule.line}: there is no background {rule.background!r}"
-                f"{suggestion(rule.background, backgrounds)}"
+                f"{where}: there is no background {rule.background!r}{suggestion(rule.background, backgrounds)}"
             )
+
+
+def _why_no_paint(text: str) -> str:
+    try:
+        read_paint(text)
+    except ValueError as error:
+        return str(error)
+    return ""
 
 
 class BackgroundMap:

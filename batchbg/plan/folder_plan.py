@@ -312,7 +312,7 @@ class FolderPlan:
             photo_sha256=photo.info.contents[0],
             background_sha256=choice.background.sha256 if choice else NO_BACKGROUND,
             output_id=output.id if output else 0,
-            background_folder_id=self._roots.background_root if choice else None,
+            background_folder_id=self._roots.background_root if choice and not choice.background.is_paint else None,
             background_path=choice.background.path if choice else "",
             treatment=chosen.treatment,
             width=photo.pixels.width,

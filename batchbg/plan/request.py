@@ -9,13 +9,14 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from batchbg.core.paint import Paint, looks_like_paint, read_paint
 from batchbg.disk.file_identity import lies_in
 from batchbg.disk.patterns import Rules
 from batchbg.disk.reading import read_bytes
 from batchbg.errors import ConfigError
 from batchbg.plan.background_map import MapRule, read_map
 from batchbg.plan.lines import some_of
-from batchbg.plan.saved_plan import Entry, read_plan
+from batchbg.plan.saved_plan import Entry, painted_in, read_plan
 from batchbg.settings import Settings
 
 
@@ -27,6 +28,7 @@ class Request:
         settings: all that was said.
         photos, output, backgrounds: the folders, links followed; ``backgrounds`` is None for transparent results.
         background: name of the only file in ``backgrounds`` that counts, "" where all do.
+        paint: the colour or gradient that is the background of all, None where there are files or none.
         rules: which files count.
         names: the only files that count, of --files-from or typed one by one; None for all.
         saved: by photo what a saved plan says, of --plan; None without one.
@@ -38,6 +40,7 @@ class Request:
     output: Path
     backgrounds: Path | None
     background: str
+    paint: Paint | None
     rules: Rules
     names: Sequence[str] | None
     saved: Mapping[str, Entry] | None
@@ -58,7 +61,8 @@ def read_request(settings: Settings, earlier: Collection[Path] = ()) -> Request:
     photos, output = Path(os.path.realpath(settings.photos)), Path(os.path.realpath(settings.output))
     if settings.files:
         photos = _mirrored(photos, earlier)
-    backgrounds, background = _backgrounds(settings.backgrounds)
+    paint = settings.backgrounds if isinstance(settings.backgrounds, Paint) else None
+    backgrounds, background = _backgrounds(None if isinstance(settings.backgrounds, Paint) else settings.backgrounds)
     _check_folders(photos, output, backgrounds if not background else None)
     if backgrounds is not None and background and lies_in(backgrounds, output):
         raise ConfigError(f"backgrounds: {settings.backgrounds} lies inside the output folder, among results")
@@ -70,14 +74,14 @@ def read_request(settings: Settings, earlier: Collection[Path] = ()) -> Request:
         saved = _part_of(saved, names, settings.plan)
     if saved is not None and backgrounds is None:
         _check_transparent(settings.plan, saved)
-    has_map = settings.background_map and backgrounds is not None and saved is None
-    rules = read_map(settings.background_map) if settings.background_map and has_map else []
+    rules = read_map(settings.background_map) if settings.background_map and saved is None else []
     return Request(
         settings,
         photos,
         output,
         backgrounds,
         background,
+        paint,
         Rules(settings.include, settings.exclude, settings.max_depth),
         names,
         saved,
@@ -89,12 +93,14 @@ def order_text(settings: Settings) -> str:
     """Return what an order to pay again is about: which photos, on what. How many at once or for how much is not it."""
     named = ("photos", "output", "backgrounds", "background_map", "plan")
     told = ("include", "exclude", "files_from", "max_depth", "background_policy", "on_mismatch")
-    paths: dict[str, Any] = {
-        name: os.path.realpath(path) if (path := getattr(settings, name)) else None for name in named
-    }
+    paths: dict[str, Any] = {name: _order_part(getattr(settings, name)) for name in named}
     if settings.files:  # left out otherwise: orders of older versions are continued
         paths["files"] = sorted(os.path.realpath(file) for file in settings.files)
     return json.dumps(paths | {name: getattr(settings, name) for name in told}, sort_keys=True)
+
+
+def _order_part(value: Path | Paint | None) -> str | None:
+    return str(value) if isinstance(value, Paint) else os.path.realpath(value) if value else None
 
 
 def _mirrored(common: Path, earlier: Collection[Path]) -> Path:
@@ -109,11 +115,28 @@ def _path_below(root: Path, file: Path) -> str:
 
 
 def _backgrounds(named: Path | None) -> tuple[Path | None, str]:
-    """Return the folder of backgrounds, and the one that counts where a file was named."""
+    """Return the folder of backgrounds, and the one that counts where a file was named.
+
+    Raises:
+        ConfigError: there is nothing of that name.
+    """
     if named is None:
         return None, ""
     real = Path(os.path.realpath(named))
+    if not os.path.lexists(named):
+        raise ConfigError(f"backgrounds: there is no folder or file {named}{_as_paint(str(named))}")
     return (real.parent, real.name) if real.is_file() else (real, "")
+
+
+def _as_paint(named: str) -> str:
+    """Return why a name is no colour either, where that may have been meant, or ""."""
+    try:
+        read_paint(named.rpartition("/")[2])
+    except ValueError as error:
+        name = named.rpartition("/")[2]  # the way to it is that of the file of settings
+        if looks_like_paint(name) or name == "transparent" or ("/" not in named and "did you mean" in str(error)):
+            return f", and {error}"
+    return ""
 
 
 def _part_of(saved: Mapping[str, Entry], names: Sequence[str], file: Path | None) -> dict[str, Entry]:
@@ -149,7 +172,7 @@ def _too(output: Path, photos: Path) -> str:
 
 def _check_transparent(file: Path | None, saved: Mapping[str, Entry]) -> None:
     """Refuse a saved plan that puts photos on backgrounds whose folder is not given."""
-    used = dict.fromkeys(entry.background for entry in saved.values() if entry.background)
+    used = dict.fromkeys(entry.background for entry in saved.values() if entry.background and not painted_in(entry))
     if used:
         named = ", ".join(some_of(list(used), 3))
         raise ConfigError(f"plan: {file} names backgrounds ({named}); add --backgrounds with the folder they lie in")

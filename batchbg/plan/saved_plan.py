@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from batchbg.core.model import PRICE_CREDITS, Treatment
+from batchbg.core.paint import Paint, paint_or_none
 from batchbg.core.pairing import Misfit
 from batchbg.disk.reading import read_text
 from batchbg.errors import ConfigError
@@ -38,6 +39,12 @@ def write_entry(file: IO[str], entry: Entry, misfit: Misfit | None = None) -> No
         **figures,
     }
     file.write(json.dumps(value) + "\n")
+
+
+def painted_in(entry: Entry) -> Paint | None:
+    """Return the colour or gradient that an entry names as its background; None where that is a file, or nothing."""
+    paint = paint_or_none(entry.background) if entry.background else None
+    return paint if paint is not None and paint.sha256 == entry.background_sha256 else None
 
 
 def read_plan(file: Path) -> dict[str, Entry]:

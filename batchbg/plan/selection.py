@@ -1,15 +1,16 @@
-"""Which background a photo goes on: by pairing, by the background map, or as a saved plan says."""
+"""Which background a photo goes on: a paint, by pairing, by the background map, or as a saved plan says."""
 
 import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Final, Protocol
 
 from batchbg.core.model import NO_BACKGROUND, Size, Treatment
-from batchbg.core.pairing import Background, Choice, Pairing, misfit
+from batchbg.core.paint import Paint
+from batchbg.core.pairing import Background, Choice, Misfit, Pairing, misfit
 from batchbg.errors import ConfigError
-from batchbg.plan.background_map import BackgroundMap, MapRule, check_map
+from batchbg.plan.background_map import BackgroundMap, MapRule, check_map, paints_in
 from batchbg.plan.request import Request
-from batchbg.plan.saved_plan import Entry
+from batchbg.plan.saved_plan import Entry, painted_in
 
 NOT_SIMILAR: Final = "no background is similar enough (on_mismatch = skip)"
 CHANGED: Final = "changed since the plan was saved"
@@ -55,14 +56,72 @@ class Transparent:
         return Chosen(None, Treatment.NONE)
 
 
-class ByPairing:
-    """The background map where it has a rule for the photo, else the pairing's policy."""
+class Painted:
+    """Every photo goes on one colour or gradient, which is made at its size and so fits exactly."""
 
-    def __init__(self, pairing: Pairing, on_mismatch: str, rules: Sequence[MapRule] = ()) -> None:
+    by_size = True
+    unused: Final[list[str]] = []
+
+    def __init__(self, paint: Paint) -> None:
+        self._text = str(paint)
+        self._sha256 = paint.sha256
+
+    def choose(self, path: str, pixels: Size, sha256: str) -> Chosen | str:
+        """Return the paint."""
+        background = Background(self._text, self._sha256, pixels, is_paint=True)
+        return Chosen(Choice(background, Misfit(0, 0, 0), similar=True), Treatment.FIT)
+
+
+class ByPairing:
+    """The pairing's policy."""
+
+    unused: Final[list[str]] = []
+
+    def __init__(self, pairing: Pairing, on_mismatch: str) -> None:
         self._pairing = pairing
         self._on_mismatch = on_mismatch
+        self.by_size = pairing.by_size
+
+    def choose(self, path: str, pixels: Size, sha256: str) -> Chosen | str:
+        """Return the choice, made to fit where it is not similar enough."""
+        return self._treated(self._pairing.choose(pixels, sha256))
+
+    def named(self, background: str, pixels: Size) -> Chosen | str:
+        """Return the choice where a background map names the background."""
+        return self._treated(self._pairing.fixed(pixels, background))
+
+    def _treated(self, choice: Choice) -> Chosen | str:
+        if choice.similar or self._on_mismatch == "accept":
+            return Chosen(choice, Treatment.AS_IS)
+        if self._on_mismatch == "fit":
+            return Chosen(choice, Treatment.FIT)
+        return Chosen(None, Treatment.NONE) if self._on_mismatch == "transparent" else NOT_SIMILAR
+
+
+class ByMap:
+    """The background map where it has a rule for the photo, else another chooser."""
+
+    by_size = False
+
+    def __init__(
+        self,
+        rules: Sequence[MapRule],
+        paints: Mapping[str, Paint],
+        pairing: ByPairing | None,
+        otherwise: Chooser,
+    ) -> None:
+        """Follow rules.
+
+        Args:
+            rules: of the map.
+            paints: the colours and gradients in them, by how they are written there.
+            pairing: knows all other backgrounds in them; None where there are no others.
+            otherwise: chooses where there is no rule.
+        """
         self._map = BackgroundMap(rules)
-        self.by_size = pairing.by_size and not rules
+        self._paints = {text: Painted(paint) for text, paint in paints.items()}
+        self._pairing = pairing
+        self._otherwise = otherwise
 
     @property
     def unused(self) -> list[str]:
@@ -73,19 +132,16 @@ class ByPairing:
         ]
 
     def choose(self, path: str, pixels: Size, sha256: str) -> Chosen | str:
-        """Return the choice, made to fit where it is not similar enough."""
+        """Return what the first rule for the photo says."""
         rule = self._map.rule_for(path)
-        if rule is not None and not rule.background:
+        if rule is None:
+            return self._otherwise.choose(path, pixels, sha256)
+        if not rule.background:
             return Chosen(None, Treatment.NONE)
-        if rule is not None:
-            choice = self._pairing.fixed(pixels, rule.background)
-        else:
-            choice = self._pairing.choose(pixels, sha256)
-        if choice.similar or self._on_mismatch == "accept":
-            return Chosen(choice, Treatment.AS_IS)
-        if self._on_mismatch == "fit":
-            return Chosen(choice, Treatment.FIT)
-        return Chosen(None, Treatment.NONE) if self._on_mismatch == "transparent" else NOT_SIMILAR
+        if painted := self._paints.get(rule.background):
+            return painted.choose(path, pixels, sha256)
+        assert self._pairing is not None  # or the map would have been refused
+        return self._pairing.named(rule.background, pixels)
 
 
 class BySavedPlan:
@@ -109,6 +165,8 @@ class BySavedPlan:
             return CHANGED
         if not entry.background:
             return Chosen(None, Treatment.NONE)
+        if paint := painted_in(entry):
+            return Painted(paint).choose(path, pixels, sha256)
         background = self._backgrounds.get(entry.background)
         if background is None or background.sha256 != entry.background_sha256:
             return BACKGROUND_CHANGED
@@ -124,9 +182,16 @@ def chooser_for(request: Request, backgrounds: Sequence[Background]) -> Chooser:
     settings, by_path = request.settings, {background.path: background for background in backgrounds}
     if request.saved is not None:
         return BySavedPlan(request.saved, by_path)
-    if request.backgrounds is None:
-        return Transparent()
-    check_map(request.map_rules, settings.background_map, by_path)
+    paints = paints_in(request.map_rules, by_path)
+    check_map(request.map_rules, settings.background_map, {**by_path, **paints}, has_folder=bool(request.backgrounds))
+    pairing = _pairing(request, backgrounds) if request.backgrounds is not None else None
+    otherwise = Painted(request.paint) if request.paint else pairing or Transparent()
+    return ByMap(request.map_rules, paints, pairing, otherwise) if request.map_rules else otherwise
+
+
+def _pairing(request: Request, backgrounds: Sequence[Background]) -> ByPairing:
+    settings = request.settings
+    assert request.backgrounds is not None
     if not backgrounds:
         file = request.backgrounds / request.background
         holds = "is no picture that can be used" if request.background else "holds no picture that can be used"
@@ -135,4 +200,4 @@ def chooser_for(request: Request, backgrounds: Sequence[Background]) -> Chooser:
         pairing = Pairing(backgrounds, settings.tolerance, settings.background_policy)
     except LookupError as error:
         raise ConfigError(f"background_policy: there is no background {error} in {request.backgrounds}") from error
-    return ByPairing(pairing, settings.on_mismatch, request.map_rules)
+    return ByPairing(pairing, settings.on_mismatch)

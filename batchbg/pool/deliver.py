@@ -15,7 +15,7 @@ from batchbg.disk.file_identity import identity_of
 from batchbg.disk.output_formats import Colour, OutputFormat, can_become, kind_of
 from batchbg.disk.rehearsal import Rehearsal
 from batchbg.errors import OutputRefused, ResultUnusable
-from batchbg.ledger import deletions, folders, outputs, transitions
+from batchbg.ledger import commands, deletions, folders, outputs, transitions
 from batchbg.ledger import previous as previous_results
 from batchbg.ledger.transaction import Tx
 from batchbg.pool.decode_limit import DecodeLimit
@@ -50,6 +50,7 @@ class SaveOptions:
         force: copies of what was forced may take the place of files that the ledger does not know, as it may itself.
         rehearsal: has tried out where results belong, or will.
         delete_remote: what is saved is to be deleted at the service, at the run's end.
+        has_command: the user's own command is due for what is saved.
     """
 
     quality: int
@@ -58,6 +59,7 @@ class SaveOptions:
     force: bool = False
     rehearsal: Rehearsal = dataclasses.field(default_factory=Rehearsal)
     delete_remote: bool = False
+    has_command: bool = False
 
 
 class Deliverer:
@@ -112,8 +114,7 @@ class Deliverer:
                 return await self._writer.do(transitions.unusable, job, f"{UNSAVABLE}{error}; then `batchbg rescue`")
             finally:
                 results.remove(part, _root(target, own))
-        delete_remote = self._saving.delete_remote
-        job, is_wanted_elsewhere = await self._writer.do(_record, job, own, result, delete_remote)
+        job, is_wanted_elsewhere = await self._writer.do(_record, job, own, result, self._saving)
         self._observer.saved(job, target)
         if result.remark:
             # The first is said at once: what is odd about one result is often odd about all.
@@ -195,8 +196,8 @@ class Deliverer:
                 continue
             finally:
                 results.remove(part, _root(target, output))
-            await self._writer.do(outputs.saved, output.id, job.id, job.photo_sha256, result.sha256, result.size)
-            self._observer.reused(job, output.photo_path, target)
+            await self._writer.do(_record_file, job, output, result, self._saving)
+            self._observer.reused(job, output, target)
             self.copied += 1
         if refused is not None:
             raise refused
@@ -279,10 +280,17 @@ def _is_there(path: Path) -> bool:
     return os.path.lexists(path)
 
 
-def _record(tx: Tx, job: Job, output: Output, result: results.Result, delete_remote: bool) -> tuple[Job, bool]:
-    """Say that a result is in its place; return the job, and whether other outputs want the result, too."""
+def _record_file(tx: Tx, job: Job, output: Output, result: results.Result, saving: SaveOptions) -> None:
+    """Say that a result's file is in its place, and what is due for it."""
     outputs.saved(tx, output.id, job.id, job.photo_sha256, result.sha256, result.size)
-    if delete_remote:
+    if saving.has_command:
+        commands.want(tx, output.id, job.id)
+
+
+def _record(tx: Tx, job: Job, output: Output, result: results.Result, saving: SaveOptions) -> tuple[Job, bool]:
+    """Say that a result is in its place; return the job, and whether other outputs want the result, too."""
+    _record_file(tx, job, output, result, saving)
+    if saving.delete_remote:
         deletions.want(tx, [job.id])
     return transitions.done(tx, job, result.remark), bool(outputs.wanting(tx.connection, job.id))
 

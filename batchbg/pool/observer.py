@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from batchbg.core.model import Job
+from batchbg.core.model import Job, Output
 
 
 class Observer:
@@ -24,8 +24,8 @@ class Observer:
     def saved(self, job: Job, target: Path) -> None:
         """A job's result is whole at ``target``, and the ledger says so: the job is done."""
 
-    def reused(self, job: Job, photo: str, target: Path) -> None:
-        """Another photo of the same content has its copy of a job's result at ``target``, and the ledger says so."""
+    def reused(self, job: Job, output: Output, target: Path) -> None:
+        """Another photo's output has its copy of a job's result at ``target``, and the ledger says so."""
 
 
 class Observers(Observer):
@@ -54,10 +54,10 @@ class Observers(Observer):
         for one in self._observers:
             one.saved(job, target)
 
-    def reused(self, job: Job, photo: str, target: Path) -> None:
+    def reused(self, job: Job, output: Output, target: Path) -> None:
         """Tell each."""
         for one in self._observers:
-            one.reused(job, photo, target)
+            one.reused(job, output, target)
 
     def ended(self, job: Job) -> None:
         """Tell each."""

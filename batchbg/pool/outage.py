@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from typing import Final, TypeVar
 
 from batchbg.core.backoff import pause_s
+from batchbg.core.words import duration
 from batchbg.errors import ApiUnreachable, ExitCode
 from batchbg.pool.stop import Stop
 
@@ -42,12 +43,12 @@ class Outage:
         now = time.monotonic()
         if self._down_since is None:
             self._down_since = now
-            log.warning("%s; trying again", why)
+            log.warning("%s; trying again for %s", why, duration(self._give_up_after_s))
         elif now - self._down_since >= self._give_up_after_s and not self.gave_up:
             self.gave_up = True
             self._stop.creates(
                 ExitCode.TEMPORARY,
-                f"the API has given no useful answer for {now - self._down_since:.0f} s ({why}); run again later",
+                f"the API has given no useful answer for {duration(now - self._down_since)} ({why}); run again later",
             )
 
     async def ask(self, request: Callable[[], Awaitable[T]]) -> T:

@@ -15,7 +15,8 @@ from typing import Final
 from batchbg.api.storage import Body, chunks_of
 from batchbg.api.wire import UploadTarget
 from batchbg.core.model import Job, PhotoInfo, Size, Treatment
-from batchbg.disk.decoding import cover_crop, upright_copy
+from batchbg.core.paint import Paint, read_paint
+from batchbg.disk.decoding import cover_crop, painted, upright_copy
 from batchbg.disk.reading import open_file
 from batchbg.disk.scan import is_same
 from batchbg.errors import ApiUnreachable, PhotoChanged, RequestRefused
@@ -73,6 +74,19 @@ class Source:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class Painting:
+    """A background that is made for a photo: a colour or a gradient, at its size."""
+
+    paint: Paint
+    pixels: Size
+
+    @property
+    def recipe(self) -> str:
+        """What goes up, as for a ``Source``."""
+        return f"{self.paint.sha256} at {self.pixels}"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class Asset:
     """A file at the service; ``fresh`` where this very run put it there."""
 
@@ -124,9 +138,11 @@ class Uploads:
     def _photo(self, connection: Connection, job: Job) -> Source:
         return self._source(connection, job.photo_folder, job.photo_path, job.photo_sha256)
 
-    def _background(self, connection: Connection, job: Job) -> Source | None:
+    def _background(self, connection: Connection, job: Job) -> Source | Painting | None:
         if job.treatment is Treatment.NONE:
             return None
+        if job.is_painted:
+            return Painting(read_paint(job.background_path), job.pixels)
         source = self._source(connection, job.background_folder, job.background_path, job.background_sha256)
         return dataclasses.replace(source, fit=job.pixels) if job.treatment is Treatment.FIT else source
 
@@ -136,7 +152,7 @@ class Uploads:
             raise PhotoChanged(f"{path} has changed since it was paired")
         return Source(self._ledger.absolute(folder) / path, info)
 
-    def _find(self, connection: Connection, source: Source) -> Asset | asyncio.Task[Asset]:
+    def _find(self, connection: Connection, source: Source | Painting) -> Asset | asyncio.Task[Asset]:
         """Return a file that is at the service, or the one upload of it that is under way; begin it where none is."""
         if known := assets.find(connection, self._accounts, source.recipe, time.time() - KEPT_S):
             return Asset(source.recipe, known, fresh=False)
@@ -156,7 +172,7 @@ class Uploads:
         if not kept.cancelled() and (error := kept.exception()):
             log.info("an upload is not remembered: %s", error)
 
-    async def _upload(self, source: Source) -> Asset:
+    async def _upload(self, source: Source | Painting) -> Asset:
         async with self._at_once:
             body, size, extension, unchanged = await self._prepare(source)
             target = await self._put(body, size, extension)
@@ -167,8 +183,12 @@ class Uploads:
         kept.add_done_callback(functools.partial(self._remembered, recipe))
         return Asset(source.recipe, target.file_path, fresh=True)
 
-    async def _prepare(self, source: Source) -> tuple[Body, int, str, Callable[[], None]]:
+    async def _prepare(self, source: Source | Painting) -> tuple[Body, int, str, Callable[[], None]]:
         """Return (body, bytes, extension, a check that what was sent is what was paired)."""
+        if isinstance(source, Painting):
+            async with self._decoding.open(source.pixels):
+                data, extension = await asyncio.to_thread(painted, source.paint, source.pixels)
+            return chunks_of(data), len(data), extension, lambda: None
         if not source.is_copy:
             sent = _FileBody(source.path, source.info)
             return sent.chunks, source.info.stamp.size, source.info.extension, sent.check

@@ -15,6 +15,7 @@ from typing import IO, Any, Final
 
 from batchbg.core.lifecycle import JobState
 from batchbg.core.model import Treatment
+from batchbg.core.paint import Paint
 from batchbg.core.pairing import Misfit
 from batchbg.core.text import cell
 from batchbg.ledger import folders, photos
@@ -114,7 +115,7 @@ class Gathered:
 
     base: Path
     zone: datetime.tzinfo | None
-    wanted: dict[str, Path] = dataclasses.field(default_factory=dict)
+    wanted: dict[str, Path | Paint] = dataclasses.field(default_factory=dict)
     swatches: set[str] = dataclasses.field(default_factory=set)
     unresolved: list[dict[str, Any]] = dataclasses.field(default_factory=list)
     broken: list[dict[str, Any]] = dataclasses.field(default_factory=list)
@@ -150,11 +151,11 @@ class Gathered:
         for picture in (row.photo, row.result):
             if picture.there and picture.sha256:
                 self.wanted.setdefault(page_thumbs.key_of(picture.sha256), picture.path)
-        if row.background and row.background.there and row.background.sha256:
-            key = page_thumbs.key_of(row.background.sha256)
-            if key in self.swatches or len(self.swatches) < SWATCHES:
-                self.swatches.add(key)
-                self.wanted.setdefault(key, row.background.path)
+        if (key := _swatch_key(row)) and (key in self.swatches or len(self.swatches) < SWATCHES):
+            self.swatches.add(key)
+            shown = row.background
+            assert shown is not None
+            self.wanted.setdefault(key, shown if isinstance(shown, Paint) else shown.path)
 
     def _note(self, row: Row) -> None:
         if row.missing:
@@ -195,7 +196,7 @@ class Gathered:
             folder,
             file,
             row.background_path,
-            TREATMENTS[row.treatment],
+            "painted" if isinstance(row.background, Paint) else TREATMENTS[row.treatment],
             Misfit(row.distortion, row.blur, row.excess).in_words(cropped=row.treatment is Treatment.FIT),
             row.width,
             row.height,
@@ -217,7 +218,7 @@ class Gathered:
             self._href(row.result, ""),
             page_thumbs.key_of(row.result.sha256) if row.result.there else "",
             row.result.why_not,
-            page_thumbs.key_of(row.background.sha256) if row.background and row.background.there else "",
+            _swatch_key(row),
             row.verdict,
             row.verdict_reason,
         ]
@@ -235,6 +236,13 @@ class Gathered:
         return quoted if quoted.startswith(".") else f"./{quoted}"
 
 
+def _swatch_key(row: Row) -> str:
+    """Return the name of the background's thumbnail, "" where it has none."""
+    shown = row.background
+    is_there = shown is not None and (isinstance(shown, Paint) or shown.there)
+    return page_thumbs.key_of(shown.sha256) if shown is not None and is_there else ""
+
+
 _LISTS: Final = frozenset({JobState.UNRESOLVED, JobState.FAILED, JobState.CANCELED})
 
 
@@ -245,7 +253,7 @@ def _csv_row(row: Row) -> list[str]:
         row.state.value,
         row.photo_path,
         background,
-        row.treatment.value,
+        "painted" if isinstance(row.background, Paint) else row.treatment.value,
         f"{row.distortion / 1000:.3f}",
         f"{row.blur / 1000:.3f}",
         f"{row.excess / 1000:.3f}",

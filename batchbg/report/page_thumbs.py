@@ -5,16 +5,21 @@ import concurrent.futures
 import io
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
+from batchbg.core.model import Size
+from batchbg.core.paint import Paint
 from batchbg.disk import decoding
 from batchbg.disk.reading import open_file
 from batchbg.errors import PhotoChanged
 
 SIZE_PX: Final = 400
 """Longer side: 240 to 280 CSS pixels in the page, a little more for dense screens; about 6 kB each."""
+
+SWATCH: Final = Size(120, 90)
+"""Of a paint: there is nothing to be made out in it."""
 
 QUALITY: Final = 78
 
@@ -31,11 +36,11 @@ def key_of(sha256: str) -> str:
     return sha256[:KEY_LENGTH]
 
 
-def make(wanted: Mapping[str, Path], earlier: Mapping[str, str]) -> dict[str, str]:
+def make(wanted: Mapping[str, Path | Paint], earlier: Mapping[str, str]) -> dict[str, str]:
     """Return a data URI by key; files that cannot be shown are left out.
 
     Args:
-        wanted: file by key.
+        wanted: file, or paint, by key.
         earlier: thumbnails that are at hand.
     """
     todo = {key: path for key, path in wanted.items() if key not in earlier}
@@ -54,7 +59,7 @@ def block(thumbs: Mapping[str, str]) -> Iterator[str]:
     yield "}</script>\n"
 
 
-def earlier(page: Path, wanted: Mapping[str, Path]) -> dict[str, str]:
+def earlier(page: Path, wanted: Collection[str]) -> dict[str, str]:
     """Return those of the wanted thumbnails that an earlier report holds; anything else in that file is ignored."""
     found: dict[str, str] = {}
     try:
@@ -73,10 +78,13 @@ def earlier(page: Path, wanted: Mapping[str, Path]) -> dict[str, str]:
     return found
 
 
-def _one(path: Path) -> str:
-    """Return a file's thumbnail as a data URI, "" where it is no picture that can be shown."""
+def _one(shown: Path | Paint) -> str:
+    """Return a thumbnail as a data URI, "" of a file that is no picture that can be shown."""
     try:
-        data = decoding.thumbnail(path, SIZE_PX, QUALITY)
+        if isinstance(shown, Paint):
+            data = decoding.swatch(shown, SWATCH, QUALITY)
+        else:
+            data = decoding.thumbnail(shown, SIZE_PX, QUALITY)
     except PhotoChanged:
         return ""
     return "data:image/webp;base64," + base64.b64encode(data).decode("ascii")

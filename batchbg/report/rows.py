@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from batchbg.core.lifecycle import JobState
 from batchbg.core.model import Treatment, project_name
+from batchbg.core.paint import Paint, paint_or_none
 from batchbg.ledger import report_rows
 from batchbg.ledger.store import Connection, Ledger
 
@@ -43,7 +44,7 @@ class Row:
         credits: what the job counts against the caps; 0 for a copy.
         copy_of: the photo whose job made the result, "" where it is this one's own.
         name: the image project's name; "" before the first attempt.
-        photo, result, background: the files.
+        photo, result, background: the files; a background may be a paint, which is none.
         extension: how the API calls the photo's format, "" where that is not known.
         missing: a result that was saved and is on disk no longer; ``lost`` if it was deleted at the service, too.
         current: whether this job is the one its output waits for or holds; an older one is history.
@@ -71,7 +72,7 @@ class Row:
     name: str
     photo: Picture
     result: Picture
-    background: Picture | None
+    background: Picture | Paint | None
     extension: str
     missing: bool
     lost: bool
@@ -101,7 +102,7 @@ def _row(found: Any, roots: dict[str, Path]) -> Row:
     elif found.remote_deleted_at is not None:
         remark = "; ".join(filter(None, [remark, ONLY_HERE if result.there else NOWHERE]))
     missing = state is JobState.DONE and found.saved_job_id == found.id and not result.there
-    background = None
+    background: Picture | Paint | None = paint_or_none(found.background_path)
     if found.background_folder is not None:
         path = roots[found.background_folder] / found.background_path
         background = _picture(path, found.background_sha256, None)

@@ -4,6 +4,7 @@ import asyncio
 import functools
 import json
 import mimetypes
+from collections.abc import Callable
 from importlib import resources
 from pathlib import Path
 from typing import Any, Final
@@ -42,16 +43,26 @@ SHOWN_AS_IS: Final = {
 _CHUNK_BYTES: Final = 256_000
 
 
+Redo = Callable[[bool], dict[str, Any]]
+"""Plans all that is rejected anew, or with True only shows what that would be; returns what the page tells of it."""
+
+
 class Application:
     """Answers the page."""
 
-    def __init__(self, catalogue: Catalogue, looks: Looks, verdicts: Verdicts, about: dict[str, Any]) -> None:
+    def __init__(
+        self, catalogue: Catalogue, looks: Looks, verdicts: Verdicts, about: dict[str, Any], redo: Redo | None
+    ) -> None:
         """Take what it works with.
 
         Args:
-            catalogue, looks, verdicts: open.
-            about: what the page says of the ledger: ``ledger``, ``rehearsal``, ``redo``.
+            catalogue: of an open ledger.
+            looks: that are being made.
+            verdicts: into the same ledger.
+            about: what the page says of the ledger: ``ledger``, ``rehearsal``.
+            redo: None where that is not offered.
         """
+        self._redo = redo
         self._catalogue = catalogue
         self._looks = looks
         self._verdicts = verdicts
@@ -70,6 +81,7 @@ class Application:
             Route("/api/next", self.next),
             Route("/api/verdict", self.verdict, methods=["POST"]),
             Route("/api/verdicts", self.verdict_on_rest, methods=["POST"]),
+            Route("/api/redo", self.redo, methods=["POST"]),
             Route("/thumb/{job}", self.thumb),
             Route("/picture/{job}/{which}", self.picture),
         ]
@@ -93,7 +105,13 @@ class Application:
         await self._refreshed()
         facets = await asyncio.to_thread(self._catalogue.facets)
         return JSONResponse(
-            {"version": __version__, "kinds": [kind.value for kind in Kind], "facets": facets} | self._about
+            {
+                "version": __version__,
+                "kinds": [kind.value for kind in Kind],
+                "facets": facets,
+                "redo": self._redo is not None,
+            }
+            | self._about
         )
 
     async def standing(self, request: Request) -> Response:
@@ -144,12 +162,19 @@ class Application:
         view = self._catalogue.view(int(asked.get("view", 0)))
         if view is None:
             raise _Refused(410, "the page has to ask anew")
-        todo = [
-            item.id for _, item in self._catalogue.window(view, 0, len(view.ids)) if item.group == "undecided"
-        ]
+        todo = [item.id for _, item in self._catalogue.window(view, 0, len(view.ids)) if item.group == "undecided"]
         await asyncio.to_thread(self._verdicts.give, todo, _verdict(asked), "")
         await self._refreshed()
         return JSONResponse({"number": len(todo)})
+
+    async def redo(self, request: Request) -> Response:
+        """Plan all that is rejected anew, or tell what that would be and cost; it spends nothing."""
+        asked = await _body(request)
+        if self._redo is None:
+            raise _Refused(404, "that is not offered here")
+        told = await asyncio.to_thread(self._redo, asked.get("plan") is not True)
+        await self._refreshed()
+        return JSONResponse(told)
 
     async def thumb(self, request: Request) -> Response:
         """Answer with a result's thumbnail."""
@@ -332,5 +357,3 @@ def _static() -> dict[str, tuple[bytes, str]]:
         for one in folder.iterdir()
         if one.is_file()
     }
-
-

@@ -100,7 +100,10 @@ class Gate:
 
     def _has_cookie(self, headers: Headers) -> bool:
         found = [
-            value for line in headers.getlist("cookie") for name, value in cookie_parser(line).items() if name == self._cookie
+            value
+            for line in headers.getlist("cookie")
+            for name, value in cookie_parser(line).items()
+            if name == self._cookie
         ]
         return any(_same(one, self._pass) for one in found[:3])
 

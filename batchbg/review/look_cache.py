@@ -120,9 +120,8 @@ class LookCache:
             self._looks[key] = look
         if thumb:
             self._remember(key, thumb)
-        with self._lock:
-            with contextlib.suppress(OSError):
-                self._write(key, look, thumb)
+        with self._lock, contextlib.suppress(OSError):
+            self._write(key, look, thumb)
 
     def _write(self, key: str, look: Look | None, thumb: bytes) -> None:
         if look is not None and self._file is not None:

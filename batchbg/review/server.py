@@ -11,7 +11,7 @@ import uvicorn
 
 from batchbg.ledger import purpose
 from batchbg.ledger.engine import open_current
-from batchbg.review.application import Application
+from batchbg.review.application import Application, Redo
 from batchbg.review.catalogue import Catalogue
 from batchbg.review.gate import TOKEN, Gate
 from batchbg.review.look_cache import LookCache, key_of
@@ -54,13 +54,14 @@ class ReviewServer:
 
 
 @contextlib.contextmanager
-def reviewing(ledger_url: str, port: int, cache: Path | None) -> Iterator[ReviewServer]:
+def reviewing(ledger_url: str, port: int, cache: Path | None, redo: Redo | None = None) -> Iterator[ReviewServer]:
     """Yield the server of a ledger's review, listening.
 
     Args:
         ledger_url: an existing ledger.
         port: to listen on; 0 takes a free one.
         cache: the folder for what is kept of results that were looked at; None for none.
+        redo: plans all that is rejected anew, or only shows what that would be; None where that is not offered.
 
     Raises:
         ConfigError: there is no such ledger, or it is an older one.
@@ -74,7 +75,7 @@ def reviewing(ledger_url: str, port: int, cache: Path | None) -> Iterator[Review
             is_rehearsal = purpose.of(connection) == purpose.SANDBOX
         catalogue = Catalogue(ledger, looks.suspicion)
         about = {"ledger": str(ledger.path), "rehearsal": is_rehearsal}
-        yield ReviewServer(Application(catalogue, looks, Verdicts(ledger), about), port)
+        yield ReviewServer(Application(catalogue, looks, Verdicts(ledger), about, redo), port)
     finally:
         looks.close()
         ledger.close()

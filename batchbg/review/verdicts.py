@@ -58,4 +58,3 @@ class Verdicts:
                 if time.monotonic() > give_up_at:
                     raise Busy("the ledger is being written by a run just now; try again") from waiting
             time.sleep(AGAIN_S)
-

@@ -106,7 +106,8 @@ def _name_projects(ledger: Ledger) -> None:
     known = dict(ledger.projects)
     with contextlib.suppress(LedgerError), ledger.reading() as connection:
         known |= {job.id: job.project_id for job in jobs.in_states(connection, frozenset(JobState)) if job.project_id}
-    log.error("the ledger %s is not the one that this run wrote to; these are its projects:", ledger.path)
+    told = "these are its projects:" if known else "no project id is known of it"
+    log.error("the ledger %s is not the one that this run wrote to; %s", ledger.path, told)
     for job_id, project_id in known.items():
         log.error("job %s: project id %s", job_id, project_id)
 

@@ -13,7 +13,7 @@ from batchbg.ledger.writer import Writer
 from batchbg.pool.balance import read_account
 from batchbg.pool.deliver import SaveOptions
 from batchbg.pool.feed import PlanFeed
-from batchbg.pool.observer import Observers
+from batchbg.pool.observer import Observer, Observers
 from batchbg.pool.pool import Pool
 from batchbg.pool.remote_deletion import RemoteDeletion
 from batchbg.pool.session import Limits, PoolSession
@@ -30,8 +30,11 @@ CONNECTIONS_BESIDE = 16
 """Connections beside one for each job in flight: transfers, status requests, the account."""
 
 
-async def with_the_service(run: RunContext, feed: PlanFeed | None, carried_over: int) -> Work:
-    """Take jobs to their end; ``carried_over`` of them are open before the first comes from ``feed``."""
+async def with_the_service(run: RunContext, feed: PlanFeed | None, carried_over: int, also: Observer) -> Work:
+    """Take jobs to their end; ``carried_over`` of them are open before the first comes from ``feed``.
+
+    ``also`` hears of every job that moves, as the reporter's observer does.
+    """
     settings = run.settings
     limiter = RateLimiter(settings.requests_per_second)
     width = settings.max_in_flight + CONNECTIONS_BESIDE
@@ -48,7 +51,7 @@ async def with_the_service(run: RunContext, feed: PlanFeed | None, carried_over:
                 ledger=run.ledger,
                 writer=writer,
                 stop=run.stop,
-                observer=Observers((counter, run.reporter.observer)),
+                observer=Observers((counter, run.reporter.observer, also)),
                 run_id=run.id,
                 accounts=accounts,
                 budget=budget,
@@ -97,6 +100,7 @@ def _save_options(run: RunContext) -> SaveOptions:
         force=settings.force,
         rehearsal=run.rehearsal,
         delete_remote=settings.delete_remote,
+        has_command=settings.exec is not None,
     )
 
 

@@ -7,6 +7,8 @@ import dataclasses
 from batchbg.errors import DiskError
 from batchbg.ledger.budgets import Budget
 from batchbg.pool.feed import PlanFeed
+from batchbg.pool.observer import Observer
+from batchbg.run.commands import are_due, commands_at_work
 from batchbg.run.context import RunContext
 from batchbg.run.counts import is_idle, open_jobs
 from batchbg.run.planning import Plan, start_planning
@@ -32,33 +34,43 @@ class Work:
 async def process(run: RunContext) -> Work:
     """Take every job that is planned or paid for as far as it gets; without any, nobody is asked for anything."""
     work = Work(run.budget)
-    if not is_idle(run):
+    idle = is_idle(run)
+    if not idle or are_due(run):
         with run.control.at_work(run.stop), contextlib.suppress(asyncio.CancelledError):
-            work = await _with_the_service(run, None, open_jobs(run))
+            async with commands_at_work(run) as commands:
+                if not idle:
+                    work = await _with_the_service(run, None, open_jobs(run), commands)
     return work
 
 
 async def plan_and_process(run: RunContext, plan: Plan) -> Work:
     """Begin with the first job that is planned, while the scan goes on: nothing can forbid it any more."""
     work = Work(run.budget)
-    carried_over = open_jobs(run)
-    feed = PlanFeed()
     with run.control.at_work(run.stop), contextlib.suppress(asyncio.CancelledError):
-        planning = start_planning(run, plan, feed)
-        if is_idle(run):
-            await run.stop.before_leaving(feed.news())
-        if not (feed.over and is_idle(run)) and not run.stop.leaving:
-            try:
-                work = await _with_the_service(run, feed, carried_over)
-            except BaseException:
-                plan.given_up = True
-                raise
-        with contextlib.suppress(DiskError):  # which has stopped creates
-            await planning
+        async with commands_at_work(run) as commands:
+            work = await _plan_and_process(run, plan, commands)
     return work
 
 
-async def _with_the_service(run: RunContext, feed: PlanFeed | None, carried_over: int) -> Work:
+async def _plan_and_process(run: RunContext, plan: Plan, commands: Observer) -> Work:
+    work = Work(run.budget)
+    carried_over = open_jobs(run)
+    feed = PlanFeed()
+    planning = start_planning(run, plan, feed)
+    if is_idle(run):
+        await run.stop.before_leaving(feed.news())
+    if not (feed.over and is_idle(run)) and not run.stop.leaving:
+        try:
+            work = await _with_the_service(run, feed, carried_over, commands)
+        except BaseException:
+            plan.given_up = True
+            raise
+    with contextlib.suppress(DiskError):  # which has stopped creates
+        await planning
+    return work
+
+
+async def _with_the_service(run: RunContext, feed: PlanFeed | None, carried_over: int, also: Observer) -> Work:
     from batchbg.run import service  # a tenth of a second, for nothing where a run finds nothing to do
 
-    return await service.with_the_service(run, feed, carried_over)
+    return await service.with_the_service(run, feed, carried_over, also)

@@ -9,10 +9,12 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
 
+from batchbg.core.paint import Paint, read_paint
 from batchbg.core.suggestion import anyway, meant
 from batchbg.disk.reading import read_bytes
 from batchbg.errors import ConfigError
 from batchbg.settings.definitions import BY_KEY, Setting
+from batchbg.settings.finishing import SECTION, check_table
 from batchbg.settings.kinds import read_value
 from batchbg.settings.trust import is_own, own_folder, read_regular, trusts, was_trusted
 
@@ -22,10 +24,18 @@ CONFIG_BYTES: Final = 1 << 20
 
 @dataclasses.dataclass(frozen=True)
 class ConfigFile:
-    """One file of settings: its values by dotted key."""
+    """One file of settings: its values by dotted key; a profile of finishing is one value, a table."""
 
     path: Path
     table: Mapping[str, Any]
+
+    @property
+    def profiles(self) -> dict[str, Mapping[str, Any]]:
+        """The tables of its profiles, by name."""
+        return {key.removeprefix(_PROFILE): table for key, table in self.table.items() if key.startswith(_PROFILE)}
+
+
+_PROFILE: Final = f"{SECTION}."
 
 
 def config_file(environ: Mapping[str, str], config: Path | None = None) -> tuple[Path, bool]:
@@ -112,8 +122,10 @@ def _parsed(path: Path, content: bytes) -> dict[str, Any]:
             flat.update({f"{key}.{inner}": one for inner, one in value.items()})
         else:
             flat[key] = value
-    for key in flat:
-        if key not in BY_KEY:
+    for key, value in flat.items():
+        if key.startswith(_PROFILE):
+            check_table(str(path), key.removeprefix(_PROFILE), value)
+        elif key not in BY_KEY:
             raise ConfigError(f"{path}: there is no setting {key!r}{_key_suggestion(key)}")
     return flat
 
@@ -121,10 +133,30 @@ def _parsed(path: Path, content: bytes) -> dict[str, Any]:
 def value_in(file: ConfigFile, setting: Setting) -> Any:
     """Return what a file says of a setting; its paths are relative to it."""
     value = read_value(setting.kind, file.table[setting.key], f"{file.path}: {setting.key}")
-    if setting.kind.path:
+    if setting.kind.path and not isinstance(value, Paint):
         home = file.path.parent
         return tuple(home / one for one in value) if setting.kind.many else home / value
     return _beside(value, file.path.parent) if setting.key == "ledger" else value
+
+
+def check_paint(text: str, home: Path, where: str) -> None:
+    """Make sure that a colour can be meant by nothing else.
+
+    Args:
+        text: as it was written.
+        home: the folder to which a path would be relative.
+        where: who wrote it.
+
+    Raises:
+        ConfigError: there is something of that name.
+    """
+    if os.path.lexists(home / text):
+        paint = read_paint(text)
+        other = str(paint) if str(paint) != text else paint.in_figures
+        raise ConfigError(
+            f"{where}: {text!r} is a colour, and there is a file or folder of that name; write"
+            f" ./{text} for that, or {other} for the colour"
+        )
 
 
 def _beside(url: str, home: Path) -> str:
@@ -136,6 +168,8 @@ def _beside(url: str, home: Path) -> str:
 
 def _key_suggestion(key: str) -> str:
     """Return what was meant by a key that is none of ours, or ""; never one that spends."""
+    if key.startswith(("finish.", "profile.", "profiles.")):
+        return f"; a profile is a table [{SECTION}.{key.partition('.')[2]}], and finish the list of those to use"
     if found := meant(key, BY_KEY, 0.5):
         return f"; did you mean {found!r}?"
     return f"; {said}" if (said := anyway(key)) else ""
@@ -150,6 +184,7 @@ ENTRUSTED: Final = MappingProxyType(
         "ping_url": "says who is told of every run",
         "webhook_url": "says to whom a signed event is sent",
         "delete_remote": "deletes results at the service, for good",
+        "exec": "starts a program",
     }
 )
 """What only its user may say, and why; paths and the ledger are checked as well."""
@@ -158,17 +193,32 @@ ENTRUSTED: Final = MappingProxyType(
 def needs_trust(path: Path, table: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Yield (key, what it does) for whatever counts only in a file that its user trusts."""
     file = ConfigFile(path, table)
+    for name, profile in file.profiles.items():
+        if "output" in profile and not _is_inside(path.parent / str(profile["output"]), path.parent):
+            yield f"{_PROFILE}{name}.output", "leads out of the file's folder"
     for key in table:
+        if key.startswith(_PROFILE):
+            continue
         setting = BY_KEY[key]
         value = value_in(file, setting)
         if key in ENTRUSTED and value != setting.default:
             yield key, ENTRUSTED[key]
         elif key == "ledger" and "://" in value and not _is_inside(_file_of(value), path.parent):
             yield key, "lies on a server or outside the file's folder"
+        elif isinstance(value, Paint):
+            continue
         elif (setting.kind.path or (key == "files_from" and value != "-")) and not all(
             _is_inside(one, path.parent) for one in (value if setting.kind.many else [value])
         ):
             yield key, "leads out of the file's folder"
+
+
+def said_of(table: Mapping[str, Any], key: str) -> Any:
+    """Return what a file says of a key, be it one of a profile's."""
+    if key in table:
+        return table[key]
+    profile, _, inner = key.rpartition(".")
+    return table[profile][inner]
 
 
 def _check_untrusted(file: ConfigFile, *, changed: bool) -> None:

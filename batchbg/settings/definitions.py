@@ -8,7 +8,9 @@ from batchbg.core.addresses import MAGIC_HOUR_URL
 from batchbg.core.model import MAX_UPLOAD_BYTES
 from batchbg.core.naming import SUFFIXES
 from batchbg.settings.kinds import (
+    BACKGROUND,
     COLOUR,
+    COMMAND,
     COUNT,
     DURATION,
     LEVEL,
@@ -62,9 +64,10 @@ SETTINGS: Final[tuple[Setting, ...]] = (
     Setting("files", PATHS, (), "Only these photos; the PHOTOS arguments of run and plan where they are files."),
     Setting(
         "backgrounds",
-        PATH,
+        BACKGROUND,
         None,
-        "Folder of backgrounds, or one background's file; without any the results are transparent.",
+        "Folder of backgrounds, one background's file, a colour (white, #f5f5f5) or linear-gradient(#fff, #ddd); without"
+        " any the results are transparent.",
         ("-b", "--backgrounds"),
         "BACKGROUND",
     ),
@@ -239,6 +242,15 @@ SETTINGS: Final[tuple[Setting, ...]] = (
         "Delete each result at the service once it is whole on disk; from then on the file here is the only copy.",
         ("--delete-remote",),
     ),
+    Setting(
+        "exec",
+        COMMAND,
+        None,
+        "Start this program, without a shell, for each result that is saved: {} is its file, {photo} the photo's path,"
+        " {job} the job.",
+        ("--exec",),
+        "CMD",
+    ),
     Setting("plan", PATH, None, "Do exactly what `batchbg plan --save FILE` wrote.", ("--plan",), "FILE"),
     Setting("dry_run", SWITCH, False, "The same as plan.", ("-n", "--dry-run")),
     Setting("yes", SWITCH, False, "Do not ask.", ("-y", "--yes")),
@@ -257,6 +269,22 @@ SETTINGS: Final[tuple[Setting, ...]] = (
     Setting("retry_lock", DURATION, 0.0, "Wait this long for another run to end.", ("--retry-lock",), "5m"),
     Setting("strict", SWITCH, False, "Known rejects and failures count for exit code 3, too.", ("--strict",)),
     Setting("report", PATH, None, "Write the HTML report here at the end.", ("--report",), "FILE"),
+    Setting(
+        "finish",
+        TEXTS,
+        (),
+        "At the end, finish results by this profile: amazon, ebay, etsy, shopify, google or one of yours; repeatable.",
+        ("--finish",),
+        "NAME",
+    ),
+    Setting(
+        "metrics_file",
+        PATH,
+        None,
+        "Write metrics to this file, now and then and at the end, for node_exporter's textfile collector; it ends in .prom.",
+        ("--metrics-file",),
+        "FILE",
+    ),
     Setting("budget.per_day", COUNT, None, "Credits a day, over all runs."),
     Setting("budget.per_month", COUNT, None, "Credits a month, over all runs."),
     Setting("budget.total", COUNT, None, "Credits this ledger may ever spend."),
@@ -268,6 +296,7 @@ SETTINGS: Final[tuple[Setting, ...]] = (
         "timezone", TEXT, None, 'Zone in which days and months begin, as "Europe/Berlin" [default: the system\'s].'
     ),
     Setting("give_up_after", DURATION, 600.0, "Stop when the API has been down for this long."),
+    Setting("exec_timeout", DURATION, 60.0, "End a program of `exec` that has not ended after this time."),
     Setting("render_patience", DURATION, 1800.0, "Stop waiting for a render this long after its create."),
     Setting(
         "max_distortion", number(0, or_equal=True), 0.05, "Similar enough: |ln(aspect ratio / aspect ratio)| at most."

@@ -6,13 +6,14 @@ from pathlib import Path
 from typing import Any, Final
 
 from batchbg.settings.definitions import SETTINGS, Setting
+from batchbg.settings.finishing import KEYS, SECTION
 
 _HEAD: Final = """\
 # Settings of batchbg. Each line shows a default; remove the "#" to change it.
 # Flags win over the environment (BATCHBG_<NAME>), the environment over this file, and this file over
 # ~/.config/batchbg/config.toml, which holds for all folders. Paths are relative to the file they stand in.
 # The API key does not belong here: set MAGIC_HOUR_API_KEY, or api_key_file below.
-# base_url, api_key_file, ping_url, webhook_url, delete_remote, and paths or a ledger outside of this file's folder
+# base_url, api_key_file, ping_url, webhook_url, delete_remote, exec, and paths or a ledger outside of this file's folder
 # count only where you trust this file: `batchbg init` made it, `batchbg trust` was said of it as it is now, or
 # --config names it.
 """
@@ -31,7 +32,9 @@ _EXAMPLES: Final[dict[str, Any]] = {
     "exclude": ["drafts/*"],
     "max_depth": 3,
     "flatten": "white",
+    "exec": ["optipng", "-quiet", "{}"],
     "report": "output/report.html",
+    "metrics_file": "/var/lib/node_exporter/textfile/batchbg.prom",
     "budget.per_day": 500,
     "budget.per_month": 10000,
     "budget.total": 50000,
@@ -61,7 +64,18 @@ def example_toml() -> str:
             section = head
             parts.append(f"[{section}]\n")
         parts.append(_entry(setting, name))
-    return "\n".join(parts)
+    return "\n".join([*parts, _profile_example()])
+
+
+def _profile_example() -> str:
+    """Return a profile of finishing, as a remark: there is none by default, and any number of them may be."""
+    lines = [
+        f"# Profiles by which results are finished: `batchbg help {SECTION}`. As many as you like, each like this:"
+    ]
+    lines += [f"# [{SECTION}.web]"]
+    width = max(len(f"{name} = {key.example}") for name, key in KEYS.items())
+    lines += [f"# {f'{name} = {key.example}':{width}}  # {key.help}" for name, key in KEYS.items()]
+    return "\n".join(lines) + "\n"
 
 
 def _entry(setting: Setting, name: str) -> str:

@@ -2,10 +2,12 @@
 
 import dataclasses
 import re
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
+from batchbg.core.paint import Paint, paint_or_none
 from batchbg.errors import ConfigError
 
 MOST: Final = 2**31 - 1
@@ -116,6 +118,19 @@ def _colour(value: Any) -> tuple[int, int, int]:
     return colour
 
 
+def _command(value: Any) -> tuple[str, ...]:
+    words = tuple(shlex.split(value)) if isinstance(value, str) else tuple(map(_word, value))
+    if not words or not words[0] or any("\0" in word for word in words):
+        raise ValueError
+    return words
+
+
+def _word(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError
+    return value
+
+
 def choice(*choices: str) -> Kind:
     """Return the kind that is one of a closed list of words."""
 
@@ -134,12 +149,19 @@ def _path(value: Any) -> Path:
     return Path(_text(str(value) if isinstance(value, Path) else value)).expanduser()
 
 
+def _background(value: Any) -> Path | Paint:
+    paint = paint_or_none(value) if isinstance(value, str) else value
+    return paint if isinstance(paint, Paint) else _path(value)
+
+
 PATH = Kind("a path", _path, path=True)
+BACKGROUND = Kind("a path, a colour such as white or #f5f5f5, or linear-gradient(...)", _background, path=True)
 PATHS = Kind("an array of paths", _path, many=True, path=True)
 TEXTS = Kind("an array of strings", _text, many=True)
 SWITCH = Kind("true or false", _switch, switch=True)
 DURATION = Kind("a time such as 30s, 5m or 2h", duration_s)
 LEVEL = Kind("a whole number", _level)
+COMMAND = Kind("a program and its arguments, as one text or as an array of texts", _command)
 COLOUR = Kind("a colour such as white or #f5f5f5", _colour)
 COUNT = whole(0)
 POSITIVE = whole(1)

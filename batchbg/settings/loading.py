@@ -9,10 +9,12 @@ from typing import Any
 
 from batchbg.core import zone
 from batchbg.core.addresses import check_host
+from batchbg.core.paint import Paint
 from batchbg.errors import ConfigError
-from batchbg.settings.config_files import ConfigFile, config_files, value_in
+from batchbg.settings.config_files import ConfigFile, check_paint, config_files, value_in
 from batchbg.settings.definitions import SETTINGS, Setting
 from batchbg.settings.environment import check_variables
+from batchbg.settings.finishing import check_names, profiles
 from batchbg.settings.kinds import read_value
 from batchbg.settings.values import Settings
 
@@ -53,7 +55,7 @@ def load(
         field = setting.field
         if _is_given(setting, flags.get(field)):
             where = setting.flags[-1] if setting.flags else field.upper()
-            values[field], origins[field] = read_value(setting.kind, flags[field], where), Origin.FLAG
+            values[field], origins[field] = _said(setting, flags[field], where), Origin.FLAG
         elif overrides and field in overrides:
             values[field], origins[field] = overrides[field], Origin.COMMAND
         else:
@@ -62,7 +64,7 @@ def load(
     if origins["photos"] is Origin.FLAG and origins["files"] is not Origin.FLAG:
         values["files"] = ()  # a folder that is typed is meant as a whole
     values["photos"] = _folder_of(values["files"], values["photos"])
-    settings = Settings(**values)
+    settings = Settings(**values, profiles=profiles((file.path, file.profiles) for file in files))
     _check(settings)
     return settings
 
@@ -71,15 +73,26 @@ def _is_given(setting: Setting, flag: Any) -> bool:
     return flag is not None and flag != () and flag is not False and not (setting.field == "verbose" and flag == 0)
 
 
+def _said(setting: Setting, raw: Any, where: str) -> Any:
+    """Return a value of a flag or a variable, whose paths are relative to the current folder."""
+    value = read_value(setting.kind, raw, where)
+    if isinstance(value, Paint) and isinstance(raw, str):
+        check_paint(raw, Path(), where)
+    return value
+
+
 def _layered(setting: Setting, environ: Mapping[str, str], files: Sequence[ConfigFile]) -> tuple[Any, Origin]:
     """Return the value below the flags, and who set it."""
     for variable in setting.variables:
         if text := environ.get(variable):
             raw: Any = text.split(os.pathsep) if setting.kind.many else text
-            return read_value(setting.kind, raw, variable), Origin.ENVIRONMENT
+            return _said(setting, raw, variable), Origin.ENVIRONMENT
     for file in files:
         if setting.key in file.table:
-            return value_in(file, setting), Origin.FILE
+            value = value_in(file, setting)
+            if isinstance(value, Paint):
+                check_paint(file.table[setting.key], file.path.parent, f"{file.path}: {setting.key}")
+            return value, Origin.FILE
     return setting.default, Origin.NOBODY
 
 
@@ -120,8 +133,6 @@ def _beside_real(output: Path) -> Path:
 
 
 def _check(settings: Settings) -> None:
-    if settings.background_map and not settings.backgrounds and not settings.plan:
-        raise ConfigError("background_map: it names files of the background folder; give --backgrounds too")
     if settings.files and settings.files_from:
         raise ConfigError("files_from: photos are named one by one already; name all of them in one of the two places")
     if settings.format in ("webp", "avif"):
@@ -129,6 +140,7 @@ def _check(settings: Settings) -> None:
 
         if not features.check(settings.format):
             raise ConfigError(f"format: this Pillow cannot write {settings.format}; install it from a wheel")
+    check_names(settings.finish, settings.profiles, "finish")
     check_host(settings.base_url, "base_url")
     if settings.webhook_url is not None:
         check_host(settings.webhook_url, "webhook_url", "events")

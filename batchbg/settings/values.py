@@ -2,10 +2,13 @@
 
 import dataclasses
 import datetime
+from collections.abc import Mapping
 from pathlib import Path
 
 from batchbg.core import zone
 from batchbg.core.budget import Caps
+from batchbg.core.finishing import Profile
+from batchbg.core.paint import Paint
 from batchbg.core.pairing import Tolerance
 
 
@@ -15,7 +18,7 @@ class Settings:
 
     photos: Path | None
     files: tuple[Path, ...]
-    backgrounds: Path | None
+    backgrounds: Path | Paint | None
     output: Path
     ledger: str
     base_url: str
@@ -45,6 +48,7 @@ class Settings:
     flatten: tuple[int, int, int] | None
     keep_received: bool
     delete_remote: bool
+    exec: tuple[str, ...] | None
     plan: Path | None
     dry_run: bool
     yes: bool
@@ -56,6 +60,8 @@ class Settings:
     retry_lock: float
     strict: bool
     report: Path | None
+    finish: tuple[str, ...]
+    metrics_file: Path | None
     per_day: int | None
     per_month: int | None
     total: int | None
@@ -63,6 +69,7 @@ class Settings:
     price_per_credit: float | None
     timezone: str | None
     give_up_after: float
+    exec_timeout: float
     render_patience: float
     max_distortion: float
     max_blur: float
@@ -71,6 +78,7 @@ class Settings:
     ping_url: str | None = dataclasses.field(repr=False)
     webhook_url: str | None
     webhook_secret_file: Path | None
+    profiles: Mapping[str, Profile]
 
     @property
     def caps(self) -> Caps:

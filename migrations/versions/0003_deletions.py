@@ -1,4 +1,4 @@
-"""Projects that are to be deleted at the service, verdicts on results, and what is done again."""
+"""Projects to be deleted at the service, verdicts on results, what is done again, and commands that are due."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -27,6 +27,13 @@ def upgrade() -> None:
         sa.CheckConstraint("verdict IN ('accepted', 'rejected')", name=op.f("ck_reviews_verdict")),
         sa.ForeignKeyConstraint(["job_id"], ["jobs.id"], name=op.f("fk_reviews_job_id")),
         sa.PrimaryKeyConstraint("job_id", name=op.f("pk_reviews")),
+    )
+    op.create_table(
+        "commands",
+        sa.Column("output_id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("job_id", sa.Text(), nullable=False),
+        sa.Column("due_at", sa.Float(), nullable=False),
+        sa.PrimaryKeyConstraint("output_id", name=op.f("pk_commands")),
     )
     op.create_table(
         "previous_results",

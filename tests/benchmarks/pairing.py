@@ -10,7 +10,7 @@ import time
 from batchbg.core.model import Size
 from batchbg.core.pairing import Background, Pairing, Tolerance
 from batchbg.plan.background_map import MapRule
-from batchbg.plan.selection import ByPairing
+from batchbg.plan.selection import ByMap, ByPairing
 
 PHOTOS, BACKGROUNDS = 100_000, 10_000
 
@@ -57,7 +57,8 @@ def by_map() -> None:
     rules = [MapRule(name, one.path) for name, one in zip(names[:: PHOTOS // BACKGROUNDS], pool, strict=True)]
     rules += [MapRule("099/*", "1.jpg"), MapRule("*_99*.jpg", "2.jpg"), MapRule("draft-*", "")]
     start = time.perf_counter()
-    chooser = ByPairing(Pairing(pool, Tolerance()), "fit", rules)
+    pairing = ByPairing(Pairing(pool, Tolerance()), "fit")
+    chooser = ByMap(rules, {}, pairing, pairing)
     for name in names:
         chooser.choose(name, Size(800, 600), "")
     print(f"map     {len(rules):7d} rules {time.perf_counter() - start:39.2f} s")

@@ -13,7 +13,7 @@ from batchbg.ledger.engine import open_ledger
 from tests.support.shop import Shop
 
 SCHEMAS = resources.files("batchbg") / "schemas"
-NAMES = ("account", "audit", "doctor", "jobs", "plan", "redo", "run", "status")
+NAMES = ("account", "audit", "doctor", "finish", "jobs", "plan", "redo", "run", "status")
 
 
 def schema(name: str) -> dict[str, Any]:
@@ -85,5 +85,9 @@ def test_what_is_printed_is_what_is_documented(shop: Shop):
     assert {one["id"] for one in exported if one["verdict"] == "rejected"} == {done}
     check("plan", shop.run("-n", "--json").json)
     check("audit", shop.do("audit", "--json").json)
+    finished = shop.do("finish", "amazon", "--json", "-o", str(shop.output)).json
+    check("finish", finished)
+    assert finished["profiles"][0]["waiting"]
+    assert finished["profiles"][0]["unmet"]
     check("account", shop.do("account", "--json").json)
     check("doctor", shop.batchbg("doctor", str(shop.photos), "--ledger", shop.ledger, "--sandbox", "--json").json)

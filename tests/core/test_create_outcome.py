@@ -157,6 +157,12 @@ def test_429_carries_its_retry_after(value, seconds):
     assert found == NotCreated(Refusal.BUSY, "429", 429, seconds)
 
 
+@pytest.mark.parametrize(("dated", "seconds"), [(30, 20.0), (60, 0.0), (-3570, 3600.0)])
+def test_a_date_to_come_back_at_is_held_against_the_answers_own(dated, seconds):
+    """The server's clock wrote both; this machine's may be an hour off."""
+    assert retry_after_s({"retry-after": http_date(50), "date": http_date(dated)}, NOW) == seconds
+
+
 @given(st.one_of(st.text(max_size=60), st.dates().map(lambda day: f"Fri, {day:%d %b %Y} 10:00:00 +2359")))
 @example("Fri, 31 Dec 99999999999 23:59:59 GMT")
 @example("Mon, 01 Jan 0001 00:00:00 +2359")
@@ -398,17 +404,17 @@ def test_whole_numbers_come_in_several_spellings(value, number):
 @pytest.mark.parametrize(
     ("spoilt", "members"),
     [
-        ('"' + '\\"' * 1_000_000 + "\\", {}),
-        ('{"id":' * 300_000, {}),
-        ('{"a":"' + "\\" * 1_000_001, {}),
-        ("[" * 1_000_000, {}),
-        ('{"id"' + " " * 1_000_000, {}),
-        ("{" + '"id" ' * 300_000, {}),
-        ('{"id":"' + '\\"' * 1_000_000 + "\\", {}),
-        pytest.param("{" + '"a":1,' * 200_000 + '"b":tru', {"a": 1}, marks=pytest.mark.slow),
+        ('"' + '\\"' * 200_000 + "\\", {}),
+        ('{"id":' * 60_000, {}),
+        ('{"a":"' + "\\" * 200_001, {}),
+        ("[" * 200_000, {}),
+        ('{"id"' + " " * 200_000, {}),
+        ("{" + '"id" ' * 60_000, {}),
+        ('{"id":"' + '\\"' * 200_000 + "\\", {}),
+        ("{" + '"a":1,' * 40_000 + '"b":tru', {"a": 1}),
     ],
     ids=range(8),
 )
 def test_a_spoilt_body_is_read_in_one_pass(spoilt, members):
-    """Megabytes that are read again for every quote in them would take hours, and hold up every other create."""
+    """Much that is read again for every quote in them would take hours, and hold up every other create."""
     assert leading_members(spoilt.encode()) == members

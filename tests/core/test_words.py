@@ -2,7 +2,7 @@ import pytest
 
 from batchbg.core.model import Size
 from batchbg.core.pairing import Misfit, misfit
-from batchbg.core.words import are, counted, share, times
+from batchbg.core.words import are, counted, duration, share, times
 
 
 def test_numbers_agree_with_their_nouns_and_verbs():
@@ -11,6 +11,7 @@ def test_numbers_agree_with_their_nouns_and_verbs():
     assert (are(1, "result"), are(2, "result")) == ("1 result is", "2 results are")
     assert (share(1, 1, "job"), share(0, 3, "job")) == ("1 of 1 job", "0 of 3 jobs")
     assert [times(factor) for factor in (1.0, 1.04, 1.06, 3.0)] == ["", "", "1.1 times", "3 times"]
+    assert [duration(seconds) for seconds in (0, 89, 600, 5400, 9000)] == ["0 s", "89 s", "10 min", "1.5 h", "2.5 h"]
 
 
 @pytest.mark.parametrize(

@@ -45,7 +45,7 @@ def test_work_is_done_in_another_process_without_the_key(decoders, monkeypatch):
     assert not {"MAGIC_HOUR_API_KEY", "HTTPS_PROXY"} & environment.keys()
 
 
-@pytest.mark.parametrize("how", rest_slow([signal.SIGSEGV, signal.SIGKILL, signal.SIGABRT, signal.SIGBUS], 2))
+@pytest.mark.parametrize("how", rest_slow([signal.SIGSEGV, signal.SIGKILL, signal.SIGABRT, signal.SIGBUS]))
 def test_a_file_that_kills_its_decoder_costs_itself(decoders, how):
     """It is tried twice, then told of; the next file has a new process."""
     with pytest.raises(DecoderDied) as told:

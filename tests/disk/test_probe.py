@@ -30,6 +30,7 @@ from tests.support.pictures import (
     stamp,
     two_halves,
 )
+from tests.support.tiers import rest_slow
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
 
@@ -130,7 +131,7 @@ def test_a_tiff_with_a_preview_inside_is_one_page(tmp_path: Path):
 
 
 @pytest.mark.parametrize("extension", TAKEN)
-@pytest.mark.parametrize("part", [0.02, 0.5, 0.9])
+@pytest.mark.parametrize("part", rest_slow([0.5, 0.02, 0.9]))
 def test_a_file_that_was_cut_is_rejected(tmp_path, extension, part):
     """A header tells nothing of a file that was copied half."""
     kind, options = TAKEN[extension]

@@ -190,7 +190,7 @@ SEEDS = [
 ]
 
 
-@settings(max_examples=2000 if EXHAUSTIVE else 150)
+@settings(max_examples=2000 if EXHAUSTIVE else 50)
 @given(spoilt())
 def test_what_a_decoder_refuses_is_never_called_whole(data: bytes):
     """Whatever was done to it."""

@@ -114,7 +114,7 @@ def shown_by_pixels(picture: Image.Image) -> tuple[bool, int]:
     return all(low == high for low, high in bands), clear
 
 
-@settings(max_examples=1000 if EXHAUSTIVE else 100)
+@settings(max_examples=1000 if EXHAUSTIVE else 50)
 @given(drawn(), st.lists(st.integers(0, 4), min_size=1, max_size=5))
 def test_what_a_picture_shows_is_told_from_what_its_filters_leave(picture: Image.Image, filters: list[int]):
     """As it is told from pixels."""
@@ -198,7 +198,7 @@ SMALL = [
 ] + [interlaced((16, 16), 8, 2, 24)]
 
 
-@settings(max_examples=2000 if EXHAUSTIVE else 150)
+@settings(max_examples=2000 if EXHAUSTIVE else 50)
 @given(st.sampled_from(SMALL), st.randoms(use_true_random=False), st.integers(0, 4), st.booleans())
 def test_what_a_decoder_refuses_is_never_called_whole(whole: bytes, draw: random.Random, how: int, right: bool):
     """Whatever was done to it, and whether its checks agree or not."""

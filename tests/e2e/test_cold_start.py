@@ -218,6 +218,7 @@ def left_rendering(shop: Shop) -> None:
     shop.setting("RENDER_PATIENCE", "30m")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("flags", [(), pytest.param(("--force",), marks=pytest.mark.slow)])
 def test_what_came_before_the_scan_did_is_counted_once(shop: Shop, in_folder, flags):
     """The pool finishes what an earlier run left, and its copy, while the scan has not come to their photos."""

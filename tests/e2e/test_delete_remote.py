@@ -36,6 +36,7 @@ def assert_nothing_is_lost(shop: Shop) -> None:
     assert set(deleted(shop)).isdisjoint(there(shop))
 
 
+@pytest.mark.slow
 def test_results_are_deleted_at_the_service_where_that_is_asked_for(shop: Shop):
     """Only what that run has saved, copies included; and it is on file."""
     shop.photo("kept.png")

@@ -33,6 +33,7 @@ def originals(shop: Shop) -> dict[str, bytes]:
     return {str(path): path.read_bytes() for path in found}
 
 
+@pytest.mark.slow
 def test_the_photos_mounted_again_as_output_are_refused(shop: Shop):
     """Exit 2 and nothing paid; with --force no original is overwritten."""
     shop.photo("a.png")
@@ -81,6 +82,7 @@ def test_photos_mounted_inside_themselves_are_scanned_once(shop: Shop):
         assert shop.run("--json").json["photos"]["seen"] == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", rest_slow(["run", "resume"]))
 def test_a_folder_of_photos_mounted_below_the_output_is_not_written_to(shop: Shop, command: str):
     """One photo costs one photo; with --force, and where the mount comes between plan and create."""

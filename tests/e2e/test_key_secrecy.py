@@ -83,6 +83,7 @@ def test_other_words_of_the_service_that_hold_the_key(shop: Shop):
     assert_nowhere(shop, result.out, result.err, shop.do("account").out)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("operation", rest_slow(["create", "status"]))
 def test_a_price_that_is_the_key_gives_it_to_nobody(shop: Shop, operation: str):
     """An odd price is kept as it was said, for a person to judge."""

@@ -195,6 +195,7 @@ def test_a_moved_folder_goes_on_where_it_is(shop: Shop, across: bool):
     assert len(shop.creates()) == 3
 
 
+@pytest.mark.slow
 def test_a_ledger_from_another_machine_asks_for_a_word(shop: Shop, monkeypatch: pytest.MonkeyPatch):
     """Whether it goes on there too, nobody here can see."""
     shop.some_photos(3)
@@ -216,6 +217,7 @@ def test_a_ledger_from_another_machine_asks_for_a_word(shop: Shop, monkeypatch: 
     assert len(shop.creates()) == 3
 
 
+@pytest.mark.slow
 def test_a_hard_link_is_refused(shop: Shop):
     """A log stands beside each name, and neither knows of the other's."""
     shop.some_photos(2)
@@ -258,6 +260,7 @@ def test_an_empty_file_becomes_a_new_ledger_aloud(shop: Shop):
     assert "new ledger" in shop.run("-q").err
 
 
+@pytest.mark.slow
 def test_an_older_copy_is_refused_for_another_output_folder_too(shop: Shop):
     """The ledger knows where its results are, and looks at what stands beside them."""
     shop.some_photos(2)

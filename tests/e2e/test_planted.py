@@ -38,7 +38,7 @@ def test_the_ballast_is_not_written_through_a_link(shop: Shop, victim: Path):
     assert_unharmed(victim)
 
 
-@pytest.mark.parametrize("ending", rest_slow(["", "-wal", "-shm", "-journal", ".lock"], 2))
+@pytest.mark.parametrize("ending", rest_slow(["", "-wal", "-shm", "-journal", ".lock"]))
 def test_no_file_of_the_ledger_may_be_a_link_that_is_planted(shop: Shop, victim: Path, ending: str):
     """But for the ledger itself, which a person may keep elsewhere."""
     shop.photo("a.png")
@@ -87,6 +87,7 @@ def test_a_converted_result_is_not_written_through_a_link(shop: Shop, victim: Pa
     assert len(shop.outputs()) == 2  # the first photo's, and what came of it
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("when", rest_slow(["before", "during"]))
 def test_a_subfolder_swapped_for_a_link_is_not_written_through(shop: Shop, victim: Path, when: str):
     """Found before it is paid for; and where it comes later, the paid result is kept for `rescue`."""

@@ -51,6 +51,7 @@ def odd(name: str, _folder: str) -> bool:
     return ":" in name
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", rest_slow([errno.EINVAL, errno.EACCES, errno.ENAMETOOLONG, errno.EILSEQ]))
 def test_a_name_the_disk_refuses_costs_one_photo_and_nothing(shop: Shop, monkeypatch: Patch, number: int):
     """It is rejected before it is paid for; the others are done, in this run and in later ones."""

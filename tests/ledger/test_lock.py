@@ -148,6 +148,7 @@ def test_a_lock_is_not_taken_through_a_link(tmp_path):
     assert mine.read_text() == "mine"
 
 
+@pytest.mark.slow
 def test_a_lock_file_that_was_removed_meanwhile_holds_nobody_up_and_locks_nobody_out(tmp_path):
     """A person cleans up; the next lock is on the file that is there."""
     url, file = url_of(tmp_path / "batchbg.db"), tmp_path / "batchbg.db.lock"

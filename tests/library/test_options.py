@@ -83,6 +83,13 @@ def test_a_later_change_of_the_folder_leads_nowhere_else(tmp_path: Path, monkeyp
     assert found.ledger == f"sqlite:///{here}/batchbg.db"
 
 
+def test_files_are_named_instead_of_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(tmp_path)
+    found = settings_of(None, None, {"files": [Path("new/a.jpg"), "b.jpg"]})
+    assert found.files == (tmp_path / "new" / "a.jpg", tmp_path / "b.jpg")
+    assert found.photos == tmp_path
+
+
 def test_every_name_of_the_package_is_there():
     for name in batchbg.__all__:
         assert getattr(batchbg, name) is not None

@@ -28,7 +28,7 @@ def test_a_background_map_names_the_line_that_is_wrong(tmp_path: Path, text: str
     file = tmp_path / "map.csv"
     file.write_text(text)
     with pytest.raises(ConfigError, match=reason):
-        check_map(read_map(file), file, {"wood.jpg": BACKGROUND})
+        check_map(read_map(file), file, {"wood.jpg": BACKGROUND}, has_folder=True)
 
 
 def test_a_background_map_may_have_a_heading_comments_and_a_byte_order_mark(tmp_path: Path):

@@ -14,6 +14,7 @@ from batchbg.plan.selection import (
     BACKGROUND_CHANGED,
     CHANGED,
     NOT_SIMILAR,
+    ByMap,
     ByPairing,
     BySavedPlan,
     Chosen,
@@ -69,7 +70,8 @@ def test_a_photo_without_a_similar_background_can_be_left_out():
 def test_the_map_goes_before_the_policy_and_says_which_of_its_lines_nobody_needed():
     """A line without a background makes a transparent result."""
     rules = [MapRule("a.jpg", "wide.jpg", 1), MapRule("b*", "", 2), MapRule("never.jpg", "wood.jpg", 3)]
-    chooser = ByPairing(Pairing([BACKGROUND, WIDE], Tolerance()), "fit", rules)
+    pairing = ByPairing(Pairing([BACKGROUND, WIDE], Tolerance()), "fit")
+    chooser = ByMap(rules, {}, pairing, pairing)
     found = {name: background_of(chooser.choose(name, SQUARE, "")) for name in ("a.jpg", "b.jpg", "c.jpg")}
     assert found == {"a.jpg": WIDE.sha256, "b.jpg": NO_BACKGROUND, "c.jpg": BACKGROUND.sha256}
     assert not chooser.by_size
@@ -79,7 +81,7 @@ def test_the_map_goes_before_the_policy_and_says_which_of_its_lines_nobody_neede
 
 def request(backgrounds: Path | None, *rules: MapRule, policy: str = "best") -> Request:
     settings = load({"background_policy": policy}, {})
-    return Request(settings, Path("photos"), Path("output"), backgrounds, "", Rules(), None, None, rules)
+    return Request(settings, Path("photos"), Path("output"), backgrounds, "", None, Rules(), None, None, rules)
 
 
 def test_without_a_folder_of_backgrounds_all_results_are_transparent():

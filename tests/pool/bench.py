@@ -20,7 +20,7 @@ from batchbg.api.wire import Account, Project, ProjectStatus, UploadTarget
 from batchbg.core.budget import Caps
 from batchbg.core.create_outcome import Ambiguous, Answer, Created, Outcome, Silence
 from batchbg.core.lifecycle import JobState
-from batchbg.core.model import Job, Treatment, new_id
+from batchbg.core.model import Job, Output, Treatment, new_id
 from batchbg.core.price import Price
 from batchbg.disk.probe import probe
 from batchbg.disk.scan import stamp_of
@@ -139,7 +139,7 @@ class Seen(Observer):
     def saved(self, job: Job, target: Path) -> None:
         self.told.append(("saved", job.photo_path))
 
-    def reused(self, job: Job, photo: str, target: Path) -> None:
+    def reused(self, job: Job, output: Output, target: Path) -> None:
         self.told.append(("reused", target.name))
 
 

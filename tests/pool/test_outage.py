@@ -36,7 +36,7 @@ async def test_a_request_is_repeated_until_it_is_answered(stop: Stop, caplog):
     request = Asked(3)
     assert await soon(outage.ask(request)) == "answer"
     assert request.times == 4
-    assert [record.message for record in caplog.records] == ["no answer; trying again"]
+    assert [record.message for record in caplog.records] == ["no answer; trying again for 10 min"]
     assert not outage.over
 
 

@@ -119,7 +119,16 @@ class Shop:
             digest = hashlib.sha256(content).hexdigest()
             outputs.saved(tx, slot_id, job.id, job.photo_sha256, digest, len(content))
 
-    def bring(self, job: Job, state: JobState, *, refund: bool = True, remark: str = "", error: str = "", result: bytes | None = None) -> Job:
+    def bring(
+        self,
+        job: Job,
+        state: JobState,
+        *,
+        refund: bool = True,
+        remark: str = "",
+        error: str = "",
+        result: bytes | None = None,
+    ) -> Job:
         """Take a planned job to a state, the way a run does; ``result`` is the file that comes, where it is done."""
         if state is JobState.PLANNED:
             return job

@@ -1,8 +1,8 @@
 """Made-up results of every kind: good ones, odd ones that are good, and bad ones of which it is known what is bad.
 
-    made = make(7, fault="hole")
-    made.photo.save(...)     # RGB, as it was taken
-    made.result.save(...)    # RGBA, as the service might return it
+made = make(7, fault="hole")
+made.photo.save(...)     # RGB, as it was taken
+made.result.save(...)    # RGBA, as the service might return it
 """
 
 import dataclasses
@@ -32,10 +32,7 @@ def make(number: int, fault: str = "") -> Made:
     """Return the picture of a number, the same each time."""
     rng = random.Random(number)
     product = rng.choice(PRODUCTS)
-    if product == "belt":
-        size = (1200, 60)
-    else:
-        size = rng.choice([(420, 420), (480, 360), (360, 480), (560, 400)])
+    size = (1200, 60) if product == "belt" else rng.choice([(420, 420), (480, 360), (360, 480), (560, 400)])
     mask = _mask(product, size, rng)
     if fault == "cut" or (not fault and rng.random() < 0.01):  # some products fill their picture, and nobody minds
         mask = _moved_out(mask, rng)
@@ -244,4 +241,8 @@ def _empty(alpha: Image.Image, rng: random.Random) -> Image.Image:
     wide, tall = (right - left) * 0.12, (bottom - top) * 0.12
     box = (round(left), round(top), round(left + wide * 2), round(top + tall * 2))
     kept.paste(alpha.crop(box), box[:2])
-    return kept if sum(kept.resize((20, 20), Image.Resampling.BOX).tobytes()) < 0.008 * 255 * 400 else Image.new("L", alpha.size)
+    return (
+        kept
+        if sum(kept.resize((20, 20), Image.Resampling.BOX).tobytes()) < 0.008 * 255 * 400
+        else Image.new("L", alpha.size)
+    )

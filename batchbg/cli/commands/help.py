@@ -14,8 +14,10 @@ from batchbg.cli import COMMANDS
 TOPICS: Final = (
     "photos",
     "backgrounds",
+    "finishing",
     "money",
     "states",
+    "review",
     "verdicts",
     "cron",
     "webhooks",

@@ -5,14 +5,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from batchbg.cli.options import ASKING, COMMON, LIMITS, RESULTS, Sectioned, settings_keys, with_settings
+from batchbg.cli.options import ASKING, COMMON, FINISH, LIMITS, RESULTS, Sectioned, settings_keys, with_settings
 
 if TYPE_CHECKING:
     from batchbg.settings import Settings
 
 
 @click.command(cls=Sectioned)
-@with_settings(*settings_keys(RESULTS, ("delete_remote",), LIMITS, ASKING, COMMON))
+@with_settings(*settings_keys(RESULTS, FINISH, ("delete_remote", "exec"), LIMITS, ASKING, COMMON))
 @click.pass_context
 def command(ctx: click.Context, settings: "Settings") -> None:
     """Finish the ledger's unfinished jobs, without looking for new photos.

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from batchbg.cli.completion import files
-from batchbg.cli.options import ASKING, COMMON, LIMITS, RESULTS, SCAN, Sectioned, settings_keys, with_settings
+from batchbg.cli.options import ASKING, COMMON, FINISH, LIMITS, RESULTS, SCAN, Sectioned, settings_keys, with_settings
 
 if TYPE_CHECKING:
     from batchbg.settings import Settings
@@ -14,7 +14,9 @@ if TYPE_CHECKING:
 
 @click.command(cls=Sectioned)
 @click.argument("photos", nargs=-1, type=click.Path(path_type=Path), shell_complete=files)
-@with_settings(*settings_keys(SCAN, RESULTS, ("delete_remote", "plan", "dry_run"), LIMITS, ASKING, COMMON))
+@with_settings(
+    *settings_keys(SCAN, RESULTS, FINISH, ("delete_remote", "exec", "plan", "dry_run"), LIMITS, ASKING, COMMON)
+)
 @click.pass_context
 def command(ctx: click.Context, settings: "Settings") -> None:
     """Put every photo in PHOTOS, a folder or files, on a new background.

@@ -22,6 +22,7 @@ def command(file: Path) -> None:
     batchbg trust shop/config.toml
     """
     from batchbg.settings import needs_trust, read_table
+    from batchbg.settings.config_files import said_of
     from batchbg.settings.trust import trust
 
     content, table = read_table(file)
@@ -29,4 +30,4 @@ def command(file: Path) -> None:
     trust(file, content, os.environ)
     output.tell(f"trusted, as it is now: {file.absolute()}")
     for key, what in told:
-        output.tell(f"  {key} = {table[key]!r}: {what}")
+        output.tell(f"  {key} = {said_of(table, key)!r}: {what}")

@@ -5,6 +5,7 @@ import { byId, count, make, tell } from "./dom.js";
 import { Grid } from "./grid.js";
 import { setUpKeys } from "./keys.js";
 import { Rows } from "./rows.js";
+import { redoRejected } from "./redo.js";
 import { get } from "./server.js";
 import { ask, askWhy, complain, give, giveAll, setUpRejecting } from "./verdicts.js";
 import { Viewer } from "./viewer.js";
@@ -21,6 +22,7 @@ const viewer = new Viewer(rows);
 let standing = { version: -1, looked: 0, results: 0, problem: "" };
 let chosenAt = { version: -1, looked: 0 };
 let counts = {};
+let mayRedo = false;
 
 // -- what is shown ---------------------------------------------------------------------------------------------------
 
@@ -69,6 +71,7 @@ const showStanding = () => {
   const rest = byId("accept-rest");
   rest.hidden = !(rows.total && counts.undecided);
   rest.textContent = "Accept all undecided…";
+  byId("redo").hidden = !(mayRedo && counts.rejected);
 };
 
 // -- verdicts --------------------------------------------------------------------------------------------------------
@@ -167,6 +170,7 @@ const setUpButtons = () => {
   on("open", () => viewer.open(grid.current));
   on("refresh", () => choose());
   on("accept-rest", acceptRest);
+  on("redo", () => redoRejected().then((planned) => planned && choose(grid.current)).catch(complain));
   on("viewer-previous", () => go(here() - 1));
   on("viewer-next", () => go(here() + 1));
   on("viewer-close", () => viewer.close());
@@ -176,7 +180,7 @@ const setUpButtons = () => {
 };
 
 const keys = () => {
-  const shared = { a: () => decide("accepted"), r: reject, u: () => decide("undecided"), n: next, b: turnBackdrop, ArrowLeft: () => go(here() - 1), ArrowRight: () => go(here() + 1) };
+  const shared = { a: () => decide("accepted"), r: reject, u: () => decide("undecided"), n: next, b: turnBackdrop, d: () => byId("redo").hidden || byId("redo").click(), ArrowLeft: () => go(here() - 1), ArrowRight: () => go(here() + 1) };
   const open = () => grid.onOpen();
   const step = 60;
   const aside = (x, y) => () => (viewer.mode === "slider" && !viewer.scale && x ? viewer.setAt(viewer.at - Math.sign(x) * 2) : viewer.pan(x, y));
@@ -221,6 +225,7 @@ const begin = async () => {
     const about = await get("/api/about");
     byId("ledger").textContent = about.ledger;
     byId("rehearsal").hidden = !about.rehearsal;
+    mayRedo = about.redo;
     setUpBackdrop();
     setUpChoice(about);
     setUpRejecting();

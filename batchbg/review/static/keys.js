@@ -2,7 +2,7 @@
 import { byId, make } from "./dom.js";
 
 const HELP = [
-  ["Everywhere", [["a", "accept, and go on to the next undecided"], ["r", "reject: a digit or Enter takes a reason"], ["u", "undecided again"], ["n", "next undecided"], ["← →", "previous, next"], ["b", "behind transparent results: checks, white, black, a colour"], ["?", "this list"]]],
+  ["Everywhere", [["a", "accept, and go on to the next undecided"], ["r", "reject: a digit or Enter takes a reason"], ["u", "undecided again"], ["n", "next undecided"], ["← →", "previous, next"], ["b", "behind transparent results: checks, white, black, a colour"], ["d", "redo the rejected: what it would cost"], ["?", "this list"]]],
   ["Contact sheet", [["↑ ↓", "a row up, down"], ["Home End", "first, last"], ["Page ↑ ↓", "a page up, down"], ["Enter Space", "open"], ["+ −", "larger, smaller pictures"], ["/", "search"], ["g", "order anew"]]],
   ["One picture", [["Space", "before, after"], ["1 2 3", "after, slider, before"], ["+ −", "zoom"], ["z", "own pixels, or all of it"], ["Shift ← → ↑ ↓", "move what is zoomed; with the slider, the divider"], ["Esc", "back to the sheet"]]],
 ];

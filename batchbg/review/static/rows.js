@@ -11,7 +11,7 @@ export class Rows {
     this.onChange = onChange;
     this.onForgotten = () => {};
     this.windows = new Map();
-    this.asked = new Set();
+    this.asked = new Map();
   }
 
   /** Begin anew with another view. */
@@ -45,10 +45,15 @@ export class Rows {
     return this.at(place);
   }
 
-  async ask(number, again = false) {
-    if (this.asked.has(number) || (this.windows.has(number) && !again)) return;
+  /** Fetch a window, unless it is there or on its way. */
+  ask(number, again = false) {
+    if (this.windows.has(number) && !again) return Promise.resolve();
+    if (!this.asked.has(number)) this.asked.set(number, this.fetch(number));
+    return this.asked.get(number);
+  }
+
+  async fetch(number) {
     const view = this.view;
-    this.asked.add(number);
     try {
       const { rows } = await get("/api/rows", { view, from: number * WINDOW, count: WINDOW });
       if (view !== this.view) return;

@@ -57,12 +57,13 @@ export const setUpRejecting = () => {
   });
 };
 
-/** Ask a question; return whether the answer is yes. */
+/** Ask a question, of one line or several; return whether the answer is yes. Without a `yes` it only tells. */
 export const ask = (title, text, yes) => new Promise((answered) => {
   const dialog = byId("asking");
   byId("asking-title").textContent = title;
-  byId("asking-text").textContent = text;
-  byId("asking-yes").textContent = yes;
+  byId("asking-text").replaceChildren(...[text].flat().map((line) => make("span", "row", line)));
+  byId("asking-yes").textContent = yes || "Well";
+  byId("asking-no").hidden = !yes;
   dialog.returnValue = "";
   dialog.addEventListener("close", () => answered(dialog.returnValue === "yes"), { once: true });
   dialog.showModal();
