@@ -7,8 +7,11 @@ from typing import Any, Final
 from PIL import Image, ImageOps
 
 from batchbg.core import suspicion, unmixing
+from batchbg.core.model import Size
+from batchbg.core.paint import Paint
 from batchbg.core.suspicion import Kind, Look, Sign
 from batchbg.disk.normalise import small
+from batchbg.disk.painting import painted
 from batchbg.errors import PhotoChanged
 
 NO_ALPHA: Final = "it is not transparent, and photo and background do not tell what was cut out"
@@ -19,14 +22,14 @@ NEARLY_ALL: Final = 0.93
 
 
 def look_over(
-    result: Path, photo: Path | None, background: Path | None, cropped: bool, side: int, quality: int
+    result: Path, photo: Path | None, background: Path | Paint | None, cropped: bool, side: int, quality: int
 ) -> dict[str, Any]:
     """Return what a person is shown of a result first, as plain values.
 
     Args:
         result: its file.
         photo: its photo's file, where that is still the one it was made of.
-        background: the file it was put on; None for a transparent result.
+        background: the file it was put on, or the paint; None for a transparent result.
         cropped: the background was cropped to the photo's shape; else it was stretched.
         side: longer side of the thumbnail, pixels.
         quality: of its WebP.
@@ -51,7 +54,9 @@ def look_over(
     }
 
 
-def _signs(shown: Image.Image, photo: Path | None, background: Path | None, cropped: bool) -> tuple[list[Sign], str]:
+def _signs(
+    shown: Image.Image, photo: Path | None, background: Path | Paint | None, cropped: bool
+) -> tuple[list[Sign], str]:
     width = shown.width
     before = _cells(photo, shown.size) if photo else b""
     if shown.mode == "RGBA":
@@ -59,11 +64,19 @@ def _signs(shown: Image.Image, photo: Path | None, background: Path | None, crop
         if background is None or min(alpha) < 255:
             return suspicion.signs(Look(width, alpha, before)), ""
     after = shown.convert("RGB").tobytes()
-    if before and (same := unmixing.sameness(before, after)) >= NEARLY_ALL:
+    under = _under(background, shown.size, cropped) if background else b""
+    if before and not under and (same := unmixing.sameness(before, after)) >= NEARLY_ALL:
         return [Sign(Kind.UNTOUCHED, round(same, 3), "it looks just like the photo: nearly untouched")], ""
-    under = _cells(background, shown.size, cropped=cropped) if background else b""
     between = unmixing.alpha_between(before, under, after, width) if before and under else None
     return ([], NO_ALPHA) if between is None else (suspicion.signs(Look(width, between, before)), "")
+
+
+def _under(background: Path | Paint, size: tuple[int, int], cropped: bool) -> bytes:
+    """Return the colours of a background as it was put behind a photo, in so many cells."""
+    if isinstance(background, Path):
+        return _cells(background, size, cropped=cropped)
+    with Image.open(io.BytesIO(painted(background, Size(*size))[0])) as picture:
+        return picture.convert("RGB").tobytes()
 
 
 def _cells(path: Path, size: tuple[int, int], *, cropped: bool = False) -> bytes:

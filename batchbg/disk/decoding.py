@@ -99,11 +99,11 @@ def thumbnail(path: Path, side: int, quality: int) -> bytes:
 
 
 def look_over(
-    result: Path, photo: Path | None, background: Path | None, cropped: bool, side: int, quality: int
+    result: Path, photo: Path | None, background: Path | Paint | None, cropped: bool, side: int, quality: int
 ) -> dict[str, Any]:
     """See ``disk.cut_out.look_over``."""
     work = _Work[dict[str, Any]]("cut_out", "look_over")
-    others = (_whole(path) if path else None for path in (photo, background))
+    others = (_whole(one) if isinstance(one, Path) else one for one in (photo, background))
     try:
         return decoder_pool.run(work, _whole(result), *others, cropped, side, quality)
     except DecoderDied as died:

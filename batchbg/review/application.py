@@ -324,7 +324,7 @@ def _path(item: Item, which: str) -> Path:
         "photo": item.photo,
         "background": item.background,
     }.get(which)
-    if path is None:
+    if not isinstance(path, Path):
         raise _Refused(404, "there is no such picture")
     return path
 

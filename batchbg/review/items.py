@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from batchbg.core.lifecycle import FINAL, JobState
 from batchbg.core.model import Treatment
+from batchbg.core.paint import Paint, paint_or_none
 from batchbg.core.pairing import Misfit
 from batchbg.ledger.review_rows import FIELDS
 
@@ -23,7 +24,7 @@ class Item:
         folder, file: of the photo, below its root.
         verdict, reason: "" where nobody has decided.
         has_result: whether its result was saved; it may be gone from disk since.
-        fits: what becomes of the background, for people; "" for a transparent result.
+        fits: what becomes of the background, for people; "" for a transparent result and a paint.
         photo: None where the photo is no longer the one that was rendered.
     """
 
@@ -49,7 +50,7 @@ class Item:
     reason: str
     result: Path
     photo: Path | None
-    background: Path | None
+    background: Path | Paint | None
 
     @property
     def name(self) -> str:
@@ -59,7 +60,7 @@ class Item:
     @property
     def fits(self) -> str:
         """What becomes of the background, for people; "" for a transparent result."""
-        if self.treatment is Treatment.NONE:
+        if self.treatment is Treatment.NONE or isinstance(self.background, Paint):
             return ""
         return self.misfit.in_words(cropped=self.treatment is Treatment.FIT)
 
@@ -81,6 +82,7 @@ def item_of(row: Sequence[Any], roots: Mapping[str, Path]) -> Item:
     folder, _, file = value("photo_path").rpartition("/")
     is_same = value("known_sha256") is None or value("photo_sha256") in (value("known_sha256"), value("known_key"))
     background = value("background_folder")
+    paint = paint_or_none(value("background_path")) if background is None else None
     return Item(
         id=value("id"),
         output_id=value("output_id"),
@@ -104,7 +106,7 @@ def item_of(row: Sequence[Any], roots: Mapping[str, Path]) -> Item:
         reason=value("reason") or "",
         result=roots[value("output_folder")] / value("output_path"),
         photo=roots[value("photo_folder")] / value("photo_path") if is_same else None,
-        background=roots[background] / value("background_path") if background is not None else None,
+        background=roots[background] / value("background_path") if background is not None else paint,
     )
 
 

@@ -1,6 +1,7 @@
 """Signs of a bad cut-out, each on the smallest picture that has it; tests/disk/test_cut_out.py measures them on many."""
 
 import math
+from collections.abc import Callable
 
 import pytest
 
@@ -9,8 +10,13 @@ from batchbg.core.suspicion import CELLS, LONGEST, Kind, Look, grid, score, sign
 
 SIDE = 120
 
+Inside = Callable[[int, int], int]
+"""How much of a cell is product: True all of it, or its alpha."""
 
-def look(inside, colour=(200, 40, 40), *, photo=None, alpha=255) -> Look:
+
+def look(
+    inside: Inside, colour: suspicion.Colour = (200, 40, 40), *, photo: Inside | None = None, alpha: int = 255
+) -> Look:
     """Return a product where ``inside`` says so; the photo shows it on grey, or what ``photo`` says where."""
     shown = bytearray()
     levels = bytearray()
@@ -22,11 +28,11 @@ def look(inside, colour=(200, 40, 40), *, photo=None, alpha=255) -> Look:
     return Look(SIDE, bytes(levels), bytes(shown))
 
 
-def disc(x, y, radius=36, at=(60, 60)):
+def disc(x: int, y: int, radius: float = 36, at: tuple[int, int] = (60, 60)) -> bool:
     return math.hypot(x - at[0], y - at[1]) <= radius
 
 
-def kinds(found):
+def kinds(found: list[suspicion.Sign]) -> list[Kind]:
     return [sign.kind for sign in found if sign.score >= 0.4]
 
 

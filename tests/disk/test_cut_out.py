@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from batchbg.core import suspicion
+from batchbg.core.paint import read_paint
 from batchbg.core.suspicion import Kind, Sign
 from batchbg.disk import decoding
 from batchbg.disk.cut_out import NO_ALPHA, look_over
@@ -45,7 +46,7 @@ def test_the_thumbnail_is_transparent_and_small(tmp_path: Path):
     with Image.open(io.BytesIO(seen["thumb"])) as thumb:
         assert thumb.format == "WEBP"
         assert max(thumb.size) <= 480
-        assert thumb.convert("RGBA").getextrema()[3] == (0, 255)
+        assert thumb.getchannel("A").getextrema() == (0, 255)
     assert tuple(seen["size"]) == make(3).result.size
 
 
@@ -60,6 +61,19 @@ def test_on_a_background_the_same_is_told_by_the_photo_and_the_background(tmp_pa
         seen = look_over(tmp_path / "result.png", tmp_path / "photo.png", tmp_path / "wall.png", True, 480, 80)
         assert not seen["untold"]
         assert (suspicion_of(seen) > 0.5) is bool(fault), (fault, seen["signs"])
+
+
+@pytest.mark.parametrize("colour", ["white", "#2255aa"])
+def test_on_a_colour_the_same_is_told(tmp_path: Path, colour: str):
+    """Also where a white studio becomes a white background, so that most of the picture stays what it was."""
+    for number, fault in ((22, "hole"), (26, "empty"), (22, ""), (26, "")):
+        made = make(number, fault)
+        shown = Image.new("RGB", made.photo.size, colour)
+        shown.paste(made.result, (0, 0), made.result)
+        shown.save(tmp_path / "result.png")
+        made.photo.save(tmp_path / "photo.png")
+        seen = look_over(tmp_path / "result.png", tmp_path / "photo.png", read_paint(colour), True, 480, 80)
+        assert (suspicion_of(seen) > 0.5) is bool(fault), (number, fault, seen["signs"], seen["untold"])
 
 
 def test_what_cannot_be_told_is_said(tmp_path: Path):

@@ -5,6 +5,7 @@ import json
 import sqlite3
 import time
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -31,9 +32,10 @@ def names(client: httpx.Client, **asked: str) -> list[str]:
     return [row["file"] for row in rows(client, **asked)]
 
 
-def rows(client: httpx.Client, **asked: str) -> list[dict]:
+def rows(client: httpx.Client, **asked: str) -> list[dict[str, Any]]:
     view = client.get("/api/view", params=asked).json()
-    return client.get("/api/rows", params={"view": view["view"], "count": 500}).json()["rows"]
+    found: list[dict[str, Any]] = client.get("/api/rows", params={"view": view["view"], "count": 500}).json()["rows"]
+    return found
 
 
 def verdict_on(shop: Shop, job_id: str) -> tuple[str, str] | None:
@@ -44,7 +46,7 @@ def verdict_on(shop: Shop, job_id: str) -> tuple[str, str] | None:
 
 def all_looked_at(client: httpx.Client) -> bool:
     standing = client.get("/api/standing").json()
-    return standing["looked"] == standing["results"]
+    return bool(standing["looked"] == standing["results"])
 
 
 def wait_for(condition) -> None:
@@ -274,7 +276,7 @@ def test_too_many_thumbnails_are_swept(tmp_path: Path, monkeypatch):
 def test_redo_is_what_the_caller_gives(shop: Shop):
     calls = []
 
-    def redo(dry_run: bool) -> dict:
+    def redo(dry_run: bool) -> dict[str, Any]:
         calls.append(dry_run)
         return {"planned": 1, "lines": ["1 result"], "left_out": [], "next": "batchbg resume"}
 

@@ -89,7 +89,7 @@ export class Viewer {
     byId("signs").replaceChildren(...signs);
     const details = [
       ["State", row.state], ["Problem", row.error], ["Remark", row.remark],
-      ["Background", row.background ? `${row.background}, ${row.fits}` : "none, transparent"],
+      ["Background", row.background ? [row.background, row.fits].filter(Boolean).join(", ") : "none, transparent"],
       ["Size", `${row.width} × ${row.height}`], ["Result", row.output], ["Job", row.id],
     ];
     byId("details").replaceChildren(...details.filter(([, value]) => value).map(([term, value]) => {
