@@ -88,6 +88,7 @@ EXECUTED: Final[dict[str, tuple[tuple[str, int], ...]]] = {
     ),
     "batchbg rescue": (("batchbg rescue", 0),),
     "batchbg report": (("batchbg report", 0),),
+    "batchbg ledger verdicts output/report.csv": (("batchbg ledger verdicts output/report.csv", 0),),
     "batchbg redo": (("batchbg redo output/photo-03.png", 0),),
     "batchbg redo photos/mugs/blue.jpg": (("batchbg redo photos/photo-04.png", 0),),
     "batchbg redo --rejected -n": (("batchbg redo --rejected -n", 0),),

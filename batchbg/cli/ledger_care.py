@@ -13,6 +13,7 @@ from batchbg.cli import output
 from batchbg.cli.logs import say
 from batchbg.core import zone as core_zone
 from batchbg.core.text import as_json, cell
+from batchbg.core.words import counted
 from batchbg.disk.files import whole
 from batchbg.errors import DiskError, ExitCode
 from batchbg.ledger import audit, identity
@@ -20,6 +21,8 @@ from batchbg.ledger import clock as ledger_clock
 from batchbg.ledger import export as ledger_export
 from batchbg.ledger.engine import HEAD, open_ledger, open_to_read
 from batchbg.ledger.lock import held
+from batchbg.repair import verdicts
+from batchbg.repair.picking import held_ledger
 from batchbg.settings import Settings
 
 
@@ -103,6 +106,15 @@ def reset_clock(settings: Settings) -> None:
 
 def _when(at: float, zone: datetime.tzinfo) -> str:
     return datetime.datetime.fromtimestamp(at, zone).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def take_verdicts(settings: Settings, table: Path) -> None:
+    """Take verdicts from a table."""
+    told = verdicts.read_verdicts(table)
+    with held_ledger(settings, "ledger verdicts") as ledger:
+        taken = verdicts.take_verdicts(ledger, table, told)
+    before = f", {taken.before} as before" if taken.before else ""
+    output.tell(f"{counted(taken.new, 'verdict')} taken{before}")
 
 
 def export(settings: Settings, form: str, table: str, target: Path | None) -> None:

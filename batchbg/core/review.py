@@ -33,8 +33,3 @@ class ReviewCounts:
     accepted: int
     rejected: int
     undecided: int
-
-    @property
-    def has_any(self) -> bool:
-        """Whether anybody has decided on anything."""
-        return bool(self.accepted or self.rejected)

@@ -86,6 +86,11 @@ def cell(value: Any) -> Any:
     return f"'{text}" if _FORMULA.match(text) else text
 
 
+def text_of_cell(text: str) -> str:
+    """Return the text that ``cell`` was given, or that somebody has typed into a spreadsheet."""
+    return text[1:] if text.startswith("'") and _FORMULA.match(text[1:]) else text
+
+
 # -- the key -----------------------------------------------------------------------------------------------------------
 
 

@@ -186,7 +186,7 @@ def _shadow(placed: Image.Image, layout: Layout, darkness: float) -> Image.Image
 
 def _measure(data: bytes, profile: Profile, layout: Layout, *, is_cut_out: bool) -> Facts:
     """Return what the file itself shows, decoded again."""
-    with Image.open(io.BytesIO(data), formats=[FORMATS[profile.format][1]]) as picture:
+    with open_picture(io.BytesIO(data)) as picture:
         opaque = "A" not in picture.getbands() or picture.getchannel("A").getextrema() == (255, 255)
         white = _has_white_edges(picture.convert("RGB")) if opaque else False
         fill = layout.fill if is_cut_out and profile.trim else _fill(picture, profile)

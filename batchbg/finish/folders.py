@@ -39,7 +39,7 @@ def check_folders(
         ConfigError: pictures of two kinds would lie in one folder.
     """
     output = Path(os.path.realpath(settings.output))
-    named = [Path(os.path.realpath(one)) for one in (settings.photos, settings.backgrounds) if one is not None]
+    named = [Path(os.path.realpath(one)) for one in settings.originals]
     found: dict[str, Path] = {}
     for profile in profiles:
         folder = folder_of(settings, profile)

@@ -79,6 +79,14 @@ _GIVEN: Final = Statement(
 )
 
 
+def are_any(connection: sa.Connection) -> bool:
+    """Return whether there is any verdict."""
+    return bool(_ARE_ANY.value(connection))
+
+
+_ARE_ANY: Final = Statement(sa.select(sa.exists(sa.select(reviews.c.job_id))))
+
+
 def counts(connection: sa.Connection) -> ReviewCounts:
     """Return how many of the results that are in their places are accepted, rejected and undecided."""
     found: dict[str | None, int] = dict(_COUNTS.all(connection))

@@ -16,6 +16,8 @@ from batchbg.errors import ConfigError, PhotoChanged
 from batchbg.ledger import clock, folders, jobs, outputs, photos, redos
 from batchbg.ledger.estimate import Estimate, estimate
 from batchbg.ledger.store import Connection, Ledger
+from batchbg.ledger.transaction import Tx
+from batchbg.plan.portions import portions
 from batchbg.settings import Settings
 
 RUN: Final = "redo"
@@ -63,8 +65,8 @@ def redo(ledger: Ledger, settings: Settings, named: Sequence[str] | None) -> Red
     with ledger.reading() as connection:
         ids = redos.rejected(connection) if named is None else _Finder(connection, ledger, settings).find(named)
     planner = _Planner(ledger, settings)
-    for output_id in dict.fromkeys(ids):
-        planner.plan(output_id)
+    for some in portions(list(dict.fromkeys(ids))):
+        planner.plan(some)
     return planner.done()
 
 
@@ -162,8 +164,16 @@ def _below(start: str, name: str) -> str:
 # -- what becomes of each --------------------------------------------------------------------------------------------
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Source:
+    """The photo that would be sent for a result: the output that it owns; or why there is none."""
+
+    output: Output | None
+    trouble: str = ""
+
+
 class _Planner:
-    """Decides and plans one result after the other."""
+    """Decides and plans results, some at a time: a commit waits for the disk."""
 
     def __init__(self, ledger: Ledger, settings: Settings) -> None:
         self._ledger = ledger
@@ -173,45 +183,53 @@ class _Planner:
         self._before: dict[str, Redo] = {}
         self._left_out: dict[str, str] = {}
 
-    def plan(self, output_id: int) -> None:
-        """Plan an output's result anew, unless that is done already or cannot be."""
+    def plan(self, output_ids: Sequence[int]) -> None:
+        """Plan the results of outputs anew, except where that is done already or cannot be."""
+        # Before the transaction, which others wait for.
+        sources = {output_id: self._source(output_id) for output_id in output_ids}
+        with self._ledger.transaction(RUN) as tx:
+            for output_id, source in sources.items():
+                self._plan(tx, outputs.get(tx.connection, output_id), source)
+
+    def _source(self, output_id: int) -> _Source:
+        """Return the first of the photos with a result's picture that is there as it was."""
         with self._ledger.reading() as connection:
             output = outputs.get(connection, output_id)
-            old = jobs.get(connection, output.saved_job or output.wanted_job or "")
-            known = jobs.by_content(connection, [old.photo_sha256])[old.photo_sha256] if old else []
+            old = jobs.get(connection, output.saved_job) if output.saved_job else None
+            holding = outputs.holding_of(connection, old) if old else []
+        if old is None:
+            return _Source(None, core.NO_RESULT)
+        trouble = self._files.trouble_with_background(old)
+        if trouble:
+            return _Source(None, trouble)
+        for one in (output, *(one for one in holding if one.id != output.id)):
+            found = self._files.trouble_with_photo(old, one)
+            if not found:
+                return _Source(one)
+            trouble = trouble or found
+        return _Source(None, trouble)
+
+    def _plan(self, tx: Tx, output: Output, source: _Source) -> None:
+        old = jobs.get(tx.connection, output.saved_job or output.wanted_job or "")
+        known = jobs.by_content(tx.connection, [old.photo_sha256])[old.photo_sha256] if old else []
         decided = core.answer(output, known)
         if old is None or isinstance(decided, core.LeftOut):
             self._left_out[output.photo_path] = decided.reason if isinstance(decided, core.LeftOut) else core.NO_RESULT
         elif isinstance(decided, core.Before):
-            self._go_on(old, output, decided)
+            self._go_on(tx, old, output, decided)
+        elif source.output is None:
+            self._left_out[output.photo_path] = source.trouble
         else:
-            self._plan_anew(old, output, decided.generation)
+            job_id = redos.plan(tx, old, source.output, decided.generation)
+            self._planned[job_id] = Redo(job_id, source.output.photo_path, old.background_path)
 
-    def _go_on(self, old: Job, output: Output, before: core.Before) -> None:
-        with self._ledger.transaction(RUN) as tx:
-            if before.adopts:
-                redos.adopt(tx, old, before.job_id)
-            redos.share(tx, old, before.job_id)
-            job = jobs.get(tx.connection, before.job_id)
+    def _go_on(self, tx: Tx, old: Job, output: Output, before: core.Before) -> None:
+        if before.adopts:
+            redos.adopt(tx, old, before.job_id)
+        redos.share(tx, old, before.job_id)
+        job = jobs.get(tx.connection, before.job_id)
         if job is not None and job.id not in self._planned:  # else it is another place of what was planned just now
             self._before[job.id] = Redo(job.id, output.photo_path, job.background_path)
-
-    def _plan_anew(self, old: Job, output: Output, generation: int) -> None:
-        """Plan a job, from the first of the photos with that picture that is there as it was."""
-        with self._ledger.reading() as connection:
-            others = [one for one in outputs.holding_of(connection, old) if one.id != output.id]
-        troubles = []
-        if trouble := self._files.trouble_with_background(old):
-            troubles.append(trouble)
-        for one in [] if troubles else [output, *others]:
-            if trouble := self._files.trouble_with_photo(old, one):
-                troubles.append(trouble)
-                continue
-            with self._ledger.transaction(RUN) as tx:
-                job_id = redos.plan(tx, old, one, generation)
-            self._planned[job_id] = Redo(job_id, one.photo_path, old.background_path)
-            return
-        self._left_out[output.photo_path] = troubles[0]
 
     def done(self) -> Redone:
         """Return what was done, and what it costs."""

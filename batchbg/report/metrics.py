@@ -98,8 +98,8 @@ def check(settings: Settings) -> None:
         raise ConfigError(f"metrics_file: there is no folder {path.parent}")
     if path.is_dir():
         raise ConfigError(f"metrics_file: {path} is a folder")
-    for root in (settings.photos, settings.backgrounds):
-        if root is not None and path.parent.resolve().is_relative_to(root.resolve()):
+    for root in settings.originals:
+        if path.parent.resolve().is_relative_to(root.resolve()):
             raise ConfigError(f"metrics_file: {path} lies in {root}, to which nothing is written")
 
 

@@ -111,7 +111,7 @@ def of_ledger(connection: Connection, caps: Caps, at: float, zone: Any) -> Summa
     period = period_of(budget.id, at, zone)
     # The balance is not read here: what a floor under it leaves is not known.
     held = dataclasses.replace(budget.caps, keep_balance=None)
-    counts, verdicts = jobs.counts(connection), reviews.counts(connection)
+    counts = jobs.counts(connection)
     return Summary(
         jobs=counts,
         photos=photos,
@@ -119,5 +119,5 @@ def of_ledger(connection: Connection, caps: Caps, at: float, zone: Any) -> Summa
         headroom=tightest(budgets.headroom_under(connection, held, period, "")),
         exit_code=ExitCode(past[0].exit_code or 0) if past else ExitCode.OK,
         unresolved=counts[JobState.UNRESOLVED],
-        reviews=verdicts if verdicts.has_any else None,
+        reviews=reviews.counts(connection) if reviews.are_any(connection) else None,
     )

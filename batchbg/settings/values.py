@@ -102,6 +102,11 @@ class Settings:
         return Tolerance(self.max_distortion, self.max_blur)
 
     @property
+    def originals(self) -> list[Path]:
+        """Where photos and backgrounds lie, as far as that is a place: folders, or one background's file."""
+        return [one for one in (self.photos, self.backgrounds) if isinstance(one, Path)]
+
+    @property
     def zone(self) -> datetime.tzinfo | None:
         """Zone in which days and months begin; None is the system's."""
         return zone.named(self.timezone) if self.timezone else None

@@ -52,15 +52,24 @@ def _complete(_ctx: click.Context, _parameter: click.Parameter, incomplete: str)
 
 @click.command()
 @click.argument("subject", metavar="[TOPIC | COMMAND]", nargs=-1, shell_complete=_complete)
+@click.option("--man", is_flag=True, help="Print the manual page, all commands in one, for `man`.")
 @click.pass_context
-def command(ctx: click.Context, subject: tuple[str, ...]) -> None:
+def command(ctx: click.Context, subject: tuple[str, ...], man: bool) -> None:
     """Show a page about a topic, or a command's help; without either, list them.
 
     \b
     batchbg help money
     batchbg help run
+    batchbg help --man > ~/.local/share/man/man1/batchbg.1    then: man batchbg
     """
-    if not subject:
+    if man:
+        from batchbg.cli.manual import manual
+
+        if subject:
+            raise click.UsageError("--man prints the whole page; name nothing with it.", ctx)
+        assert ctx.parent is not None
+        click.echo(manual(ctx.parent, {topic: summary(topic) for topic in TOPICS}), nl=False)
+    elif not subject:
         click.echo(_listed(ctx))
     elif len(subject) == 1 and subject[0] in TOPICS:
         from batchbg.settings import KEY_VARIABLE

@@ -97,6 +97,24 @@ def clock(settings: "Settings", reset: bool) -> None:
         ledger_care.show_clock(settings)
 
 
+@command.command()
+@click.argument("table", type=click.Path(path_type=Path), metavar="FILE")
+@with_settings("retry_lock", *COMMON)
+def verdicts(settings: "Settings", table: Path) -> None:
+    """Take verdicts on results from a CSV file: all of them, or none where a line is wrong.
+
+    Its first line names the columns: id (of the job), verdict (accepted, rejected or undecided) and, if wanted,
+    verdict_reason. Others do not matter, and a row without a verdict changes nothing: the report's table can be filled
+    in by a spreadsheet and taken back, and so can a table that `batchbg ledger export` wrote, or a script.
+
+    \b
+    batchbg ledger verdicts output/report.csv && batchbg redo --rejected
+    """
+    from batchbg.cli import ledger_care
+
+    ledger_care.take_verdicts(settings, table)
+
+
 @command.command(name="export")
 @click.option("--format", "form", type=click.Choice(["csv", "jsonl"]), default="jsonl", show_default=True)
 @click.option("--table", type=click.Choice(TABLES), default="jobs", show_default=True)
