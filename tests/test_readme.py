@@ -151,7 +151,6 @@ ELSEWHERE: Final = {
     "kill -USR1": "tests/cli/test_webhook.py",
     "batchbg webhook": "tests/cli/test_webhook.py",
     "batchbg review": "tests/cli/test_review.py",
-    "ssh -L 8790:127.0.0.1:8790 shop": "OpenSSH's own",
     "kill -9": "tests/e2e/test_crash.py",
 }
 """What is executed by other means, and where."""

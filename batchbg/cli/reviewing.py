@@ -5,8 +5,6 @@ import threading
 import webbrowser
 from typing import Any
 
-import click
-
 from batchbg.cli import output
 from batchbg.cli.commands import redo
 from batchbg.cli.planned import warnings
@@ -28,7 +26,7 @@ def review(settings: Settings, port: int, *, opens_browser: bool) -> None:
         cache = cache_folder(os.environ)
         with reviewing(settings.ledger, port, cache, redo=lambda dry_run: _redo(settings, dry_run)) as server:
             address = server.address
-            click.echo(address)  # the one thing that is asked for, also with -q
+            output.tell(address)  # the one thing that is asked for, also with -q
             output.note("the page is for this machine and this address only; Ctrl-C ends it", settings)
             if opens_browser:
                 # Some browsers are programs that are waited for.

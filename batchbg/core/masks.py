@@ -16,7 +16,7 @@ class Masks:
     width: int
     total: int
 
-    def where(self, values: bytes, table: bytes) -> int:
+    def marked(self, values: bytes, table: bytes) -> int:
         """Return the cells whose value the table translates to 1."""
         return int.from_bytes(values.translate(table), "little")
 

@@ -200,7 +200,7 @@ class _Colours:
         for channel, level in enumerate(self.background):
             reach = max(near, 1.5 * self.spread)
             table = within(max(round(level * shade - reach), 0), round(level + reach))
-            found &= masks.where(self._photo[channel::3], table)
+            found &= masks.marked(self._photo[channel::3], table)
         return found
 
     def product_likeness(self, cells: Sequence[int], near: Sequence[int]) -> float:
@@ -268,7 +268,7 @@ def _missing(look: Look, masks: Masks, colours: _Colours) -> Iterator[Sign]:
     """Look for clear cells where the photo shows the product: a hole that is part of a larger opening, or of the outside."""
     if not colours.is_told():
         return
-    clear = masks.where(look.alpha, _CLEAR_TABLE)
+    clear = masks.marked(look.alpha, _CLEAR_TABLE)
     lost = masks.shrunk(clear & ~colours.background_cells(masks, near=40.0))
     best = 0.0
     for region in regions(masks.as_bytes(lost), look.width, corners=True)[:10]:
@@ -388,7 +388,7 @@ def _rings(masks: Masks, gaps: Sequence[Region]) -> list[int]:
 
 def _soft_rim(look: Look, masks: Masks, rings: Sequence[int]) -> float:
     """Return how sure a half transparent rim is."""
-    thin = masks.where(look.alpha, within(0, 214))
+    thin = masks.marked(look.alpha, within(0, 214))
     body = len(look.alpha) - look.alpha.translate(_CLEAR_TABLE).count(1)
     solid = look.alpha.translate(within(230, 255)).count(1) / max(body, 1)
     # Glass and lace are half transparent all over: a rim is one only beside what is not.
@@ -397,7 +397,7 @@ def _soft_rim(look: Look, masks: Masks, rings: Sequence[int]) -> float:
 
 def _background_rim(look: Look, masks: Masks, rings: Sequence[int], colours: _Colours) -> float:
     """Return how sure it is that the photo shows background in the rim of what was kept, and not behind it."""
-    kept = masks.where(look.alpha, within(_RIM, 255))
+    kept = masks.marked(look.alpha, within(_RIM, 255))
     rim = [ring & kept for ring in rings[1:3]]
     if sum(ring.bit_count() for ring in rim) < 12:
         return 0.0

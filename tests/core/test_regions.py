@@ -60,7 +60,7 @@ def test_what_touches_the_edge_is_told():
 def test_a_mask_grows_and_shrinks_by_a_cell():
     data, width = mask("......", "..##..", "..##..", "......")
     masks = Masks(width, len(data))
-    grown = masks.grown(masks.where(data, within(1, 1)))
+    grown = masks.grown(masks.marked(data, within(1, 1)))
     assert grown.bit_count() == 12
-    assert masks.shrunk(grown) == masks.where(data, within(1, 1))
+    assert masks.shrunk(grown) == masks.marked(data, within(1, 1))
     assert masks.as_bytes(masks.of([(2, 4)])) == b"\0\0\1\1" + bytes(20)

@@ -17,7 +17,7 @@ TOPICS: Final = (
     "finishing",
     "money",
     "states",
-    "review",
+    "reviews",
     "verdicts",
     "cron",
     "webhooks",

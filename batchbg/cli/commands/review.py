@@ -25,7 +25,7 @@ def command(settings: "Settings", port: int, no_browser: bool) -> None:
     """Look results over in the browser, the likely bad ones first, and accept or reject each by a key.
 
     The page is served on this machine, to nobody but who has its address. It reads the ledger as a run writes it, and
-    writes your verdicts into it; it needs no key and spends nothing. Ctrl-C ends it. See `batchbg help review`.
+    writes your verdicts into it; it needs no key and spends nothing. Ctrl-C ends it. See `batchbg help reviews`.
 
     \b
     batchbg review
