@@ -16,6 +16,7 @@ from batchbg.disk import decoding
 from batchbg.disk.cut_out import NO_ALPHA, look_over
 from batchbg.errors import PhotoChanged
 from tests.support.cut_outs import FAULTS, make
+from tests.support.tiers import rest_slow
 
 RESULTS = 2_000
 PLANTED = 40
@@ -34,7 +35,7 @@ def suspicion_of(seen: dict[str, Any]) -> float:
     return suspicion.score(Sign(Kind(kind), score, words) for kind, score, words in seen["signs"])
 
 
-@pytest.mark.parametrize(("number", "fault"), list(enumerate(FAULTS, 7)))
+@pytest.mark.parametrize(("number", "fault"), rest_slow(enumerate(FAULTS, 7)))
 def test_a_planted_fault_is_told(tmp_path: Path, number: int, fault: str):
     seen = looked(tmp_path, number, fault)
     assert fault in [kind for kind, _, _ in seen["signs"]]
@@ -50,6 +51,7 @@ def test_the_thumbnail_is_transparent_and_small(tmp_path: Path):
     assert tuple(seen["size"]) == make(3).result.size
 
 
+@pytest.mark.slow
 def test_on_a_background_the_same_is_told_by_the_photo_and_the_background(tmp_path: Path):
     for fault in ("hole", "cut", ""):
         made = make(22, fault)
@@ -63,6 +65,7 @@ def test_on_a_background_the_same_is_told_by_the_photo_and_the_background(tmp_pa
         assert (suspicion_of(seen) > 0.5) is bool(fault), (fault, seen["signs"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("colour", ["white", "#2255aa"])
 def test_on_a_colour_the_same_is_told(tmp_path: Path, colour: str):
     """Also where a white studio becomes a white background, so that most of the picture stays what it was."""

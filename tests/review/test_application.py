@@ -106,6 +106,7 @@ def test_what_a_run_does_meanwhile_is_seen(shop: Shop, client: httpx.Client):
     assert sorted(names(client, group="undecided")) == ["a.png", "b.png"]
 
 
+@pytest.mark.slow
 def test_everything_is_read_anew_where_much_has_happened(shop: Shop, client: httpx.Client, monkeypatch):
     monkeypatch.setattr(catalogue, "MOST_NEW", 3)
     shop.make("a.png")
@@ -134,6 +135,7 @@ def test_a_choice_stays_while_one_goes_through_it(shop: Shop, client: httpx.Clie
     assert client.get("/api/rows", params={"view": 12345}).status_code == 410
 
 
+@pytest.mark.slow
 def test_the_rest_is_accepted_at_once_and_only_that(shop: Shop, client: httpx.Client):
     bad, *good = (shop.make(f"{number}.png") for number in range(5))
     shop.make("other/x.png")
@@ -147,6 +149,7 @@ def test_the_rest_is_accepted_at_once_and_only_that(shop: Shop, client: httpx.Cl
     assert names(client, group="undecided") == ["later.png"]
 
 
+@pytest.mark.slow
 def test_filters_find_what_they_say(shop: Shop, client: httpx.Client):
     shop.make("shoes/boots/a.png", background="walls/brick.png")
     shop.make("shoes/b.png", remark="another size", width=3000, height=2000)
@@ -172,6 +175,7 @@ def test_filters_find_what_they_say(shop: Shop, client: httpx.Client):
     assert facets["backgrounds"] == ["-", "oak.png", "walls/brick.png"]
 
 
+@pytest.mark.slow
 def test_the_bad_ones_come_first_with_their_reasons(shop: Shop, client: httpx.Client):
     draw(shop, "good.jpg", 3)
     draw(shop, "bad.jpg", 8, "hole")
@@ -184,6 +188,7 @@ def test_the_bad_ones_come_first_with_their_reasons(shop: Shop, client: httpx.Cl
     assert names(client, sign="hole") == ["bad.jpg"]
 
 
+@pytest.mark.slow
 def test_pictures_come_by_job(shop: Shop, client: httpx.Client):
     job = draw(shop, "a.jpg", 3)
     tiff = shop.make("b.tif", content=encoded(Image.new("RGB", (60, 40), "red"), "TIFF"), background="wall.png")
@@ -204,6 +209,7 @@ def test_pictures_come_by_job(shop: Shop, client: httpx.Client):
     assert client.get(f"/picture/{job.id}/result").status_code == 404
 
 
+@pytest.mark.slow
 def test_a_photo_that_has_changed_is_not_shown_as_the_old_one(shop: Shop, client: httpx.Client):
     job = shop.make("a.png")
     shop.photo("a.png", picture("blue", Size(30, 30)))
@@ -212,6 +218,7 @@ def test_a_photo_that_has_changed_is_not_shown_as_the_old_one(shop: Shop, client
     assert client.get(f"/picture/{job.id}/photo").status_code == 404
 
 
+@pytest.mark.slow
 def test_odd_names_are_shown_in_letters(shop: Shop, client: httpx.Client):
     shop.make("x\n\udcff<b>/‮a.png")
     (row,) = rows(client)
@@ -220,6 +227,7 @@ def test_odd_names_are_shown_in_letters(shop: Shop, client: httpx.Client):
     assert names(client, folder=row["folder"]) == [row["file"]]
 
 
+@pytest.mark.slow
 def test_what_is_spoilt_is_told_and_harms_nothing_else(shop: Shop, client: httpx.Client):
     bad = shop.make("bad.png")
     shop.make("good.png")
@@ -232,6 +240,7 @@ def test_what_is_spoilt_is_told_and_harms_nothing_else(shop: Shop, client: httpx
     assert client.get(f"/thumb/{bad.id}").status_code == 404
 
 
+@pytest.mark.slow
 def test_what_was_seen_is_kept_for_the_next_time(shop: Shop, tmp_path: Path, monkeypatch):
     draw(shop, "bad.jpg", 8, "hole")
     cache = tmp_path / "cache"
@@ -273,6 +282,7 @@ def test_too_many_thumbnails_are_swept(tmp_path: Path, monkeypatch):
     cache.close()
 
 
+@pytest.mark.slow
 def test_redo_is_what_the_caller_gives(shop: Shop):
     calls = []
 

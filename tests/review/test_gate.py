@@ -11,6 +11,7 @@ import pytest
 from batchbg.review.gate import CSP
 from tests.report.support import Shop
 from tests.review.support import served
+from tests.support.tiers import rest_slow
 
 
 @pytest.fixture
@@ -90,8 +91,7 @@ def test_with_the_cookie_everything_is_and_it_is_kept_from_scripts_and_sites(sho
     assert "unsafe" not in CSP
 
 
-@pytest.mark.parametrize(
-    "host", ["evil.example", "evil.example:{port}", "127.0.0.1", "127.0.0.1:1", "127.0.0.1.evil.example:{port}", ""]
+@pytest.mark.parametrize("host", rest_slow(["evil.example", "evil.example:{port}", "127.0.0.1", "127.0.0.1:1", "127.0.0.1.evil.example:{port}", ""]
 )
 def test_a_name_of_somebody_else_s_that_points_here_is_refused(shown, host):
     """DNS rebinding: the page of evil.example asks its own name, which is 127.0.0.1 by now."""
@@ -107,9 +107,7 @@ def test_a_name_of_somebody_else_s_that_points_here_is_refused(shown, host):
     assert asked(server.port, "/api/about", [("Host", own), ("Host", named), ("Cookie", cookie)]) in (400, 421)
 
 
-@pytest.mark.parametrize(
-    "headers",
-    [
+@pytest.mark.parametrize("headers", rest_slow([
         {"origin": "https://evil.example"},
         {"origin": "http://127.0.0.1:1"},
         {"origin": "http://localhost:{port}"},  # another name than the one that is asked
@@ -117,8 +115,7 @@ def test_a_name_of_somebody_else_s_that_points_here_is_refused(shown, host):
         {},
         {"origin": "http://127.0.0.1:{port}", "sec-fetch-site": "cross-site"},
         {"origin": "http://127.0.0.1:{port}", "sec-fetch-site": "same-site"},
-    ],
-)
+    ]))
 def test_another_site_writes_nothing(shown, shop: Shop, headers):
     server, job = shown
     verdict = {"job": job, "verdict": "rejected"}
@@ -129,7 +126,7 @@ def test_another_site_writes_nothing(shown, shop: Shop, headers):
         assert client.get("/api/view?group=rejected").json()["total"] == 0
 
 
-@pytest.mark.parametrize("site", ["cross-site", "same-site"])
+@pytest.mark.parametrize("site", rest_slow(["same-site", "cross-site"]))
 def test_another_site_embeds_and_reads_nothing(shown, site):
     """Its cookie would come along from another port of this machine: that is the same site."""
     server, job = shown
@@ -168,8 +165,7 @@ def test_a_form_of_another_site_cannot_pretend_to_be_json(shown):
         "/thumb/nobody",
         "/batchbg.db",
         "/output/mugs/one.png",
-    ],
-)
+    ]))
 def test_no_path_leads_to_a_file(shown, path):
     """Pictures are named by job, files of the page by their names."""
     server, job = shown
