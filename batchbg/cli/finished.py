@@ -1,8 +1,6 @@
 """Finishing: what is told of it."""
 
-import collections
 import contextlib
-import dataclasses
 import sys
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
@@ -36,15 +34,6 @@ def chosen(settings: Settings, names: Sequence[str]) -> Sequence[str]:
 def list_profiles(settings: Settings) -> None:
     """Print every profile: its shape, and where the rule that it keeps is published."""
     for profile in settings.profiles.values():
-        if settings.json:
-            value = dataclasses.asdict(profile)
-            value["canvas"] = str(profile.canvas) if profile.canvas else "product"
-            value["output"] = str(profile.output) if profile.output else None
-            value["rule"] = dataclasses.asdict(profile.rule) if profile.rule else None
-            if profile.rule:
-                value["rule"]["formats"] = sorted(profile.rule.formats)
-            print_json(value)
-            continue
         parts = [f"canvas {profile.canvas or 'of the product'}", f"margin {profile.margin:g} %", profile.format]
         parts += [f"longer side {profile.longest} pixels at most"] if profile.longest else []
         parts += ["transparent"] if profile.background is None else []
@@ -107,11 +96,12 @@ def _told(outcome: Outcome, mode: Mode) -> Iterator[str]:
     if rule and outcome.unmet:
         yield f"  {counted(len(outcome.unmet), 'picture')} not as asked for ({rule.source}):"
         yield from _named("not as asked for", [(result, "; ".join(why)) for result, _file, why in outcome.unmet])
-    for remark, number in collections.Counter(remark for _result, remark in outcome.remarks).most_common(LISTED):
-        yield f"  {counted(number, 'picture')}: {remark}"
+    for remark, results in sorted(outcome.remarks.items(), key=lambda item: -len(item[1]))[:LISTED]:
+        yield f"  {counted(len(results), 'picture')}: {remark}"
     if outcome.advised:
-        result, _file, why = outcome.advised[0]
-        yield f"  {counted(len(outcome.advised), 'picture')} less than advised, as {result}: {'; '.join(why)}"
+        less = {result for results in outcome.advised.values() for result in results}
+        why, (result, *_) = next(iter(outcome.advised.items()))
+        yield f"  {counted(len(less), 'picture')} less than advised, as {result}: {why}"
 
 
 def _named(what: str, told: Sequence[tuple[str, str]]) -> Iterator[str]:

@@ -69,14 +69,16 @@ def finished_paths(
     used = {fold(path) for path in taken}
     late = []
     for master in sorted(masters, key=os.fsencode):
-        plain, apart = _plain(master, pattern, suffix), _apart(master, pattern, suffix)
-        if kept.get(master) in (plain, apart) and fold(kept[master]) not in used:
-            paths[master] = kept[master]
-            used.add(fold(kept[master]))
+        before, plain = kept.get(master), _plain(master, pattern, suffix)
+        is_kept = before is not None and (before == plain or before == _apart(master, pattern, suffix))
+        if before is not None and is_kept and (folded := fold(before)) not in used:
+            paths[master] = before
+            used.add(folded)
         else:
-            late.append((master, plain, apart))
-    for master, plain, apart in late:
-        paths[master] = apart if fold(plain) in used or _too_long(plain) else plain
+            late.append((master, plain))
+    for master, plain in late:
+        is_free = fold(plain) not in used and not _too_long(plain)
+        paths[master] = plain if is_free else _apart(master, pattern, suffix)
         used.add(fold(paths[master]))
     return paths
 

@@ -4,7 +4,6 @@ import collections
 import concurrent.futures
 import dataclasses
 import enum
-import hashlib
 import os
 import stat
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -21,7 +20,7 @@ from batchbg.disk.finished import Finished
 from batchbg.errors import ConfigError, OutputRefused, ResultUnusable
 from batchbg.finish.folders import check_folders, known_folders
 from batchbg.finish.outcome import Outcome
-from batchbg.finish.record import Entry, Owner, Record, Stamp
+from batchbg.finish.record import Entry, Owner, Record, Stamp, Task
 from batchbg.ledger import folders, masters, meta, reviews
 from batchbg.ledger.engine import open_to_read
 from batchbg.ledger.masters import Master
@@ -106,15 +105,6 @@ def _results(ledger: Ledger, connection: Connection, settings: Settings) -> _Res
     return _Results(output, here, own_id, list(masters.read(connection, numbers[0])), rejected)
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class _Task:
-    """One picture to make: of which master, as it is now, and what it is to be called."""
-
-    master: Master
-    stamp: Stamp
-    path: str
-
-
 class _Finishing:
     """One profile's turn."""
 
@@ -123,6 +113,7 @@ class _Finishing:
         self._profile = profile
         self._record = record
         self._outcome = Outcome(profile, record.folder)
+        self._digest = profile.digest
         self._used: set[str] = set()
 
     def run(self, mode: Mode, observer: Observer) -> Outcome:
@@ -131,8 +122,9 @@ class _Finishing:
             with self._record.writing():
                 self._all(mode, observer)
         else:
+            self._record.read()
             self._all(mode, observer)
-        for told in (self._outcome.problems, self._outcome.unmet, self._outcome.advised, self._outcome.remarks):
+        for told in (self._outcome.problems, self._outcome.unmet):
             told.sort(key=lambda one: os.fsencode(one[0]))
         return self._outcome
 
@@ -179,7 +171,7 @@ class _Finishing:
                     self._record.remove(entry.path)
                 self._record.forget(master)
 
-    def _task(self, master: Master, path: str) -> _Task | None:
+    def _task(self, master: Master, path: str) -> Task | None:
         """Return what is to be made of a master; None where its picture is there, or none can be made."""
         stamp = _stamp(self._results.output / master.path)
         if stamp is None:
@@ -187,20 +179,21 @@ class _Finishing:
             return None
         entry = self._record.entries.get(master.path)
         if entry is None or not self._is_current(entry, master, stamp, path):
-            return _Task(master, stamp, path)
+            return Task(master, stamp, path)
         self._outcome.unchanged += 1
         self._tell(master.path, path, entry.facts, entry.remarks)
         return None
 
     def _is_current(self, entry: Entry, master: Master, stamp: Stamp, path: str) -> bool:
-        made_so = (entry.path, entry.profile, entry.master_sha256) == (path, self._profile.digest, master.sha256)
-        return made_so and entry.stamp == stamp and self._record.is_there(entry)
+        made_so = (entry.path, entry.profile) == (path, self._digest)
+        is_same = made_so and entry.master_sha256.hex() == master.sha256
+        return is_same and entry.stamp == stamp and self._record.is_there(entry)
 
-    def _made(self, tasks: Sequence[_Task]) -> Iterator[tuple[_Task, Finished | str]]:
+    def _made(self, tasks: Sequence[Task]) -> Iterator[tuple[Task, Finished | str]]:
         """Yield the pictures, or why there is none, in the order of the tasks; few are in memory at a time."""
         waiting = iter(tasks)
         with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as makers:
-            begun: collections.deque[tuple[_Task, concurrent.futures.Future[Finished]]] = collections.deque()
+            begun: collections.deque[tuple[Task, concurrent.futures.Future[Finished]]] = collections.deque()
             try:
                 for task in waiting:
                     begun.append((task, makers.submit(self._make, task)))
@@ -211,27 +204,16 @@ class _Finishing:
             finally:
                 makers.shutdown(wait=True, cancel_futures=True)
 
-    def _make(self, task: _Task) -> Finished:
+    def _make(self, task: Task) -> Finished:
         return decoding.finish(self._results.output / task.master.path, self._profile, task.master.sha256 or "")
 
-    def _save(self, task: _Task, made: Finished, mode: Mode) -> None:
+    def _save(self, task: Task, made: Finished, mode: Mode) -> None:
         master = task.master.path
         if mode is Mode.MAKE:
             before = self._record.entries.get(master)
-            sha256 = hashlib.sha256(made.data).hexdigest()
-            entry = Entry(
-                task.path,
-                task.stamp,
-                task.master.sha256 or "",
-                self._profile.digest,
-                made.facts,
-                made.remarks,
-                (0, 0),
-                (sha256,),
-            )
             may_remove = before is not None and before.path != task.path and self._record.is_ours(master, before.path)
             try:
-                self._record.save(master, task.path, made, sha256, entry)
+                self._record.save(master, made.data, Entry.of(task, made, self._digest))
             except OutputRefused as error:
                 self._outcome.problems.append((master, str(error)))
                 return
@@ -242,15 +224,16 @@ class _Finishing:
 
     def _tell(self, master: str, path: str, facts: Facts, remarks: Sequence[str]) -> None:
         """Note what a person should know of a picture."""
-        self._outcome.remarks += [(master, remark) for remark in remarks]
+        for remark in remarks:
+            self._outcome.remarks.setdefault(remark, []).append(master)
         if self._profile.rule:
             if why := unmet(self._profile.rule, facts):
                 self._outcome.unmet.append((master, path, why))
-            elif why := advice(self._profile.rule, facts):
-                self._outcome.advised.append((master, path, why))
+            for text in () if why else advice(self._profile.rule, facts):
+                self._outcome.advised.setdefault(text, []).append(master)
 
 
-def _awaited(task: _Task, made: "concurrent.futures.Future[Finished]") -> tuple[_Task, Finished | str]:
+def _awaited(task: Task, made: "concurrent.futures.Future[Finished]") -> tuple[Task, Finished | str]:
     try:
         return task, made.result()
     except ResultUnusable as error:

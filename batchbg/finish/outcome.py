@@ -22,8 +22,8 @@ class Outcome:
         waiting: results that are not there yet.
         problems: (result, why there is no picture of it).
         unmet: (result, the picture, why it does not meet the profile's rule).
-        advised: the same, for what is only advised.
-        remarks: (result, what a person should know of its picture).
+        advised: results by what is advised and not so in their pictures.
+        remarks: results by what a person should know of their pictures.
     """
 
     profile: Profile
@@ -35,8 +35,8 @@ class Outcome:
     waiting: int = 0
     problems: list[tuple[str, str]] = dataclasses.field(default_factory=list)
     unmet: list[tuple[str, str, list[str]]] = dataclasses.field(default_factory=list)
-    advised: list[tuple[str, str, list[str]]] = dataclasses.field(default_factory=list)
-    remarks: list[tuple[str, str]] = dataclasses.field(default_factory=list)
+    advised: dict[str, list[str]] = dataclasses.field(default_factory=dict)
+    remarks: dict[str, list[str]] = dataclasses.field(default_factory=dict)
 
     @property
     def exit_code(self) -> ExitCode:
@@ -57,8 +57,8 @@ class Outcome:
             "waiting": self.waiting,
             "problems": [{"result": result, "why": why} for result, why in self.problems],
             "unmet": [{"result": result, "file": file, "why": why} for result, file, why in self.unmet],
-            "advised": [{"result": result, "file": file, "why": why} for result, file, why in self.advised],
-            "remarks": [{"result": result, "remark": remark} for result, remark in self.remarks],
+            "advised": [{"why": why, "results": results} for why, results in self.advised.items()],
+            "remarks": [{"remark": remark, "results": results} for remark, results in self.remarks.items()],
         }
 
 

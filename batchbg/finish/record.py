@@ -7,10 +7,12 @@ never replaced or removed. The record may be deleted at any time: then all is ma
 
 import contextlib
 import dataclasses
+import hashlib
 import io
 import json
 import os
 import stat
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -26,6 +28,7 @@ from batchbg.disk.sweep import sweep
 from batchbg.disk.write_errors import write_error
 from batchbg.errors import ConfigError, DiskError, LedgerBusy, OutputRefused
 from batchbg.ledger.lock import NoLock, locked
+from batchbg.ledger.masters import Master
 
 LOCK: Final = ".batchbg-finished.lock"
 
@@ -43,21 +46,47 @@ class Entry:
     Attributes:
         path: below the folder.
         stamp: of the master.
-        master_sha256: hex digest by which the ledger knew it.
+        master_sha256: digest by which the ledger knew it.
         profile: digest of the profile.
-        facts, remarks: see ``Finished``.
+        told: facts and remarks, see ``Finished``, as JSON: there are very many entries, and few are looked at.
         file: size and mtime of the finished file.
-        sha256: hex digests that the file may have: as it was made, and as it was about to be made at a crash.
+        sha256: digest of the finished file.
     """
 
     path: str
     stamp: Stamp
-    master_sha256: str
+    master_sha256: bytes
     profile: str
-    facts: Facts
-    remarks: tuple[str, ...]
+    told: str
     file: tuple[int, int]
-    sha256: tuple[str, ...]
+    sha256: bytes
+
+    @classmethod
+    def of(cls, task: "Task", made: Finished, profile: str) -> "Entry":
+        """Return what is to be known of a picture before it is saved."""
+        told = json.dumps([dataclasses.asdict(made.facts), made.remarks], separators=(",", ":"))
+        sha256 = hashlib.sha256(made.data).digest()
+        return cls(task.path, task.stamp, bytes.fromhex(task.master.sha256 or ""), profile, told, (0, 0), sha256)
+
+    @property
+    def facts(self) -> Facts:
+        """What was measured in the finished file."""
+        found = json.loads(self.told)[0]
+        return Facts(**(found | {"pixels": Size(*found["pixels"])}))
+
+    @property
+    def remarks(self) -> list[str]:
+        """What a person should know of it."""
+        return [str(remark) for remark in json.loads(self.told)[1]]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Task:
+    """One picture to make: of which master, as it is now, and what it is to be called."""
+
+    master: Master
+    stamp: Stamp
+    path: str
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -70,31 +99,27 @@ class Owner:
 
 
 class Record:
-    """The record of one folder. Open to write, it holds the folder's lock.
+    """The record of one folder, to be read or, under the folder's lock, to be written.
 
     Attributes:
         entries: by the path of the master below the output folder.
     """
 
     def __init__(self, folder: Path, owner: Owner) -> None:
+        self.folder = folder
+        self.entries: dict[str, Entry] = {}
+        self._owner = owner
+        self._making: dict[str, tuple[str, bytes]] = {}
+        self._lines = 0
+        self._file: io.BufferedRandom | io.BufferedReader | None = None
+
+    def read(self) -> None:
         """Read what is there.
 
         Raises:
             ConfigError: the folder is another profile's, or another ledger's.
             DiskError: it cannot be read.
         """
-        self.folder = folder
-        self.entries: dict[str, Entry] = {}
-        self._owner = owner
-        self._making: dict[str, tuple[str, str]] = {}
-        self._lines = 0
-        self._file: io.BufferedRandom | io.BufferedReader | None = None
-        self._read()
-
-    def _read(self) -> None:
-        self.entries.clear()
-        self._making.clear()
-        self._lines = 0
         try:
             with open_file(self.folder / RECORD, follow=False) as file:
                 for number, line in enumerate(file):
@@ -116,22 +141,21 @@ class Record:
                     f" another with output in [finishing.{self._owner.profile}], or move it away"
                 )
         elif "making" in line:
-            self._making[line["master"]] = (line["path"], line["making"])
+            self._making[line["master"]] = (line["path"], bytes.fromhex(line["making"]))
         elif "gone" in line:
             self.entries.pop(line["master"], None)
             self._making.pop(line["master"], None)
         else:
-            facts = dict(line["facts"])
-            facts["pixels"] = Size(*facts["pixels"])
+            size, mtime_ns, ctime_ns = map(int, line["stamp"])
+            file_size, file_mtime_ns = map(int, line["file"])
             self.entries[line["master"]] = Entry(
                 str(line["path"]),
-                _three(line["stamp"]),
-                str(line["of"]),
-                str(line["by"]),
-                Facts(**facts),
-                tuple(line["remarks"]),
-                (int(line["file"][0]), int(line["file"][1])),
-                (str(line["sha256"]),),
+                (size, mtime_ns, ctime_ns),
+                bytes.fromhex(line["of"]),
+                sys.intern(line["by"]),
+                str(line["told"]),
+                (file_size, file_mtime_ns),
+                bytes.fromhex(line["sha256"]),
             )
             self._making.pop(line["master"], None)
 
@@ -150,9 +174,9 @@ class Record:
         entry = self.entries.get(master)
         if entry is not None and entry.path == path and self.is_there(entry):
             return True
-        known = set(entry.sha256) if entry is not None and entry.path == path else set()
-        if master in self._making and self._making[master][0] == path:
-            known.add(self._making[master][1])
+        known = {entry.sha256.hex()} if entry is not None and entry.path == path else set()
+        if master in self._making and self._making[master][0] == path:  # the process ended over it
+            known.add(self._making[master][1].hex())
         return bool(known) and digest(self.folder / path) in known
 
     # -- what is made
@@ -170,7 +194,7 @@ class Record:
                 self.folder.mkdir(parents=True, exist_ok=True)
                 with contextlib.suppress(NoLock):  # a share without locks; masters are safe there, too
                     stack.enter_context(locked(self.folder / LOCK, "batchbg finish"))
-                self._read()  # somebody may have been at work until just now
+                self.read()
                 sweep(self.folder, lambda _owner: True)  # every temporary file here is a dead process's
                 self._begin()
                 stack.callback(self._end)
@@ -189,8 +213,8 @@ class Record:
                 file.write(_line(head))
                 for master, entry in self.entries.items():
                     file.write(_line(_as_json(master, entry)))
-                for master, (made, sha256) in self._making.items():
-                    file.write(_line({"master": master, "path": made, "making": sha256}))
+                for master, (path_of, sha256) in self._making.items():
+                    file.write(_line({"master": master, "path": path_of, "making": sha256.hex()}))
             self._lines = 1 + len(self.entries) + len(self._making)
         with opened(self.folder, self.folder) as folder:
             self._file = folder.open(RECORD, write=True)
@@ -203,30 +227,28 @@ class Record:
                 self._file.close()
             self._file = None
 
-    def save(self, master: str, path: str, made: Finished, sha256: str, entry: Entry) -> None:
+    def save(self, master: str, data: bytes, entry: Entry) -> None:
         """Write a finished picture, whole or not at all.
 
         Args:
             master: path below the output folder.
-            path: of the picture, below this folder.
-            made: it.
-            sha256: hex digest of its bytes.
+            data: the file's.
             entry: what is to be known of it; ``file`` is filled in here.
 
         Raises:
             OutputRefused: a file that was not made here has the name.
             DiskError: the disk refuses.
         """
-        target = self.folder / path
-        replace = self.is_ours(master, path)
-        self._note({"master": master, "path": path, "making": sha256})
-        self._making[master] = (path, sha256)
+        target = self.folder / entry.path
+        replace = self.is_ours(master, entry.path)
+        self._note({"master": master, "path": entry.path, "making": entry.sha256.hex()})
+        self._making[master] = (entry.path, entry.sha256)
         part = target.with_name(f"{PART_PREFIX}{new_id()}{PART_SUFFIX}")
-        self._write(part, made.data)
-        if not put(part, target, replace=replace, sha256=sha256, root=self.folder):
+        self._write(part, data)
+        if not put(part, target, replace=replace, sha256=entry.sha256.hex(), root=self.folder):
             raise OutputRefused(f"{target} is there and was not made here, or was changed since; move it away")
         found = target.lstat()
-        done = dataclasses.replace(entry, path=path, file=(found.st_size, found.st_mtime_ns), sha256=(sha256,))
+        done = dataclasses.replace(entry, file=(found.st_size, found.st_mtime_ns))
         self._note(_as_json(master, done))
         self.entries[master] = done
         self._making.pop(master, None)
@@ -277,19 +299,13 @@ def _as_json(master: str, entry: Entry) -> dict[str, Any]:
         "master": master,
         "path": entry.path,
         "stamp": entry.stamp,
-        "of": entry.master_sha256,
+        "of": entry.master_sha256.hex(),
         "by": entry.profile,
-        "facts": dataclasses.asdict(entry.facts),
-        "remarks": entry.remarks,
+        "told": entry.told,
         "file": entry.file,
-        "sha256": entry.sha256[0],
+        "sha256": entry.sha256.hex(),
     }
 
 
 def _line(value: dict[str, Any]) -> str:
     return json.dumps(value, ensure_ascii=True, separators=(",", ":")) + "\n"
-
-
-def _three(value: Any) -> Stamp:
-    first, second, third = value
-    return int(first), int(second), int(third)

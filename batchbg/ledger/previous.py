@@ -67,6 +67,14 @@ _OF_OUTPUT: Final = Statement(
 )
 
 
+def of_jobs(connection: sa.Connection) -> dict[tuple[int, str], Previous]:
+    """Return by output and job what is kept; of several files the last that was replaced."""
+    return {(one[0], one[3]): Previous(*one) for one in _ALL.all(connection)}
+
+
+_ALL: Final = Statement(_PREVIOUS.order_by(previous_results.c.at))
+
+
 def needless(connection: sa.Connection) -> list[Previous]:
     """Return what is kept for outputs whose present result is accepted."""
     return [Previous(*row) for row in _NEEDLESS.all(connection)]

@@ -33,10 +33,12 @@ def with_finished(summary: Summary, settings: Settings, observer: Observer) -> S
         outcomes = finish(settings, settings.finish, Mode.MAKE, observer)
     except BatchbgError as error:
         return _marked(summary, [f"not finished: {error}"])
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, SystemExit) as leaving:
+        code = leaving.code if isinstance(leaving, SystemExit) else None
         again = f"`batchbg finish {' '.join(settings.finish)}`"
         reasons = (*summary.reasons, f"finishing was interrupted; {again} continues")
-        return dataclasses.replace(summary, exit_code=ExitCode.INTERRUPT, reasons=reasons)
+        ended_by = ExitCode(code) if code in INTERRUPTED else ExitCode.INTERRUPT
+        return dataclasses.replace(summary, exit_code=ended_by, reasons=reasons)
     notes = tuple(f"{one.profile.name}: {headline(one, 'made')}: {one.folder}" for one in outcomes)
     wrong = [
         f"{one.profile.name}: {counted(number, 'result')} without a good picture: `batchbg finish {one.profile.name}`"

@@ -262,7 +262,7 @@ class _Files:
 
     def trouble_with_background(self, job: Job) -> str:
         """Return why a job's background cannot be sent as it was, or ""."""
-        if job.treatment is Treatment.NONE:
+        if job.treatment is Treatment.NONE or job.is_painted:
             return ""
         key = (job.background_folder, job.background_path, job.background_sha256)
         if key not in self._backgrounds:

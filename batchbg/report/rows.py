@@ -9,11 +9,13 @@ from typing import Any, Final
 from batchbg.core.lifecycle import JobState
 from batchbg.core.model import Treatment, project_name
 from batchbg.core.paint import Paint, paint_or_none
-from batchbg.ledger import report_rows
+from batchbg.ledger import previous, report_rows
+from batchbg.ledger.previous import Previous
 from batchbg.ledger.store import Connection, Ledger
 
 ONLY_HERE: Final = "deleted at the service: the file here is the only copy"
 NOWHERE: Final = "deleted at the service, and no longer here"
+KEPT: Final = "done again since; this one is kept until the new one is accepted"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -85,18 +87,21 @@ class Row:
 def read(ledger: Ledger, connection: Connection) -> Iterator[Row]:
     """Yield every job's own output and every copy, the last changed job first, its copies behind it."""
     roots: dict[str, Path] = {}
+    kept = previous.of_jobs(connection)
     for found in report_rows.read(connection):
         for name in (found.photo_folder, found.output_folder, found.background_folder):
             if name is not None and name not in roots:
                 roots[name] = ledger.absolute(name)
-        yield _row(found, roots)
+        yield _row(found, roots, kept.get((found.shown_output_id, found.id)))
 
 
-def _row(found: Any, roots: dict[str, Path]) -> Row:
+def _row(found: Any, roots: dict[str, Path], kept: Previous | None) -> Row:
     is_copy = found.shown_output_id != found.output_id
     state = JobState(found.state)
-    result = _result(found, roots[found.output_folder] / found.output_path)
-    remark = found.remark
+    is_replaced = kept is not None and found.saved_job_id != found.id
+    output = roots[found.output_folder]
+    result = _picture(output / kept.path, kept.sha256, kept.bytes) if kept and is_replaced else _result(found, output)
+    remark = "; ".join(filter(None, [found.remark, KEPT if is_replaced else ""]))
     if is_copy and state is JobState.DONE and found.saved_job_id != found.id:
         remark = "the copy is not made yet; the next run makes it"
     elif found.remote_deleted_at is not None:
@@ -146,7 +151,8 @@ def _photo(found: Any, path: Path) -> Picture:
     return _picture(path, found.known_sha256, found.known_size)
 
 
-def _result(found: Any, path: Path) -> Picture:
+def _result(found: Any, output: Path) -> Picture:
+    path = output / found.output_path
     if found.saved_job_id == found.id:
         return _picture(path, found.saved_sha256 or "", found.saved_bytes)
     if found.state == JobState.DONE and found.shown_output_id == found.output_id:

@@ -10,8 +10,11 @@ from pathlib import Path
 import pytest
 
 from batchbg.core.review import ReviewVerdict
+from batchbg.disk import results
+from batchbg.errors import DiskError
 from batchbg.ledger import reviews
 from batchbg.ledger.engine import open_ledger
+from batchbg.report import rows
 from tests.cli.test_schemas import check
 from tests.support.shop import Shop
 from tests.support.tiers import rest_slow
@@ -353,6 +356,66 @@ def test_beside_a_run_it_gives_way(shop: Shop):
     shop.sandbox.advance(60)
     process.communicate(timeout=60)
     assert shop.do("redo", "--rejected").code == 0
+
+
+@pytest.mark.slow
+def test_on_a_colour_and_in_another_format(shop: Shop):
+    """A colour is no file that could be missing; the old result keeps its format, and its quality is another matter."""
+    shop.some_photos(1)
+    arguments = ("--format", "webp", "-b", "#f5f5f5")
+    shop.faults.add("download", "jpeg", nth=1)
+    assert shop.run(*arguments).code == 0
+    old = bytes_of(shop, "photo-000.webp")
+    (shop.output / "photo-000.webp").write_bytes(old + b"0")
+    assert shop.do("redo", "photos/photo-000.png").code == 0
+    assert shop.run(*arguments).code == 0
+    assert [bytes_of(shop, name) for name in kept(shop)] == [old + b"0"]
+    assert kept(shop)[0].endswith(".webp")
+    assert {job["background"] for job in shop.jobs()} == {"#f5f5f5"}
+    assert len(shop.creates()) == 2
+    assert_whole(shop)
+
+
+@pytest.mark.slow
+def test_the_report_shows_the_result_before_beside_the_new_one(shop: Shop):
+    """As long as it is kept; then it is history."""
+    names = done(shop, 1)
+    judge(shop, REJECTED, names[0])
+    assert shop.do("redo", "--rejected").code == 0
+    assert shop.run().code == 0
+
+    def shown() -> list[tuple[str, str, bool]]:
+        with contextlib.closing(open_ledger(shop.ledger)) as ledger, ledger.reading() as connection:
+            return [
+                (row.verdict, row.remark.partition("; ")[2], row.result.there) for row in rows.read(ledger, connection)
+            ]
+
+    assert shown() == [("", "", True), ("rejected", rows.KEPT, True)]
+    judge(shop, ACCEPTED, names[0])
+    assert shop.resume().code == 0
+    assert shown() == [("accepted", "", True), ("rejected", "", False)]
+
+
+@pytest.mark.slow
+def test_a_full_disk_keeps_the_old_result_in_its_place(shop: Shop, monkeypatch: pytest.MonkeyPatch):
+    """What is paid for waits; nothing new is paid for meanwhile."""
+    names = done(shop, 2)
+    old = bytes_of(shop, names[0])
+    assert shop.do("redo", *(f"photos/{name}" for name in names)).code == 0
+    copied = results.copy
+
+    def full(*_: object) -> None:
+        raise DiskError("no space left")
+
+    monkeypatch.setattr(results, "copy", full)
+    assert shop.run("--max-in-flight", "1").code == 5
+    assert bytes_of(shop, names[0]) == old
+    paid = len(shop.creates())
+    monkeypatch.setattr(results, "copy", copied)
+    assert shop.run().code == 0
+    assert (paid, len(shop.creates())) in {(3, 4), (4, 4)}
+    assert sorted(Path(name).name.partition("~")[0] for name in kept(shop)) == ["photo-000", "photo-001"]
+    assert_whole(shop)
 
 
 KILL = """

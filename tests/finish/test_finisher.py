@@ -1,3 +1,5 @@
+import contextlib
+import errno
 import os
 import shutil
 import sqlite3
@@ -10,6 +12,7 @@ from PIL import Image
 
 from batchbg.core.review import ReviewVerdict
 from batchbg.disk import decoding
+from batchbg.disk.write_errors import write_error
 from batchbg.finish.record import Record
 from batchbg.ledger import reviews
 from batchbg.ledger.engine import open_ledger
@@ -69,7 +72,7 @@ def test_a_changed_result_is_finished_anew(finishing: Finishing):
     found = finishing.outcome("shopify")
     assert (found["made"], found["unchanged"]) == (1, 2)
     assert found["remarks"] == [
-        {"result": "mug_01.png", "remark": "the result is not the file that was saved; finished as it is now"}
+        {"remark": "the result is not the file that was saved; finished as it is now", "results": ["mug_01.png"]}
     ]
 
 
@@ -155,7 +158,7 @@ def test_nothing_is_written_through_a_link(finishing: Finishing, tmp_path):
 def test_pictures_of_results_that_are_no_more_are_taken_away(finishing: Finishing):
     """Not those that somebody has changed."""
     finishing.finish("shopify")
-    with sqlite3.connect(finishing.shop.folder / "batchbg.db") as ledger:
+    with contextlib.closing(sqlite3.connect(finishing.shop.folder / "batchbg.db")) as ledger, ledger:
         ledger.execute("UPDATE outputs SET saved_sha256 = NULL, saved_job_id = NULL WHERE path LIKE 'mug%'")
     (finishing.folder("shopify") / "mug_02.jpg").write_bytes(b"retouched")
     found = finishing.outcome("shopify")
@@ -194,7 +197,8 @@ def test_a_folder_that_would_mix_is_refused(finishing: Finishing, place):
     finishing.config(f'[finishing.web]\noutput = "{place}"\n')
     before = sorted(finishing.shop.folder.rglob("*"))
     for command in (("finish", "web"), ("run", str(finishing.shop.photos), "--finish", "web", "-y")):
-        known = ("--ledger", finishing.shop.ledger, "-o", str(finishing.shop.output))
+        known = ["--ledger", finishing.shop.ledger, "-o", str(finishing.shop.output)]
+        known += ["-b", str(finishing.shop.backgrounds)] if command[0] == "run" else []
         result = finishing.shop.batchbg(*command, *known)
         assert result.code == 2, result
         assert "would mix" in result.err
@@ -286,6 +290,40 @@ def test_a_folder_that_cannot_be_written_is_told(finishing: Finishing):
     finishing.folder("shopify").mkdir(mode=0o500)
     assert finishing.finish("shopify").code == 5
     assert finishing.shop.run("-y", "--finish", "shopify").code == 3
+
+
+def test_a_full_disk_stops_the_work_and_leaves_what_is_whole(finishing: Finishing):
+    """Exit code 5; of a run 3, with the reason. Later the rest is made."""
+    original = Record._write
+    left = 1
+
+    def write(self, part, data):
+        nonlocal left
+        left -= 1
+        if left < 0:
+            raise write_error(self.folder, part, OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)))
+        original(self, part, data)
+
+    with mock.patch.object(Record, "_write", write):
+        found = finishing.finish("shopify")
+        assert found.code == 5
+        assert "No space left" in found.err
+        assert list(finishing.pictures("shopify")) == ["mug_01.jpg"]
+        ran = finishing.shop.run("-y", "--finish", "shopify")
+        assert ran.code == 3
+        assert "not finished" in ran.out
+    later = finishing.outcome("shopify")
+    assert (later["made"], later["unchanged"], later["problems"]) == (2, 1, [])
+
+
+def test_who_interrupts_a_run_while_it_finishes_hears_what_the_run_did(finishing: Finishing):
+    """And finishing goes on later."""
+    for leaving, code in ((KeyboardInterrupt(), 130), (SystemExit(143), 143)):
+        with mock.patch.object(decoding, "finish", side_effect=leaving):
+            ran = finishing.shop.run("-y", "--finish", "shopify")
+        assert ran.code == code
+        assert "3 skipped" in ran.out
+        assert "batchbg finish shopify" in ran.out
 
 
 # -- crashes
