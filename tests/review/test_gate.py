@@ -91,7 +91,9 @@ def test_with_the_cookie_everything_is_and_it_is_kept_from_scripts_and_sites(sho
     assert "unsafe" not in CSP
 
 
-@pytest.mark.parametrize("host", rest_slow(["evil.example", "evil.example:{port}", "127.0.0.1", "127.0.0.1:1", "127.0.0.1.evil.example:{port}", ""]
+@pytest.mark.parametrize(
+    "host",
+    rest_slow(["evil.example", "evil.example:{port}", "127.0.0.1", "127.0.0.1:1", "127.0.0.1.evil.example:{port}", ""]),
 )
 def test_a_name_of_somebody_else_s_that_points_here_is_refused(shown, host):
     """DNS rebinding: the page of evil.example asks its own name, which is 127.0.0.1 by now."""
@@ -107,15 +109,20 @@ def test_a_name_of_somebody_else_s_that_points_here_is_refused(shown, host):
     assert asked(server.port, "/api/about", [("Host", own), ("Host", named), ("Cookie", cookie)]) in (400, 421)
 
 
-@pytest.mark.parametrize("headers", rest_slow([
-        {"origin": "https://evil.example"},
-        {"origin": "http://127.0.0.1:1"},
-        {"origin": "http://localhost:{port}"},  # another name than the one that is asked
-        {"origin": "null"},
-        {},
-        {"origin": "http://127.0.0.1:{port}", "sec-fetch-site": "cross-site"},
-        {"origin": "http://127.0.0.1:{port}", "sec-fetch-site": "same-site"},
-    ]))
+@pytest.mark.parametrize(
+    "headers",
+    rest_slow(
+        [
+            {"origin": "https://evil.example"},
+            {"origin": "http://127.0.0.1:1"},
+            {"origin": "http://localhost:{port}"},  # another name than the one that is asked
+            {"origin": "null"},
+            {},
+            {"origin": "http://127.0.0.1:{port}", "sec-fetch-site": "cross-site"},
+            {"origin": "http://127.0.0.1:{port}", "sec-fetch-site": "same-site"},
+        ]
+    ),
+)
 def test_another_site_writes_nothing(shown, shop: Shop, headers):
     server, job = shown
     verdict = {"job": job, "verdict": "rejected"}
@@ -150,22 +157,26 @@ def test_a_form_of_another_site_cannot_pretend_to_be_json(shown):
 
 @pytest.mark.parametrize(
     "path",
-    [
-        "/static/../application.py",
-        "/static/%2e%2e/application.py",
-        "/static/..%2fapplication.py",
-        "/static//etc/passwd",
-        "/static/%2fetc%2fpasswd",
-        "/picture/../../etc/passwd",
-        "/picture/%2e%2e%2f%2e%2e%2fetc%2fpasswd/result",
-        "/picture/{job}/../../batchbg.db",
-        "/picture/{job}/..%2f..%2fbatchbg.db",
-        "/picture/{job}/output",
-        "/thumb/..%2f..%2fbatchbg.db",
-        "/thumb/nobody",
-        "/batchbg.db",
-        "/output/mugs/one.png",
-    ]))
+    rest_slow(
+        [
+            "/static/../application.py",
+            "/static/%2e%2e/application.py",
+            "/static/..%2fapplication.py",
+            "/static//etc/passwd",
+            "/static/%2fetc%2fpasswd",
+            "/picture/../../etc/passwd",
+            "/picture/%2e%2e%2f%2e%2e%2fetc%2fpasswd/result",
+            "/picture/{job}/../../batchbg.db",
+            "/picture/{job}/..%2f..%2fbatchbg.db",
+            "/picture/{job}/output",
+            "/thumb/..%2f..%2fbatchbg.db",
+            "/thumb/nobody",
+            "/batchbg.db",
+            "/output/mugs/one.png",
+        ],
+        3,
+    ),
+)
 def test_no_path_leads_to_a_file(shown, path):
     """Pictures are named by job, files of the page by their names."""
     server, job = shown
