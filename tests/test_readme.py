@@ -93,6 +93,7 @@ EXECUTED: Final[dict[str, tuple[tuple[str, int], ...]]] = {
     "batchbg redo photos/mugs/blue.jpg": (("batchbg redo photos/photo-04.png", 0),),
     "batchbg redo --rejected -n": (("batchbg redo --rejected -n", 0),),
     "batchbg redo --rejected": (("batchbg redo --rejected", 0),),
+    "batchbg redo --undo": (("batchbg redo --undo", 0),),
     "batchbg redo --files-from bad.txt": (("batchbg redo --files-from bad.txt", 0),),
     "batchbg account --accept-price": (("batchbg account --accept-price", 0),),
     "batchbg account --dismiss-price": (("batchbg account --dismiss-price", 0),),

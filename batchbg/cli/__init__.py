@@ -49,7 +49,7 @@ COMMANDS: Final = {
 """In the order of --help, in which a person meets them; here, so that a list of them imports none."""
 
 
-CONTINUED: Final = ("plan", "run", "resume", "retry", "redo", "rescue", "demo")
+CONTINUED: Final = ("plan", "run", "resume", "retry", "redo", "rescue", "finish", "demo")
 """Commands that go on from where they were interrupted when they are typed again."""
 
 

@@ -5,6 +5,8 @@ import threading
 import webbrowser
 from typing import Any
 
+import click
+
 from batchbg.cli import output
 from batchbg.cli.commands import redo
 from batchbg.cli.planned import warnings
@@ -24,7 +26,7 @@ def review(settings: Settings, port: int, *, opens_browser: bool) -> None:
     """
     try:
         cache = cache_folder(os.environ)
-        with reviewing(settings.ledger, port, cache, redo=lambda dry_run: _redo(settings, dry_run)) as server:
+        with reviewing(settings.ledger, port, cache, redo=_Redo(settings)) as server:
             address = server.address
             output.tell(address)  # the one thing that is asked for, also with -q
             output.note("the page is for this machine and this address only; Ctrl-C ends it", settings)
@@ -37,16 +39,24 @@ def review(settings: Settings, port: int, *, opens_browser: bool) -> None:
         raise ConfigError(f"--port {port}: {error.strerror or error}") from error
 
 
-def _redo(settings: Settings, dry_run: bool) -> dict[str, Any]:
-    """Plan all rejected results anew, or show what that would be, as the command ``redo --rejected`` does.
+class _Redo:
+    """Plans all rejected results anew, or shows what that would be, as the command ``redo --rejected`` does."""
 
-    Raises:
-        LedgerError: a run holds the ledger, or it cannot be read or written.
-    """
-    done = redo.do(settings, None, dry_run=dry_run)
-    return {
-        "planned": len(done.planned),
-        "lines": [*redo.lines(done, settings, dry_run=dry_run), *warnings(done.estimate)],
-        "left_out": [f"{photo}: {why}" for photo, why in done.left_out],
-        "next": redo.following(done, settings) if done.estimate.jobs else "",
-    }
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._context = click.get_current_context()
+
+    def __call__(self, dry_run: bool) -> dict[str, Any]:
+        """Do it, in any thread; return what the page tells of it.
+
+        Raises:
+            LedgerError: a run holds the ledger, or it cannot be read or written.
+        """
+        with self._context.scope(cleanup=False):  # what was typed is repeated in the command that is suggested
+            done = redo.do(self._settings, None, dry_run=dry_run)
+            return {
+                "planned": len(done.planned),
+                "lines": [*redo.lines(done, self._settings, dry_run=dry_run), *warnings(done.estimate)],
+                "left_out": [f"{photo}: {why}" for photo, why in done.left_out],
+                "next": redo.following(done, self._settings) if done.estimate.jobs else "",
+            }

@@ -1,7 +1,7 @@
 """One pass over the ledger: rows for the table and the page, and what the page says of them all.
 
 A row at a time goes to the CSV and, as JSON, to a spool. What stays in memory is bounded: the lists of what needs a
-person (LISTED each) and the thumbnails of the last EMBEDDED rows.
+person (LISTED each) and the thumbnails of the last PREVIEWED rows.
 """
 
 import csv
@@ -24,7 +24,11 @@ from batchbg.report import page_thumbs, rows
 from batchbg.report.rows import Picture, Row
 
 EMBEDDED: Final = 500
-"""Rows whose thumbnails are in the page; older ones show the files themselves, as far as they are scrolled to."""
+"""Rows whose thumbnails are in the page."""
+
+PREVIEWED: Final = 5_000
+"""Rows whose thumbnails are in the page at all, those of the older ones small: the page takes some 40 MB then, and can be
+sent. Still older ones show the files themselves, as far as they are scrolled to, and lie where they lay."""
 
 LISTED: Final = 100
 """Entries of each list of what needs a person; the rest is counted, and found in the gallery by state."""
@@ -105,7 +109,7 @@ class Gathered:
     Attributes:
         base: the folder of the page, to which links are relative.
         zone: for times.
-        wanted: thumbnails by key.
+        wanted: thumbnails by key; ``wanted_small`` those of older rows.
         unresolved, broken, missing: what needs a person, at most LISTED of each.
         missing_count: of all; ``lost_count`` of them were deleted at the service, too.
         copies: rows that are copies.
@@ -116,6 +120,7 @@ class Gathered:
     base: Path
     zone: datetime.tzinfo | None
     wanted: dict[str, Path | Paint] = dataclasses.field(default_factory=dict)
+    wanted_small: dict[str, Path | Paint] = dataclasses.field(default_factory=dict)
     swatches: set[str] = dataclasses.field(default_factory=set)
     unresolved: list[dict[str, Any]] = dataclasses.field(default_factory=list)
     broken: list[dict[str, Any]] = dataclasses.field(default_factory=list)
@@ -140,17 +145,19 @@ class Gathered:
             self._want(row)
             self._note(row)
             spool.write(safe_json(self._fields(row)) + "\n")
+        self.wanted_small = {key: path for key, path in self.wanted_small.items() if key not in self.wanted}
         for _root, path, reason in photos.rejected(connection):
             writer.writerow(map(_cell, ["", "rejected", path, *[""] * 9, reason, *[""] * 4]))
 
     def _want(self, row: Row) -> None:
         """Ask for the thumbnails of the last changed rows, and of those that are listed."""
         listed = row.state in _LISTS and len(self._list(row.state)) < LISTED
-        if self.total > EMBEDDED and not listed:
+        if self.total > PREVIEWED and not listed:
             return
+        into = self.wanted if self.total <= EMBEDDED or listed else self.wanted_small
         for picture in (row.photo, row.result):
             if picture.there and picture.sha256:
-                self.wanted.setdefault(page_thumbs.key_of(picture.sha256), picture.path)
+                into.setdefault(page_thumbs.key_of(picture.sha256), picture.path)
         if (key := _swatch_key(row)) and (key in self.swatches or len(self.swatches) < SWATCHES):
             self.swatches.add(key)
             shown = row.background

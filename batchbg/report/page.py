@@ -9,6 +9,8 @@ import dataclasses
 import datetime
 import functools
 import hashlib
+import itertools
+import math
 import os
 import tempfile
 import time
@@ -30,7 +32,7 @@ from batchbg.errors import ConfigError, DiskError
 from batchbg.ledger import clock, credits, folders, purpose, runs
 from batchbg.ledger.engine import open_to_read
 from batchbg.ledger.store import Connection, Ledger
-from batchbg.report import page_thumbs
+from batchbg.report import gathering, page_thumbs
 from batchbg.report.gathering import COLUMNS, FIELDS, Gathered, find_rejected, safe_json, text, when
 from batchbg.report.summary import Summary, how_it_ended, of_ledger
 
@@ -84,8 +86,7 @@ def write_report(
                 context["typed"] = typed
                 context["csv_name"] = text(table.name)
                 context["csv_href"] = urllib.parse.quote(os.fsencode(table.name))
-                earlier = page_thumbs.earlier(page, found.wanted)
-                context["thumbs"] = map(Markup, page_thumbs.block(page_thumbs.make(found.wanted, earlier)))
+                context |= _previews(page, found)
                 context["chunks"] = _chunks(spool)
                 with _whole(page, "utf-8") as file:
                     for piece in _template().generate(context):
@@ -267,6 +268,25 @@ def _chunks(spool: IO[str]) -> Iterator[Markup]:
             piece = []
     if piece:
         yield Markup(f"[{','.join(piece)}]")
+
+
+PATIENCE_S: Final = 120.0
+"""For the thumbnails of older rows, which nobody may have asked for; the next report finds those that were made."""
+
+
+def _previews(page: Path, found: Gathered) -> dict[str, Any]:
+    """Return what the template shows of thumbnails; those that the page's last version holds are taken from there."""
+    blocks: list[Iterator[str]] = []
+    left = 0
+    for form, wanted, patience_s in (
+        (page_thumbs.LARGE, found.wanted, math.inf),
+        (page_thumbs.SMALL, found.wanted_small, PATIENCE_S),
+    ):
+        thumbs, late = page_thumbs.make(wanted, page_thumbs.earlier(page, wanted, form), form, patience_s)
+        blocks.append(page_thumbs.block(thumbs, form))
+        left += late
+    lines = map(Markup, itertools.chain.from_iterable(blocks))
+    return {"thumbs": lines, "previewed": gathering.PREVIEWED, "previews_left": left}
 
 
 @functools.cache

@@ -5,13 +5,16 @@
   const byId = (id) => document.getElementById(id);
   const meta = JSON.parse(byId("meta").textContent);
   const at = Object.fromEntries(meta.fields.map((name, index) => [name, index]));
-  const thumbs = JSON.parse(document.querySelector("script.thumbs").textContent);
+  const thumbs = {};
+  for (const block of document.querySelectorAll("script.thumbs")) {
+    Object.assign(thumbs, JSON.parse(block.textContent));
+    block.remove(); // the parsed form is enough
+  }
   let rows = [];
   for (const chunk of document.querySelectorAll("script.rows")) {
     rows = rows.concat(JSON.parse(chunk.textContent));
     chunk.remove(); // the parsed form is enough
   }
-  document.querySelector("script.thumbs").remove();
   const get = (row, name) => row[at[name]];
   const count = (number) => number.toLocaleString("en");
 
@@ -28,8 +31,9 @@
   const picture = (key, href, note, alt, className, large) => {
     const small = key ? thumbs[key] : undefined;
     const sources = (large ? [href, small] : [small, href]).filter(Boolean);
+    const isTried = sources.length > 0;
     const hole = () => {
-      const element = make("div", `hole ${className}`, note || (sources.length ? "cannot be shown" : "no preview of this format"));
+      const element = make("div", `hole ${className}`, note || (isTried ? "its file is not where it was when this page was written" : "no preview of this format"));
       element.setAttribute("role", "img");
       element.setAttribute("aria-label", `${alt}: ${element.textContent}`);
       return element;

@@ -108,6 +108,7 @@ def test_a_file_name_is_never_run(full: Shop, tmp_path: Path):
 
 def test_nothing_is_fetched_but_files_beside_the_page(full: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(gathering, "EMBEDDED", 3)
+    monkeypatch.setattr(gathering, "PREVIEWED", 3)
     with Browser(tmp_path) as browser:
         browser.open(write_report(full.url))
         browser.ask(

@@ -1,7 +1,9 @@
 """The report: what stands in the page and in the table, what cannot break out of them, and where they are written."""
 
+import base64
 import csv
 import html.parser
+import io
 import json
 import os
 import re
@@ -12,10 +14,12 @@ from unittest import mock
 import jinja2
 import pytest
 from click.testing import CliRunner
+from PIL import Image
 
 from batchbg.cli import group
 from batchbg.core.budget import Caps
 from batchbg.core.lifecycle import JobState
+from batchbg.core.model import Size
 from batchbg.core.review import ReviewVerdict
 from batchbg.errors import ConfigError, DiskError
 from batchbg.ledger import deletions, jobs, meta, purpose, reviews, runs, transitions
@@ -73,9 +77,7 @@ class Parsed(html.parser.HTMLParser):
 
     @property
     def thumbs(self) -> dict[str, str]:
-        (found,) = self.data("thumbs")
-        assert isinstance(found, dict)
-        return found
+        return {key: uri for block in self.data("thumbs") for key, uri in block.items()}
 
 
 def written(shop: Shop, **options: Any) -> Parsed:
@@ -291,18 +293,57 @@ def test_a_file_that_is_no_picture_any_more_costs_only_its_thumbnail(shop: Shop)
 
 def test_only_the_last_rows_have_thumbnails_in_the_page(shop: Shop, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(gathering, "EMBEDDED", 1)
+    monkeypatch.setattr(gathering, "PREVIEWED", 1)
     old = shop.make("old.png")
     new = shop.make("new.png", content=picture("yellow"))
     page = written(shop)
     with_thumb = {row["id"] for row in page.rows if row["photoKey"] in page.thumbs}
     assert with_thumb == {new.id}
     assert old.id in {row["id"] for row in page.rows if row["photo"]}
+    assert "older ones are shown from their files" in page.text
+
+
+def test_older_rows_have_small_thumbnails_in_the_page(shop: Shop, monkeypatch: pytest.MonkeyPatch):
+    """It is handed over as one file, whatever becomes of the photos; a small one is not taken for a large one."""
+    monkeypatch.setattr(gathering, "EMBEDDED", 1)
+    old = shop.make("old.png", content=picture("red", Size(800, 600)))
+    new = shop.make("new.png", content=picture("yellow", Size(800, 600)))
+    page = written(shop)
+    side = {row["id"]: thumbnail_side(page.thumbs[row["photoKey"]]) for row in page.rows}
+    assert side == {old.id: 240, new.id: 400}
+    assert "older ones" not in page.text
+    monkeypatch.setattr(page_thumbs, "_one", lambda *_: pytest.fail("a file is opened again"))
+    assert written(shop).thumbs == page.thumbs
+    monkeypatch.undo()
+    page = written(shop)
+    assert {thumbnail_side(page.thumbs[row["photoKey"]]) for row in page.rows} == {400}
+
+
+def test_what_there_is_no_time_for_is_made_by_the_next_report(shop: Shop, monkeypatch: pytest.MonkeyPatch):
+    """A first report over a large ledger does not keep a run from its end; what is left is said."""
+    monkeypatch.setattr(gathering, "EMBEDDED", 1)
+    monkeypatch.setattr(page_module, "PATIENCE_S", 0.0)
+    old = shop.make("old.png")
+    shop.make("new.png", content=picture("yellow"))
+    page = written(shop)
+    (row,) = [row for row in page.rows if row["id"] == old.id]
+    assert (row["photoKey"] in page.thumbs, "still to be made" in page.text) == (False, True)
+    monkeypatch.setattr(page_module, "PATIENCE_S", 60.0)
+    page = written(shop)
+    assert (row["photoKey"] in page.thumbs, "still to be made" in page.text) == (True, False)
+
+
+def thumbnail_side(uri: str) -> int:
+    """Return the longer side of a thumbnail."""
+    with Image.open(io.BytesIO(base64.b64decode(uri.partition(",")[2]))) as shown:
+        width, height = shown.size
+        return max(width, height)
 
 
 def test_thumbnails_are_made_once(shop: Shop, monkeypatch: pytest.MonkeyPatch):
     shop.make("a.png")
     first = written(shop)
-    monkeypatch.setattr(page_thumbs, "_one", lambda path: pytest.fail(f"{path} is opened again"))
+    monkeypatch.setattr(page_thumbs, "_one", lambda _form, path: pytest.fail(f"{path} is opened again"))
     assert written(shop).thumbs == first.thumbs
 
 
@@ -334,7 +375,7 @@ def test_names_stay_text_wherever_they_stand(shop: Shop):
     shop.make(f"done/{HOSTILE}", remark="</script><script>alert(3)</script>")
     shop.photo(f"rejected/{HOSTILE}", b"no", rejected="</li><script>alert(4)</script>")
     page = written(shop)
-    assert [found.get("class") or found.get("id") for found, _ in page.scripts] == ["meta", "rows", "thumbs", None]
+    assert [found.get("class") or found.get("id") for found, _ in page.scripts] == ["meta", "rows", "thumbs", "thumbs", None]
     assert not any(tag == "img" for tag, _ in page.elements)
     assert not any(name.startswith("on") for _, attributes in page.elements for name in attributes)
     assert f"{HOSTILE_FOLDER}/{HOSTILE}" in page.text
@@ -488,7 +529,7 @@ def test_the_page_is_whole_or_as_it_was(shop: Shop, monkeypatch: pytest.MonkeyPa
     page = write_report(shop.url)
     before = page.read_bytes(), page.with_suffix(".csv").read_bytes()
 
-    def break_off(_thumbs: object) -> Any:
+    def break_off(_thumbs: object, _form: object) -> Any:
         yield "half"
         raise OSError(28, "No space left on device")
 
