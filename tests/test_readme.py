@@ -154,6 +154,7 @@ ELSEWHERE: Final = {
     "kill -USR1 PID": "tests/cli/test_progress.py",
     "kill -USR1": "tests/cli/test_webhook.py",
     "batchbg webhook": "tests/cli/test_webhook.py",
+    "batchbg review": "tests/cli/test_review.py",
     "kill -9": "tests/e2e/test_crash.py",
 }
 """What is executed by other means, and where."""
