@@ -94,6 +94,7 @@ EXECUTED: Final[dict[str, tuple[tuple[str, int], ...]]] = {
     "batchbg redo --rejected -n": (("batchbg redo --rejected -n", 0),),
     "batchbg redo --rejected": (("batchbg redo --rejected", 0),),
     "batchbg redo --undo": (("batchbg redo --undo", 0),),
+    "batchbg resume --max-credits 50": (("batchbg resume --max-credits 50", 0),),
     "batchbg redo --files-from bad.txt": (("batchbg redo --files-from bad.txt", 0),),
     "batchbg account --accept-price": (("batchbg account --accept-price", 0),),
     "batchbg account --dismiss-price": (("batchbg account --dismiss-price", 0),),
