@@ -26,6 +26,7 @@ COMMANDS: Final = {
     "trust": "Let a config.toml say where the key and pictures go.",
     "plan": "Show what would be done, why, and what it costs.",
     "run": "Put every photo of a folder on a new background.",
+    "watch": "Take photos as they come into a folder, in one run after another.",
     "resume": "Finish what earlier runs began, without looking for photos.",
     "status": "Show the whole ledger: jobs by state, credits, the last runs.",
     "jobs": "List jobs, one line each.",
@@ -36,6 +37,7 @@ COMMANDS: Final = {
     "delete-remote": "Delete older results at the service that are whole on disk.",
     "audit": "Compare the ledger with the account, credit by credit.",
     "report": "Write one HTML page that shows every photo before and after.",
+    "review": "Look results over in the browser; accept or reject each.",
     "finish": "Make pictures for shops of the results; free.",
     "account": "Show the balance of the key.",
     "doctor": "Check everything a run depends on, and say how to fix it.",
@@ -48,7 +50,7 @@ COMMANDS: Final = {
 """In the order of --help, in which a person meets them; here, so that a list of them imports none."""
 
 
-CONTINUED: Final = ("plan", "run", "resume", "retry", "redo", "rescue", "finish", "demo")
+CONTINUED: Final = ("plan", "run", "watch", "resume", "retry", "redo", "rescue", "finish", "demo")
 """Commands that go on from where they were interrupted when they are typed again."""
 
 

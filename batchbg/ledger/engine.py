@@ -91,6 +91,28 @@ def open_to_read(url: str) -> Ledger:
     return open_snapshot(url)
 
 
+def open_current(url: str) -> Ledger:
+    """Open the ledger at ``url`` for who reads it, and writes a word into it now and then beside a run; never a copy.
+
+    Raises:
+        ConfigError: no such ledger, one that may not be written, or an older one.
+        LedgerError: it cannot be read.
+    """
+    database = database_at(url)
+    if not database.exists():
+        raise _none_at(database)
+    if not database.may_be_opened():
+        raise ConfigError(f"{database.name} cannot be written by this user; make it and its folder writable")
+    database.refuse_unfit(new=False)
+    ledger, version = _opened(database)
+    if version != HEAD:
+        ledger.close()
+        raise ConfigError(
+            f"{ledger.name} is of another version of batchbg; `batchbg ledger upgrade` brings it up to date"
+        )
+    return ledger
+
+
 def open_copy(copy: Path, of: Database) -> Ledger:
     """Open a copy of a ledger in a file, or an empty one, up to date; it goes by the ledger's name, and so do its folders.
 
