@@ -108,7 +108,7 @@ def open_current(url: str) -> Ledger:
     if version != HEAD:
         ledger.close()
         raise ConfigError(
-            f"{ledger.name} is of another version of batchbg; `batchbg ledger upgrade` brings it up to date"
+            f"{database.name} is of another version of batchbg; `batchbg ledger upgrade` brings it up to date"
         )
     return ledger
 
