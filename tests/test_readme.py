@@ -93,6 +93,7 @@ EXECUTED: Final[dict[str, tuple[tuple[str, int], ...]]] = {
     "batchbg redo photos/mugs/blue.jpg": (("batchbg redo photos/photo-04.png", 0),),
     "batchbg redo --rejected -n": (("batchbg redo --rejected -n", 0),),
     "batchbg redo --rejected": (("batchbg redo --rejected", 0),),
+    "batchbg redo --undo": (("batchbg redo --undo", 0),),
     "batchbg redo --files-from bad.txt": (("batchbg redo --files-from bad.txt", 0),),
     "batchbg account --accept-price": (("batchbg account --accept-price", 0),),
     "batchbg account --dismiss-price": (("batchbg account --dismiss-price", 0),),
@@ -125,6 +126,9 @@ EXECUTED: Final[dict[str, tuple[tuple[str, int], ...]]] = {
 ELSEWHERE: Final = {
     "python3 -m venv .venv && .venv/bin/pip install . && .venv/bin/batchbg demo": ".ci/run does it",
     ".venv/bin/pip install '.[sandbox]'": ".ci/run does it",
+    "pip install watchfiles": ".ci/run does it, by the extra",
+    "batchbg watch incoming -b backgrounds --max-credits 200": "tests/e2e/test_watch.py",
+    "batchbg watch PHOTOS": "tests/e2e/test_watch.py",
     "pip install opencv-python-headless": "what the extra of the line above brings",
     ". .venv/bin/activate": ".ci/run does it",
     ".venv/bin/pip install -e '.[dev]' && .venv/bin/pytest": ".ci/run does it",

@@ -20,7 +20,7 @@ from batchbg.disk.finished import Finished
 from batchbg.errors import ConfigError, OutputRefused, ResultUnusable
 from batchbg.finish.folders import check_folders, known_folders
 from batchbg.finish.outcome import Outcome
-from batchbg.finish.record import Entry, Owner, Record, Stamp, Task
+from batchbg.finish.record import Owner, Record, Stamp, origin_of
 from batchbg.ledger import folders, masters, meta, reviews
 from batchbg.ledger.engine import open_to_read
 from batchbg.ledger.masters import Master
@@ -105,6 +105,15 @@ def _results(ledger: Ledger, connection: Connection, settings: Settings) -> _Res
     return _Results(output, here, own_id, list(masters.read(connection, numbers[0])), rejected)
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Task:
+    """One picture to make: of which master, what it is to be called, and what it is made of, see ``origin_of``."""
+
+    master: Master
+    path: str
+    origin: bytes
+
+
 class _Finishing:
     """One profile's turn."""
 
@@ -122,8 +131,8 @@ class _Finishing:
             with self._record.writing():
                 self._all(mode, observer)
         else:
-            self._record.read()
-            self._all(mode, observer)
+            with self._record.reading():
+                self._all(mode, observer)
         for told in (self._outcome.problems, self._outcome.unmet):
             told.sort(key=lambda one: os.fsencode(one[0]))
         return self._outcome
@@ -156,44 +165,39 @@ class _Finishing:
 
     def _paths(self, wanted: Sequence[Master]) -> dict[str, str]:
         suffix = FORMATS[self._profile.format][0]
-        kept = {master: entry.path for master, entry in self._record.entries.items()}
-        return finished_paths([master.path for master in wanted], self._profile.names, suffix, kept)
+        masters_of = (master.path for master in wanted)
+        return finished_paths(masters_of, self._profile.names, suffix, self._record.paths)
 
     def _withdraw(self, paths: Mapping[str, str], mode: Mode) -> None:
         """Take away the pictures of results that are none any more, or no longer wanted."""
-        for master, entry in list(self._record.entries.items()):
+        for master, path in self._record.paths.items():
             if master in paths:
                 continue
-            is_ours = fold(entry.path) not in self._used and self._record.is_ours(master, entry.path)
+            is_ours = fold(path) not in self._used and self._record.is_ours(master, path)
             self._outcome.removed += is_ours
             if mode is Mode.MAKE:
                 if is_ours:
-                    self._record.remove(entry.path)
+                    self._record.remove(path)
                 self._record.forget(master)
 
-    def _task(self, master: Master, path: str) -> Task | None:
+    def _task(self, master: Master, path: str) -> _Task | None:
         """Return what is to be made of a master; None where its picture is there, or none can be made."""
         stamp = _stamp(self._results.output / master.path)
         if stamp is None:
             self._outcome.problems.append((master.path, MISSING))
             return None
-        entry = self._record.entries.get(master.path)
-        if entry is None or not self._is_current(entry, master, stamp, path):
-            return Task(master, stamp, path)
+        entry, origin = self._record.get(master.path), origin_of(master, stamp, self._digest)
+        if entry is None or (entry.path, entry.origin) != (path, origin) or not self._record.is_there(entry):
+            return _Task(master, path, origin)
         self._outcome.unchanged += 1
-        self._tell(master.path, path, entry.facts, entry.remarks)
+        self._tell(master.path, path, *self._record.told(master.path))
         return None
 
-    def _is_current(self, entry: Entry, master: Master, stamp: Stamp, path: str) -> bool:
-        made_so = (entry.path, entry.profile) == (path, self._digest)
-        is_same = made_so and entry.master_sha256.hex() == master.sha256
-        return is_same and entry.stamp == stamp and self._record.is_there(entry)
-
-    def _made(self, tasks: Sequence[Task]) -> Iterator[tuple[Task, Finished | str]]:
+    def _made(self, tasks: Sequence[_Task]) -> Iterator[tuple[_Task, Finished | str]]:
         """Yield the pictures, or why there is none, in the order of the tasks; few are in memory at a time."""
         waiting = iter(tasks)
         with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as makers:
-            begun: collections.deque[tuple[Task, concurrent.futures.Future[Finished]]] = collections.deque()
+            begun: collections.deque[tuple[_Task, concurrent.futures.Future[Finished]]] = collections.deque()
             try:
                 for task in waiting:
                     begun.append((task, makers.submit(self._make, task)))
@@ -204,16 +208,16 @@ class _Finishing:
             finally:
                 makers.shutdown(wait=True, cancel_futures=True)
 
-    def _make(self, task: Task) -> Finished:
+    def _make(self, task: _Task) -> Finished:
         return decoding.finish(self._results.output / task.master.path, self._profile, task.master.sha256 or "")
 
-    def _save(self, task: Task, made: Finished, mode: Mode) -> None:
+    def _save(self, task: _Task, made: Finished, mode: Mode) -> None:
         master = task.master.path
         if mode is Mode.MAKE:
-            before = self._record.entries.get(master)
+            before = self._record.get(master)
             may_remove = before is not None and before.path != task.path and self._record.is_ours(master, before.path)
             try:
-                self._record.save(master, made.data, Entry.of(task, made, self._digest))
+                self._record.save(master, task.path, task.origin, made)
             except OutputRefused as error:
                 self._outcome.problems.append((master, str(error)))
                 return
@@ -233,7 +237,7 @@ class _Finishing:
                 self._outcome.advised.setdefault(text, []).append(master)
 
 
-def _awaited(task: Task, made: "concurrent.futures.Future[Finished]") -> tuple[Task, Finished | str]:
+def _awaited(task: _Task, made: "concurrent.futures.Future[Finished]") -> tuple[_Task, Finished | str]:
     try:
         return task, made.result()
     except ResultUnusable as error:

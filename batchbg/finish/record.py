@@ -12,10 +12,10 @@ import io
 import json
 import os
 import stat
-import sys
-from collections.abc import Iterator
+import struct
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from batchbg.core.marketplaces import Facts
 from batchbg.core.model import Size, new_id
@@ -39,54 +39,30 @@ SLACK: Final = 1_000
 """Lines that hold no longer, beside as many as there are masters, until the record is written anew."""
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Entry:
-    """What was made of one master.
+class Entry(NamedTuple):
+    """What was made of one master; there are very many, of which few are more than looked up.
 
     Attributes:
-        path: below the folder.
-        stamp: of the master.
-        master_sha256: digest by which the ledger knew it.
-        profile: digest of the profile.
-        told: facts and remarks, see ``Finished``, as JSON: there are very many entries, and few are looked at.
-        file: size and mtime of the finished file.
-        sha256: digest of the finished file.
+        path: of the picture, below the folder.
+        origin: digest of what it was made of and how, see ``origin_of``.
+        sha256: digest of the picture's file.
+        size, mtime_ns: of that file.
     """
 
     path: str
-    stamp: Stamp
-    master_sha256: bytes
-    profile: str
-    told: str
-    file: tuple[int, int]
+    origin: bytes
     sha256: bytes
-
-    @classmethod
-    def of(cls, task: "Task", made: Finished, profile: str) -> "Entry":
-        """Return what is to be known of a picture before it is saved."""
-        told = json.dumps([dataclasses.asdict(made.facts), made.remarks], separators=(",", ":"))
-        sha256 = hashlib.sha256(made.data).digest()
-        return cls(task.path, task.stamp, bytes.fromhex(task.master.sha256 or ""), profile, told, (0, 0), sha256)
-
-    @property
-    def facts(self) -> Facts:
-        """What was measured in the finished file."""
-        found = json.loads(self.told)[0]
-        return Facts(**(found | {"pixels": Size(*found["pixels"])}))
-
-    @property
-    def remarks(self) -> list[str]:
-        """What a person should know of it."""
-        return [str(remark) for remark in json.loads(self.told)[1]]
+    size: int = 0
+    mtime_ns: int = 0
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Task:
-    """One picture to make: of which master, as it is now, and what it is to be called."""
+def origin_of(master: Master, stamp: Stamp, profile: str) -> bytes:
+    """Return a digest of all that decides about a picture: the master, as it is and as it was saved, and the profile."""
+    return hashlib.sha256(json.dumps([master.sha256, stamp, profile]).encode()).digest()[:16]
 
-    master: Master
-    stamp: Stamp
-    path: str
+
+_PACKED: Final = struct.Struct(">16s32sQqQ")
+"""An entry without its path, and where in the record its line begins: a fifth of what the values take by themselves."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -99,21 +75,20 @@ class Owner:
 
 
 class Record:
-    """The record of one folder, to be read or, under the folder's lock, to be written.
-
-    Attributes:
-        entries: by the path of the master below the output folder.
-    """
+    """The record of one folder, to be read or, under the folder's lock, to be written."""
 
     def __init__(self, folder: Path, owner: Owner) -> None:
         self.folder = folder
-        self.entries: dict[str, Entry] = {}
         self._owner = owner
+        self._packed: dict[str, tuple[str, bytes]] = {}
         self._making: dict[str, tuple[str, bytes]] = {}
         self._lines = 0
         self._file: io.BufferedRandom | io.BufferedReader | None = None
 
-    def read(self) -> None:
+    # -- what is there
+
+    @contextlib.contextmanager
+    def reading(self) -> Iterator[None]:
         """Read what is there.
 
         Raises:
@@ -121,45 +96,77 @@ class Record:
             DiskError: it cannot be read.
         """
         try:
-            with open_file(self.folder / RECORD, follow=False) as file:
-                for number, line in enumerate(file):
-                    self._lines += 1
-                    # A line that was cut off by a crash tells nothing; the file of which it told is made once more.
-                    with contextlib.suppress(ValueError, KeyError, TypeError):
-                        self._take(json.loads(line), is_head=not number)
+            self._read()
+            yield
+        finally:
+            self._close()
+
+    def _read(self) -> None:
+        self._close()
+        self._packed.clear()
+        self._making.clear()
+        self._lines = 0
+        try:
+            self._file = open_file(self.folder / RECORD, follow=False)
+            at = 0
+            for line in self._file:
+                # A line that was cut off by a crash tells nothing; the file of which it told is made once more.
+                with contextlib.suppress(ValueError, KeyError, TypeError, struct.error):
+                    self._take(json.loads(line), at)
+                if not self._lines:
+                    return  # without its head nothing in it counts
+                at += len(line)
+                self._lines += 1
         except (FileNotFoundError, NotADirectoryError):
             return
         except OSError as error:
             raise DiskError(f"{self.folder / RECORD}: {error.strerror or error}") from error
 
-    def _take(self, line: Any, *, is_head: bool) -> None:
-        if is_head:
-            owner = Owner(line["ledger"], line["masters"], line["profile"])
-            if owner != self._owner:
-                raise ConfigError(
-                    f"{self.folder} holds the pictures that profile {owner.profile!r} made of {owner.masters}; name"
-                    f" another with output in [finishing.{self._owner.profile}], or move it away"
-                )
-        elif "making" in line:
-            self._making[line["master"]] = (line["path"], bytes.fromhex(line["making"]))
-        elif "gone" in line:
-            self.entries.pop(line["master"], None)
-            self._making.pop(line["master"], None)
+    def _take(self, line: Any, at: int) -> None:
+        if not at:
+            self._check_owner(Owner(line["ledger"], line["masters"], line["profile"]))
+            self._lines = 1
+            return
+        master = line["master"]
+        if "gone" in line:
+            self._packed.pop(master, None)
+            self._making.pop(master, None)
+            return
+        path = _inside(line["path"])
+        if "making" in line:
+            self._making[master] = (path, bytes.fromhex(line["making"]))
         else:
-            size, mtime_ns, ctime_ns = map(int, line["stamp"])
-            file_size, file_mtime_ns = map(int, line["file"])
-            self.entries[line["master"]] = Entry(
-                str(line["path"]),
-                (size, mtime_ns, ctime_ns),
-                bytes.fromhex(line["of"]),
-                sys.intern(line["by"]),
-                str(line["told"]),
-                (file_size, file_mtime_ns),
-                bytes.fromhex(line["sha256"]),
-            )
-            self._making.pop(line["master"], None)
+            origin, sha256 = bytes.fromhex(line["of"]), bytes.fromhex(line["sha256"])
+            self._keep(master, Entry(path, origin, sha256, *line["file"]), at)
 
-    # -- what is there
+    def _check_owner(self, owner: Owner) -> None:
+        if owner != self._owner:
+            raise ConfigError(
+                f"{self.folder} holds the pictures that profile {owner.profile!r} made of {owner.masters}; name"
+                f" another with output in [finishing.{self._owner.profile}], or move it away"
+            )
+
+    def _keep(self, master: str, entry: Entry, at: int) -> None:
+        path, *values = entry
+        self._packed[master] = (path, _PACKED.pack(*values, at))
+        self._making.pop(master, None)
+
+    def get(self, master: str) -> Entry | None:
+        """Return what was made of a master; None where nothing was."""
+        found = self._packed.get(master)
+        return None if found is None else Entry(found[0], *_PACKED.unpack(found[1])[:-1])
+
+    def told(self, master: str) -> tuple[Facts, list[str]]:
+        """Return what was measured in a master's picture, and what a person should know of it."""
+        assert self._file is not None
+        self._file.seek(_PACKED.unpack(self._packed[master][1])[-1])
+        facts, remarks = json.loads(self._file.readline())["told"]
+        return Facts(**(facts | {"pixels": Size(*facts["pixels"])})), remarks
+
+    @property
+    def paths(self) -> dict[str, str]:
+        """The paths of all pictures, by their masters'."""
+        return {master: path for master, (path, _) in self._packed.items()}
 
     def is_there(self, entry: Entry) -> bool:
         """Return whether a finished file is still as it was made, by its size and time."""
@@ -167,11 +174,11 @@ class Record:
             found = (self.folder / entry.path).lstat()
         except OSError:
             return False
-        return stat.S_ISREG(found.st_mode) and (found.st_size, found.st_mtime_ns) == entry.file
+        return stat.S_ISREG(found.st_mode) and (found.st_size, found.st_mtime_ns) == (entry.size, entry.mtime_ns)
 
     def is_ours(self, master: str, path: str) -> bool:
         """Return whether the file at a path was made here and is as it was made, so that it may be replaced."""
-        entry = self.entries.get(master)
+        entry = self.get(master)
         if entry is not None and entry.path == path and self.is_there(entry):
             return True
         known = {entry.sha256.hex()} if entry is not None and entry.path == path else set()
@@ -190,14 +197,14 @@ class Record:
             DiskError: it cannot be written.
         """
         with contextlib.ExitStack() as stack:
+            stack.callback(self._close)
             try:
                 self.folder.mkdir(parents=True, exist_ok=True)
                 with contextlib.suppress(NoLock):  # a share without locks; masters are safe there, too
                     stack.enter_context(locked(self.folder / LOCK, "batchbg finish"))
-                self.read()
+                self._read()
                 sweep(self.folder, lambda _owner: True)  # every temporary file here is a dead process's
                 self._begin()
-                stack.callback(self._end)
             except BlockingIOError as error:
                 raise LedgerBusy(f"another `batchbg finish` is at work in {self.folder}") from error
             except OSError as error:
@@ -207,51 +214,56 @@ class Record:
     def _begin(self) -> None:
         """Open the record to go on with it; write it anew where it is missing or mostly tells of what is past."""
         path = self.folder / RECORD
-        if self._lines == 0 or self._lines > 2 * len(self.entries) + SLACK:
+        if self._lines == 0 or self._lines > 2 * len(self._packed) + SLACK:
             with whole(path, "ascii") as file:
-                head = {"batchbg": "finished pictures", **dataclasses.asdict(self._owner)}
-                file.write(_line(head))
-                for master, entry in self.entries.items():
-                    file.write(_line(_as_json(master, entry)))
+                file.write(_line({"batchbg": "finished pictures", **dataclasses.asdict(self._owner)}))
+                for master in self._packed:
+                    file.write(_line(self._as_json(master)))
                 for master, (path_of, sha256) in self._making.items():
                     file.write(_line({"master": master, "path": path_of, "making": sha256.hex()}))
-            self._lines = 1 + len(self.entries) + len(self._making)
+            self._read()
+        self._close()
         with opened(self.folder, self.folder) as folder:
             self._file = folder.open(RECORD, write=True)
         self._file.seek(0, os.SEEK_END)
         self._file.write(b"\n")  # ends a line that a crash has cut off; an empty one says nothing
 
-    def _end(self) -> None:
+    def _as_json(self, master: str) -> dict[str, Any]:
+        entry = self.get(master)
+        assert entry is not None
+        return _as_json(master, entry, *self.told(master))
+
+    def _close(self) -> None:
         if self._file is not None:
             with contextlib.suppress(OSError):
                 self._file.close()
             self._file = None
 
-    def save(self, master: str, data: bytes, entry: Entry) -> None:
+    def save(self, master: str, path: str, origin: bytes, made: Finished) -> None:
         """Write a finished picture, whole or not at all.
 
         Args:
             master: path below the output folder.
-            data: the file's.
-            entry: what is to be known of it; ``file`` is filled in here.
+            path: of the picture, below this folder.
+            origin: see ``origin_of``.
+            made: the picture.
 
         Raises:
             OutputRefused: a file that was not made here has the name.
             DiskError: the disk refuses.
         """
-        target = self.folder / entry.path
-        replace = self.is_ours(master, entry.path)
-        self._note({"master": master, "path": entry.path, "making": entry.sha256.hex()})
-        self._making[master] = (entry.path, entry.sha256)
+        target = self.folder / path
+        replace = self.is_ours(master, path)
+        entry = Entry(path, origin, hashlib.sha256(made.data).digest())
+        self._note({"master": master, "path": path, "making": entry.sha256.hex()})
+        self._making[master] = (path, entry.sha256)
         part = target.with_name(f"{PART_PREFIX}{new_id()}{PART_SUFFIX}")
-        self._write(part, data)
+        self._write(part, made.data)
         if not put(part, target, replace=replace, sha256=entry.sha256.hex(), root=self.folder):
             raise OutputRefused(f"{target} is there and was not made here, or was changed since; move it away")
         found = target.lstat()
-        done = dataclasses.replace(entry, file=(found.st_size, found.st_mtime_ns))
-        self._note(_as_json(master, done))
-        self.entries[master] = done
-        self._making.pop(master, None)
+        done = entry._replace(size=found.st_size, mtime_ns=found.st_mtime_ns)
+        self._keep(master, done, self._note(_as_json(master, done, made.facts, made.remarks)))
 
     def _write(self, part: Path, data: bytes) -> None:
         try:
@@ -283,27 +295,39 @@ class Record:
     def forget(self, master: str) -> None:
         """Note that nothing is made of a master any more."""
         self._note({"master": master, "gone": True})
-        self.entries.pop(master, None)
+        self._packed.pop(master, None)
 
-    def _note(self, line: dict[str, Any]) -> None:
+    def _note(self, line: dict[str, Any]) -> int:
+        """Write a line behind the others, and return where it begins."""
         assert self._file is not None
         try:
+            at = self._file.seek(0, os.SEEK_END)
             self._file.write(_line(line).encode("ascii"))
             self._file.flush()
+            return at
         except OSError as error:
             raise DiskError(f"{self.folder / RECORD}: {error.strerror or error}") from error
 
 
-def _as_json(master: str, entry: Entry) -> dict[str, Any]:
+def _inside(path: Any) -> str:
+    """Return a path that stays in its folder, whoever wrote it down.
+
+    Raises:
+        ValueError: it leads out of it.
+    """
+    if not isinstance(path, str) or {"", ".", ".."} & set(path.split("/")) or Path(path).is_absolute():
+        raise ValueError(path)
+    return path
+
+
+def _as_json(master: str, entry: Entry, facts: Facts, remarks: Sequence[str]) -> dict[str, Any]:
     return {
         "master": master,
         "path": entry.path,
-        "stamp": entry.stamp,
-        "of": entry.master_sha256.hex(),
-        "by": entry.profile,
-        "told": entry.told,
-        "file": entry.file,
+        "of": entry.origin.hex(),
         "sha256": entry.sha256.hex(),
+        "file": (entry.size, entry.mtime_ns),
+        "told": (dataclasses.asdict(facts), remarks),
     }
 
 

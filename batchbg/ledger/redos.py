@@ -5,6 +5,7 @@ from typing import Final
 
 import sqlalchemy as sa
 
+from batchbg.core.lifecycle import JobState
 from batchbg.core.model import Job, Output, Treatment, new_id
 from batchbg.core.review import ReviewVerdict
 from batchbg.ledger import outputs as output_rows
@@ -94,6 +95,27 @@ def plan(tx: Tx, old: Job, output: Output, generation: int) -> str:
 _PAIRING: Final = Statement(
     sa.select(jobs.c.background_folder_id, jobs.c.distortion, jobs.c.blur, jobs.c.excess).where(
         jobs.c.id == sa.bindparam("job")
+    )
+)
+
+
+def planned(connection: sa.Connection) -> list[str]:
+    """Return the jobs that are to make a result again and are not created yet, the first planned first."""
+    return _PLANNED.column(connection)
+
+
+_TO_CREATE: Final = sa.select(jobs.c.id).where(jobs.c.state == JobState.PLANNED, jobs.c.redo_of.is_not(None))
+_PLANNED: Final = Statement(_TO_CREATE.order_by(jobs.c.created_at, jobs.c.id))
+
+
+def overruled(connection: sa.Connection) -> list[str]:
+    """Return those whose old result was accepted since they were planned."""
+    return _OVERRULED.column(connection)
+
+
+_OVERRULED: Final = Statement(
+    _TO_CREATE.join(reviews, reviews.c.job_id == jobs.c.redo_of).where(
+        reviews.c.verdict == ReviewVerdict.ACCEPTED, reviews.c.at > jobs.c.created_at
     )
 )
 

@@ -13,12 +13,14 @@ from batchbg.disk.decoding import probe
 from batchbg.disk.probe_limits import ProbeLimits
 from batchbg.disk.scan import stamp_of
 from batchbg.errors import ConfigError, PhotoChanged
-from batchbg.ledger import clock, folders, jobs, outputs, photos, redos
+from batchbg.ledger import clock, folders, jobs, outputs, photos, redos, transitions
 from batchbg.ledger.estimate import Estimate, estimate
 from batchbg.ledger.store import Connection, Ledger
 from batchbg.ledger.transaction import Tx
 from batchbg.plan.portions import portions
 from batchbg.settings import Settings
+
+UNDONE: Final = "a person does not want it done again any more"
 
 RUN: Final = "redo"
 """Stands for a run in the ledger, as the names of other commands do that only plan."""
@@ -41,6 +43,7 @@ class Redone:
         planned: what it planned.
         before: what was planned, or begun, already.
         left_out: (photo, why nothing was planned for it) each.
+        undone: what was planned and is not to be done any more.
         estimate: what those cost that are not created yet, and what they would find.
     """
 
@@ -48,6 +51,7 @@ class Redone:
     before: tuple[Redo, ...]
     left_out: tuple[tuple[str, str], ...]
     estimate: Estimate
+    undone: tuple[Redo, ...] = ()
 
 
 def redo(ledger: Ledger, settings: Settings, named: Sequence[str] | None) -> Redone:
@@ -68,6 +72,29 @@ def redo(ledger: Ledger, settings: Settings, named: Sequence[str] | None) -> Red
     for some in portions(list(dict.fromkeys(ids))):
         planner.plan(some)
     return planner.done()
+
+
+def undo(ledger: Ledger, settings: Settings, named: Sequence[str]) -> Redone:
+    """Take back what is planned anew and not created yet: of these photos or results, or all where none is named.
+
+    Raises:
+        ConfigError: a path is of no photo and no result; nothing was taken back.
+        LedgerError: the ledger cannot be read or written.
+    """
+    with ledger.reading() as connection:
+        ids = redos.planned(connection)
+        if named:
+            found = _Finder(connection, ledger, settings).find(named)
+            wanted = {outputs.get(connection, output_id).wanted_job for output_id in found}
+            ids = [job_id for job_id in ids if job_id in wanted]
+    undone = []
+    with ledger.transaction(RUN) as tx:
+        for job_id in ids:
+            job = jobs.get(tx.connection, job_id)
+            if job is not None:
+                transitions.drop(tx, job, UNDONE)
+                undone.append(Redo(job.id, job.photo_path, job.background_path))
+    return dataclasses.replace(_Planner(ledger, settings).done(), undone=tuple(undone))
 
 
 # -- which results ---------------------------------------------------------------------------------------------------

@@ -4,8 +4,9 @@ import logging
 
 from batchbg.core.lifecycle import PAID, JobState
 from batchbg.core.price import Price
+from batchbg.core.words import are
 from batchbg.errors import LedgerError
-from batchbg.ledger import deletions, jobs, purpose, transitions
+from batchbg.ledger import deletions, jobs, purpose, redos, transitions
 from batchbg.ledger.events import EventKind
 from batchbg.ledger.transaction import Tx
 from batchbg.pool.previous import discard_accepted
@@ -23,6 +24,7 @@ def prepare(run: RunContext, task: Task[Found]) -> Found:
     discard_accepted(run.ledger, run.id)
     with run.ledger.transaction(run.id) as tx:
         _recover_lost_creates(tx)
+        _drop_overruled(tx)
         if run.settings.sandbox:
             _replan_rehearsed(tx)
         return task.prepare(tx, run.ledger)
@@ -46,6 +48,15 @@ def _recover_lost_creates(tx: Tx) -> None:
     for job in list(jobs.in_states(tx.connection, {JobState.SUBMITTING})):
         jobs.take_up(tx, job.id)
         transitions.lost(tx, job, "the process ended between the create and its answer")
+
+
+def _drop_overruled(tx: Tx) -> None:
+    """Drop what was to be done again where a person has accepted the old result since: that is the later word."""
+    overruled = [job for job_id in redos.overruled(tx.connection) if (job := jobs.get(tx.connection, job_id))]
+    for job in overruled:
+        transitions.drop(tx, job, "the result that was to be done again is accepted")
+    if overruled:
+        log.warning("%s no longer to be done again: accepted since", are(len(overruled), "result"))
 
 
 def _replan_rehearsed(tx: Tx) -> None:

@@ -156,7 +156,7 @@ def test_a_list_names_what_a_script_has_found(shop: Shop):
             (["x", "y", "z"], "x is no photo and no result of this ledger, nor are 2 others; nothing was planned"),
             (["photos"], "photos is a folder: name the photos in it"),
             ([], "name the photos that are to be done again, or give --rejected"),
-            (["a.png", "--rejected"], "not both"),
+            (["a.png", "--rejected"], "give one or the other"),
             (["--files-from", "none.txt"], "none.txt: No such file"),
         ]
     ),
@@ -415,6 +415,42 @@ def test_a_full_disk_keeps_the_old_result_in_its_place(shop: Shop, monkeypatch: 
     assert shop.run().code == 0
     assert (paid, len(shop.creates())) in {(3, 4), (4, 4)}
     assert sorted(Path(name).name.partition("~")[0] for name in kept(shop)) == ["photo-000", "photo-001"]
+    assert_whole(shop)
+
+
+@pytest.mark.slow
+def test_what_is_not_paid_for_can_be_taken_back(shop: Shop):
+    """By name, or all; copies and all else are as they were, and nothing was paid."""
+    names = done(shop, 4)
+    judge(shop, REJECTED, *names)
+    assert shop.do("redo", "--undo").out == "nothing is to be done again\n"
+    assert shop.do("redo", "--rejected").code == 0
+    assert "would be no longer" in shop.do("redo", "--undo", "-n").out
+    one = shop.do("redo", "--undo", f"output/{names[2]}", "--json").json
+    check("redo", one)
+    assert ([each["photo"] for each in one["undone"]], one["credits"]) == ([names[2]], 0)
+    assert shop.run("--max-credits", "5").code == 8
+    taken = shop.do("redo", "--undo")
+    assert taken.out == "2 results no longer to be done again; nothing was paid for them\n"
+    assert shop.run().out == "nothing to do: 4 photos: 4 skipped; 0 credits spent\n"
+    assert shop.do("redo", "nonesuch.png", "--undo").code == 2
+    assert shop.do("redo", "--rejected", "--undo").code == 2
+    assert len(shop.creates()) == 5
+    assert_whole(shop)
+
+
+@pytest.mark.slow
+def test_to_accept_the_old_result_after_all_takes_its_redo_back(shop: Shop):
+    """It is the later word; a redo that was asked for after the acceptance is the later one."""
+    names = done(shop, 2)
+    judge(shop, ACCEPTED, names[1])
+    assert shop.do("redo", *(f"photos/{name}" for name in names)).code == 0
+    judge(shop, ACCEPTED, names[0])
+    result = shop.run()
+    assert result.code == 0
+    assert "1 result is no longer to be done again: accepted since" in result.err
+    assert len(shop.creates()) == 3
+    assert len(kept(shop)) == 1
     assert_whole(shop)
 
 

@@ -1,5 +1,7 @@
 import contextlib
 import errno
+import hashlib
+import json
 import os
 import shutil
 import sqlite3
@@ -12,11 +14,14 @@ from PIL import Image
 
 from batchbg.core.review import ReviewVerdict
 from batchbg.disk import decoding
+from batchbg.disk.finished import RECORD
 from batchbg.disk.write_errors import write_error
+from batchbg.errors import ExitCode
 from batchbg.finish.record import Record
 from batchbg.ledger import reviews
 from batchbg.ledger.engine import open_ledger
 from tests.finish.support import CONFIG, Finishing
+from tests.library.support import batch
 from tests.support.shop import Shop
 from tests.support.tiers import rest_slow
 
@@ -273,6 +278,16 @@ def test_a_run_finishes_what_it_has_saved(shop: Shop):
     assert sorted(path.name for path in (shop.folder / "output-shopify").glob("*.jpg")) == ["a.jpg", "b.jpg"]
 
 
+def test_a_run_from_python_finishes_too(shop: Shop, capfd):
+    """Nothing is printed; a program reads of it in the notes."""
+    shop.photo("a.png", (90, 60))
+    summary = batch(shop, yes=True, finish=["shopify"]).run()
+    assert summary.exit_code is ExitCode.OK
+    assert any(note.startswith("shopify: 1 made") for note in summary.notes)
+    assert (shop.folder / "output-shopify" / "a.jpg").is_file()
+    assert capfd.readouterr() == ("", "")
+
+
 def test_what_cannot_be_finished_is_no_fault_of_the_run(shop: Shop):
     """Everything is saved and paid for once; the exit code is 3, with the reason."""
     shop.photo("a.png", (90, 60))
@@ -350,9 +365,10 @@ def test_a_crash_between_any_two_steps_leaves_whole_pictures_that_are_known_agai
         notes += 1
         if notes == nth and when == "before":
             raise Crash
-        original(self, line)
+        at = original(self, line)
         if notes == nth:
             raise Crash
+        return at
 
     with mock.patch.object(Record, "_note", note), pytest.raises(Crash):
         finishing.finish("web")
@@ -408,6 +424,32 @@ def test_a_spoilt_record_loses_nothing(finishing: Finishing, spoilt):
     record.write_bytes(spoilt)
     found = finishing.outcome("shopify")
     assert (found["made"], found["problems"]) == (3, [])
+    assert finishing.outcome("shopify")["unchanged"] == 3
+
+
+def test_a_record_that_leads_elsewhere_removes_nothing(finishing: Finishing):
+    """Somebody else may have written into it."""
+    finishing.finish("shopify")
+    victim = finishing.shop.photos / "mug_01.png"
+    found = victim.lstat()
+    line = finishing.record("shopify")[-1]
+    planted = {**line, "master": "gone.png", "sha256": hashlib.sha256(victim.read_bytes()).hexdigest()}
+    planted["file"] = [found.st_size, found.st_mtime_ns]
+    with (finishing.folder("shopify") / RECORD).open("a") as record:
+        for path in ("../photos/mug_01.png", str(victim), "sub/../../photos/mug_01.png"):
+            record.write(json.dumps({**planted, "path": path}) + "\n")
+    assert finishing.outcome("shopify")["removed"] == 0
+    assert victim.exists()
+
+
+def test_a_record_that_has_grown_long_is_written_anew(finishing: Finishing):
+    """With all that still holds."""
+    finishing.finish("shopify")
+    with (finishing.folder("shopify") / RECORD).open("a") as record:
+        record.write('{"master":"x.png","gone":true}\n' * 1100)
+    assert finishing.outcome("shopify")["unchanged"] == 3
+    lines = finishing.record("shopify")
+    assert [line.get("master") for line in lines] == [None, "mug_01.png", "mug_02.png", "sub/cup.png"]
     assert finishing.outcome("shopify")["unchanged"] == 3
 
 

@@ -19,6 +19,7 @@ TOPICS: Final = (
     "states",
     "verdicts",
     "cron",
+    "watching",
     "webhooks",
     "rehearsal",
     "json",

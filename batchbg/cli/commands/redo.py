@@ -14,6 +14,7 @@ from batchbg.errors import ConfigError, ExitCode
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from batchbg.ledger.store import Ledger
     from batchbg.repair.redo import Redo, Redone
     from batchbg.settings import Settings
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     "--files-from", "names_from", metavar="FILE", help="Those named in a file, one a line; - reads them from stdin."
 )
 @click.option("-0", "--null", "null", is_flag=True, help="Names in --files-from end with NUL, as of `find -print0`.")
+@click.option("--undo", is_flag=True, help="Take back what is planned anew and not paid for: of each PHOTO, or all.")
 @click.option("-n", "--dry-run", is_flag=True, help="Show what would be planned; plan nothing.")
 @with_settings("output", "max_credits", "sandbox", "json", "retry_lock", *COMMON, reading=True)
 @click.pass_context
@@ -35,6 +37,7 @@ def command(
     rejected: bool,
     names_from: str | None,
     null: bool,
+    undo: bool,
     dry_run: bool,
 ) -> None:
     """Plan results anew that are not good enough: of each PHOTO, or of all that are rejected. It spends nothing.
@@ -48,12 +51,13 @@ def command(
     batchbg redo photos/shoe.jpg output/bags/tote.png
     batchbg redo --rejected -n             what it would cost
     batchbg redo --rejected && batchbg resume --max-credits 50
+    batchbg redo --undo                    take back what is not paid for yet
 
-    With --json it prints one object: planned and before (job, photo, background each), left_out (photo, reason each),
-    credits, price, cap_left and balance (null where not known), warnings (sentences).
+    With --json it prints one object: planned, before and undone (job, photo, background each), left_out (photo, reason
+    each), credits, price, cap_left and balance (null where not known), warnings (sentences).
     """
-    named = _named(photo, names_from, rejected=rejected, null=null)
-    done = _do(settings, named, dry_run=dry_run)
+    named = _named(photo, names_from, rejected=rejected, null=null, all_of_them=undo)
+    done = _do(settings, named, undo=undo, dry_run=dry_run)
     if settings.json:
         output.print_json(_as_json(done))
     else:
@@ -61,39 +65,44 @@ def command(
     ctx.exit(ExitCode.INCOMPLETE if done.left_out else ExitCode.OK)
 
 
-def _named(photo: "Sequence[str]", names_from: str | None, *, rejected: bool, null: bool) -> "Sequence[str] | None":
-    """Return the paths that were named, None for all that is rejected.
+def _named(
+    photo: "Sequence[str]", names_from: str | None, *, rejected: bool, null: bool, all_of_them: bool
+) -> "Sequence[str] | None":
+    """Return the paths that were named, None for all that is rejected; with ``all_of_them`` there may be none.
 
     Raises:
         ConfigError: both or neither were, or the list cannot be read.
     """
-    if rejected and (photo or names_from):
-        raise ConfigError("redo: name photos, or give --rejected; not both")
+    if rejected and (photo or names_from or all_of_them):
+        raise ConfigError("redo: --rejected goes with no photos and not with --undo; give one or the other")
     if rejected:
         return None
     if names_from:
         from batchbg.plan.request import names_from as read_names
 
         photo = (*photo, *read_names(names_from, null=null))
-    elif not photo:
+    elif not photo and not all_of_them:
         raise ConfigError("redo: name the photos that are to be done again, or give --rejected")
     return photo
 
 
-def _do(settings: "Settings", named: "Sequence[str] | None", *, dry_run: bool) -> "Redone":
+def _do(settings: "Settings", named: "Sequence[str] | None", *, undo: bool, dry_run: bool) -> "Redone":
     from batchbg.ledger.engine import open_to_read
     from batchbg.ledger.snapshot import open_snapshot
     from batchbg.pool.previous import discard_accepted
+    from batchbg.repair import redo
     from batchbg.repair.picking import held_ledger
-    from batchbg.repair.redo import redo
+
+    def act(ledger: "Ledger") -> "Redone":
+        return redo.undo(ledger, settings, named or ()) if undo else redo.redo(ledger, settings, named)
 
     open_to_read(settings.ledger).close()  # there has to be one
     if dry_run:
         with contextlib.closing(open_snapshot(settings.ledger)) as copy:
-            return redo(copy, settings, named)
+            return act(copy)
     with held_ledger(settings, "redo") as ledger:
         discard_accepted(ledger)
-        return redo(ledger, settings, named)
+        return act(ledger)
 
 
 def _tell(done: "Redone", settings: "Settings", *, dry_run: bool) -> None:
@@ -104,7 +113,7 @@ def _tell(done: "Redone", settings: "Settings", *, dry_run: bool) -> None:
         output.tell(f"{photo}: left out: {why}", err=True)
     if settings.quiet:
         return
-    for what, some in (("again", done.planned), ("planned before", done.before)):
+    for what, some in (("again", done.planned), ("planned before", done.before), ("not again", done.undone)):
         for one in some if settings.verbose else ():
             on = f" on {one.background}" if one.background else ""
             output.tell(f"{what}: {one.photo}{on} ({one.job})")
@@ -120,6 +129,9 @@ def _tell(done: "Redone", settings: "Settings", *, dry_run: bool) -> None:
 
 def _lines(done: "Redone", settings: "Settings", *, dry_run: bool) -> list[str]:
     found, price = done.estimate, done.estimate.price
+    if done.undone:
+        would = " would be" if dry_run else ""
+        return [f"{counted(len(done.undone), 'result')}{would} no longer to be done again; nothing was paid for them"]
     if not (done.planned or done.before):
         return ["nothing is to be done again"]
     would = "would be " if dry_run else ""
@@ -141,6 +153,7 @@ def _as_json(done: "Redone") -> dict[str, object]:
     return {
         "planned": [_each(one) for one in done.planned],
         "before": [_each(one) for one in done.before],
+        "undone": [_each(one) for one in done.undone],
         "left_out": [{"photo": photo, "reason": why} for photo, why in done.left_out],
         "credits": found.credits,
         "price": found.price,
