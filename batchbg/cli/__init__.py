@@ -37,13 +37,14 @@ COMMANDS: Final = {
     "delete-remote": "Delete older results at the service that are whole on disk.",
     "audit": "Compare the ledger with the account, credit by credit.",
     "report": "Write one HTML page that shows every photo before and after.",
+    "review": "Look results over in the browser; accept or reject each.",
     "finish": "Make pictures for shops of the results; free.",
     "account": "Show the balance of the key.",
     "doctor": "Check everything a run depends on, and say how to fix it.",
     "webhook": "Receive the service's events, so that runs need not ask.",
     "sandbox": "Serve a stand-in for the API, to rehearse against.",
     "demo": "Run the sample photos through the sandbox; free.",
-    "ledger": "Upgrade, check and export the ledger.",
+    "ledger": "Upgrade, check, copy and export the ledger.",
     "help": "Show a page about a topic, or a command's help.",
 }
 """In the order of --help, in which a person meets them; here, so that a list of them imports none."""
