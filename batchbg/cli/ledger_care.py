@@ -65,6 +65,7 @@ def adopt(settings: Settings) -> None:
 
 def copy(settings: Settings, source: str, target: str) -> None:
     """Copy a ledger; nobody may spend from either meanwhile."""
+    source, target = (one if "://" in one else f"sqlite:///{one}" for one in (source, target))
     with (
         held(source, "ledger copy", settings.retry_lock) as original,
         held(target, "ledger copy", settings.retry_lock) as database,

@@ -74,6 +74,9 @@ class Presence(Protocol):
     def confirmed(self, event: Event) -> None:
         """Remember an event that is committed."""
 
+    def stay(self) -> None:
+        """Wait for what is away, as long as it takes."""
+
     def leave(self) -> None:
         """Wait no more for what is away: the run is being left."""
 

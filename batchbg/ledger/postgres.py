@@ -175,7 +175,11 @@ class PostgresDatabase:
 
         @sa.event.listens_for(engine, "connect")
         def _configure(connection: Any, _record: Any) -> None:
-            refuse_server(connection, self.name)
+            try:
+                refuse_server(connection, self.name)
+            except BaseException:
+                connection.close()
+                raise
             if connection.execute("SELECT pg_backend_pid()").fetchone()[0] == connection.info.backend_pid:
                 connection.execute(_SESSION)  # behind a pooler the session is somebody else's, too
 

@@ -100,6 +100,9 @@ class Presence:
     def confirmed(self, event: Event) -> None:
         """Need nothing: a file that is the same has what was written to it."""
 
+    def stay(self) -> None:
+        """Need nothing: a file is not waited for."""
+
     def leave(self) -> None:
         """Need nothing: a file is not waited for."""
 

@@ -90,6 +90,10 @@ class ServerPresence:
         """Wait, unless the run is being left."""
         self._leaving.wait(seconds)
 
+    def stay(self) -> None:
+        """Wait for a server that is away, as long as it takes."""
+        self._leaving.clear()
+
     def leave(self) -> None:
         """Wait no more for a server that is away."""
         self._leaving.set()

@@ -113,6 +113,10 @@ class Ledger:
         with self.begin() as connection:
             yield enter(connection, run_id)
 
+    def stay(self) -> None:
+        """Wait for a server that is away, as long as it takes."""
+        self._presence.stay()
+
     def leave(self) -> None:
         """Wait no more for a server that is away: the run is being left."""
         self._presence.leave()

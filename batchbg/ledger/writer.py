@@ -54,6 +54,7 @@ class Writer:
             LedgerError: the disk has no space for what is to come.
         """
         self._ballast.take()
+        self._ledger.stay()
         self._loop = asyncio.get_running_loop()
         self._thread.start()
         return self

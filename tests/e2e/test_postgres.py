@@ -226,6 +226,9 @@ def test_a_password_is_shown_nowhere(shop: Shop):
 def test_a_ledger_goes_to_a_server_and_back(shop: Shop):
     """Row by row; the one that was left is refused from then on, and nothing is paid for again."""
     there, here, home = shop.ledger, f"sqlite:///{shop.folder / 'batchbg.db'}", f"sqlite:///{shop.folder / 'home.db'}"
+    nothing = shop.batchbg("ledger", "copy", "nowhere.db", "new.db")  # paths serve, too
+    assert (nothing.code, "there is no ledger at" in nothing.err) == (2, True)
+    assert not (shop.folder / "new.db").exists()
     shop.some_photos(4)
     shop.ledger = here
     assert shop.run("--max-files", "2").code == 8

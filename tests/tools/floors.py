@@ -21,6 +21,7 @@ def floors(text: str) -> Iterator[tuple[str, str]]:
     for requirement in (
         *project["dependencies"],
         *extras["fast"],
+        *extras["postgres"],
         *extras["sandbox"],
         *extras["watch"],
         *extras["dev"],

@@ -102,7 +102,7 @@ def clock(settings: "Settings", reset: bool) -> None:
 @click.argument("target", metavar="TO")
 @with_settings("retry_lock", *COMMON)
 def copy(settings: "Settings", source: str, target: str) -> None:
-    """Copy the ledger FROM to TO, a new file or an empty database; both are URLs.
+    """Copy the ledger FROM to TO, a new file or an empty database; each is a URL, or a path.
 
     Every row and every sum is compared. FROM is only read. The results beside it know from then on that they are those
     of TO, so that a run with FROM is refused; keep it until the first run with TO has ended.
