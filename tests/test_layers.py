@@ -180,7 +180,7 @@ FLOORS = (
     {"finish", "plan", "pool", "report", "review", "webhook"},
     {"run"},
     {"doctor", "pipeline"},
-    {"library", "repair"},
+    {"library", "repair", "watch"},
     {"cli"},
     {"__main__"},
 )

@@ -126,6 +126,9 @@ EXECUTED: Final[dict[str, tuple[tuple[str, int], ...]]] = {
 ELSEWHERE: Final = {
     "python3 -m venv .venv && .venv/bin/pip install . && .venv/bin/batchbg demo": ".ci/run does it",
     ".venv/bin/pip install '.[sandbox]'": ".ci/run does it",
+    "pip install watchfiles": ".ci/run does it, by the extra",
+    "batchbg watch incoming -b backgrounds --max-credits 200": "tests/e2e/test_watch.py",
+    "batchbg watch PHOTOS": "tests/e2e/test_watch.py",
     "pip install opencv-python-headless": "what the extra of the line above brings",
     ". .venv/bin/activate": ".ci/run does it",
     ".venv/bin/pip install -e '.[dev]' && .venv/bin/pytest": ".ci/run does it",

@@ -5,5 +5,5 @@ import logging
 
 def silence_libraries() -> None:
     """Keep httpx from logging addresses: signed ones are credentials."""
-    for name in ("httpx", "httpcore", "alembic", "PIL", "asyncio"):
+    for name in ("httpx", "httpcore", "alembic", "PIL", "asyncio", "watchfiles"):
         logging.getLogger(name).setLevel(logging.WARNING)

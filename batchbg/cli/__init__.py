@@ -26,6 +26,7 @@ COMMANDS: Final = {
     "trust": "Let a config.toml say where the key and pictures go.",
     "plan": "Show what would be done, why, and what it costs.",
     "run": "Put every photo of a folder on a new background.",
+    "watch": "Take photos as they come into a folder, in one run after another.",
     "resume": "Finish what earlier runs began, without looking for photos.",
     "status": "Show the whole ledger: jobs by state, credits, the last runs.",
     "jobs": "List jobs, one line each.",
@@ -49,7 +50,7 @@ COMMANDS: Final = {
 """In the order of --help, in which a person meets them; here, so that a list of them imports none."""
 
 
-CONTINUED: Final = ("plan", "run", "resume", "retry", "redo", "rescue", "finish", "demo")
+CONTINUED: Final = ("plan", "run", "watch", "resume", "retry", "redo", "rescue", "finish", "demo")
 """Commands that go on from where they were interrupted when they are typed again."""
 
 

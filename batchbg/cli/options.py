@@ -5,7 +5,7 @@ import functools
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
@@ -16,6 +16,9 @@ from batchbg.cli.suggest import located, remember
 from batchbg.core.suggestion import anyway, meant
 from batchbg.errors import BatchbgError, ConfigError, NoLedger
 from batchbg.settings.definitions import BY_KEY, Setting
+
+if TYPE_CHECKING:
+    from batchbg.settings import Settings
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -89,6 +92,7 @@ SECTIONS: Final = {
         "verbose",
         "quiet",
     ),
+    "Watching": ("still_for", "poll_every"),
     "Settings, ledger, service": ("config", "ledger", "retry_lock", "base_url", "sandbox"),
 }
 """Of a long --help, by the parameters' names; what is in none of them comes last."""
@@ -166,6 +170,19 @@ def with_settings(
         return click.option("--config", type=where, metavar="FILE", help=text)(wrapped)  # type: ignore[no-any-return]
 
     return decorate
+
+
+def settings_again(context: click.Context) -> "Settings":
+    """Return the settings of a command, with its flags as they were given, and its files as they are now.
+
+    Raises:
+        ConfigError: they cannot be loaded.
+    """
+    from batchbg.settings import load
+
+    fields = {setting.field for setting in BY_KEY.values()}
+    flags = {name: value for name, value in context.params.items() if name in fields}
+    return load(flags, os.environ, context.params.get("config"))
 
 
 def _ledgers_of_rehearsals() -> str:

@@ -16,6 +16,7 @@ from batchbg.errors import ConfigError
 from batchbg.library.performing import perform
 from batchbg.report.metrics import kept
 from batchbg.report.summary import Summary
+from batchbg.run.task import Process
 from batchbg.settings import Settings, api_key
 
 
@@ -48,4 +49,4 @@ def process(settings: Settings, name: str) -> Summary:
 
             finishing = stack.enter_context(bar(settings))
         typed = functools.partial(command_line, settings=settings)
-        return perform(settings, key, name, progress, typed=typed, finishing=finishing)
+        return perform(settings, key, Process(name), progress, typed=typed, finishing=finishing)

@@ -84,18 +84,21 @@ Persistent=true
 [Install]
 WantedBy=timers.target
 """
-    webhook = _receiver(folder)
+    webhook, watch = _receiver(folder), _watcher(folder)
     return "\n".join(
         (
             *_remarks(folder),
             *_to_do_for(_user(home), home),
             f"# systemctl daemon-reload && systemctl enable --now batchbg.timer{' batchbg-webhook' if webhook else ''}",
+            "# Or, to have photos taken as they come: systemctl enable --now batchbg-watch in the place of batchbg.timer",
             "",
             "# --- /etc/systemd/system/batchbg.service",
             service,
             "# --- /etc/systemd/system/batchbg.timer",
             timer,
             *(("# --- /etc/systemd/system/batchbg-webhook.service", webhook) if webhook else ()),
+            "# --- /etc/systemd/system/batchbg-watch.service",
+            watch,
             "# --- /etc/logrotate.d/batchbg",
             _logrotate(log),
         )
@@ -125,6 +128,39 @@ ExecStart={" ".join(_quoted_for_systemd(part) for part in parts)}
 SuccessExitStatus=143
 Restart=on-failure
 RestartSec=5
+{HARDENING}
+[Install]
+WantedBy=multi-user.target
+"""
+
+
+def _watcher(folder: Path) -> str:
+    """Return a service that takes photos as they come."""
+    home, log = folder.resolve(), _unspecified(str(_log(folder)))
+    parts = [*_executable(), "watch", "--config", str(home / "config.toml"), "-v", "--log-format", "json", "--json"]
+    parts += [] if _may_watch(folder) else ["--max-credits", str(SHOWN_CAP)]
+    return f"""\
+[Unit]
+Description=New backgrounds for the photos that come into {_unspecified(str(home))}
+Wants=network-online.target
+After=network-online.target
+
+[Service]
+User={_user(home)}
+WorkingDirectory={_unspecified(str(home))}
+ExecStart={" ".join(_quoted_for_systemd(part) for part in parts)}
+# systemctl reload batchbg-watch reads config.toml anew.
+ExecReload=kill -HUP $MAINPID
+SuccessExitStatus=143
+# A wrong config.toml (2) stays wrong until somebody mends it.
+RestartPreventExitStatus=2
+Restart=on-failure
+RestartSec=30
+StandardOutput=append:{log}
+StandardError=append:{log}
+# The first SIGTERM ends a turn in order, within 10 seconds.
+TimeoutStopSec=30
+Nice=10
 {HARDENING}
 [Install]
 WantedBy=multi-user.target
@@ -176,6 +212,15 @@ def _is_capped(folder: Path) -> bool:
     except ConfigError:
         return False
     return settings.is_capped or settings.yes
+
+
+def _may_watch(folder: Path) -> bool:
+    """Return whether config.toml has a cap that holds turn after turn."""
+    try:
+        settings = load({}, {}, folder / "config.toml")
+    except ConfigError:
+        return False
+    return settings.per_day is not None or settings.max_credits is not None
 
 
 def _remarks(folder: Path) -> list[str]:

@@ -21,6 +21,7 @@ from batchbg.library.options import Options, StrPath, settings_of
 from batchbg.library.performing import perform
 from batchbg.report.metrics import kept
 from batchbg.report.summary import Summary, of_ledger
+from batchbg.run.task import Process
 from batchbg.settings.key import KEY_VARIABLE, api_key
 from batchbg.settings.values import Settings
 
@@ -173,7 +174,7 @@ class Batch:
             reporter = LibraryReporter(settings, tell if is_heard else None)
             with kept(settings) as metrics:
                 summary = _once_free(
-                    settings, cancellation, lambda one: perform(one, key, name, reporter, cancellation)
+                    settings, cancellation, lambda one: perform(one, key, Process(name), reporter, cancellation)
                 )
                 metrics.code = summary.exit_code
             return summary

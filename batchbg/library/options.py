@@ -83,7 +83,7 @@ class Options(TypedDict, total=False):
 
 
 OF_THE_COMMAND_LINE: Final = frozenset(
-    {"dry_run", "json", "log_format", "verbose", "quiet", "ping_url", "webhook_secret_file"}
+    {"dry_run", "json", "log_format", "verbose", "quiet", "ping_url", "webhook_secret_file", "still_for", "poll_every"}
 )
 """Settings that say what a command prints, or concern other commands."""
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def perform(
     settings: Settings,
     key: str,
-    name: str,
+    task: Process,
     reporter: Reporter,
     control: Control | None = None,
     typed: Callable[[str], str] = "batchbg {}".format,
@@ -33,7 +33,7 @@ def perform(
     Args:
         settings: checked.
         key: the API key.
-        name: of the command, for the ledger.
+        task: what is wanted.
         reporter: is told what happens.
         control: who may end it; None lets signals do so.
         typed: returns the line to type for a command such as "resume", for the report.
@@ -57,7 +57,7 @@ def perform(
 
             server = stack.enter_context(SandboxServer(SandboxConfig()))
             settings = dataclasses.replace(settings, base_url=server.url)
-        summary = pipeline.run(settings, key, Process(name), reporter, control).summary
+        summary = pipeline.run(settings, key, task, reporter, control).summary
     if settings.report:
         summary = _with_report(summary, settings, typed)
     if settings.finish:

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from batchbg.core.model import Size
+from batchbg.core.model import Size, Stamp
 from batchbg.core.pairing import Misfit
 from batchbg.core.planning import DONE_BEFORE
 from batchbg.core.words import are, counted
@@ -194,11 +194,13 @@ class Listener:
         opened: told how many files were opened, each time that some more were.
         is_abandoned: whether the plan is no longer wanted.
         wants_all: photos that are done and unchanged have their lines, too.
+        takes: whether a file may be taken now, by its path and stamp; None where all may.
     """
 
     opened: Callable[[int], object] = int
     is_abandoned: Callable[[], bool] = bool
     wants_all: bool = False
+    takes: Callable[[str, Stamp], bool] | None = None
 
     def stop_if_abandoned(self) -> None:
         """End the plan if it is no longer wanted.

@@ -168,6 +168,7 @@ class Planner:
         yield from found.lines
         steps.vanished.forget(found.unlisted, len(listing.files) + len(listing.unreadable))
         yield from self._reject_unreadable({_join(listing, name): why for name, why in listing.unreadable.items()})
+        yield from self._leave_unsettled(listing, found.left)
         yield from self._ignore_needless(listing, found.left)
         if not found.left:
             return
@@ -185,6 +186,17 @@ class Planner:
             self.tally.ignore(path, reason)
             if self._listener.wants_all:
                 yield Line(path, "ignore", detail=reason)
+
+    def _leave_unsettled(self, listing: Listing, left: dict[str, Stamp]) -> Iterator[Line]:
+        """Take out of ``left`` what may still be being written, as far as somebody keeps an eye on that."""
+        takes = self._listener.takes
+        if takes is None:
+            return
+        unsettled = sorted(name for name, stamp in left.items() if not takes(_join(listing, name), stamp))
+        for name in unsettled:
+            del left[name]
+        self.tally.seen += len(unsettled)
+        yield from (Line(_join(listing, name), "skip", detail=BEING_WRITTEN) for name in unsettled)
 
     def _ignore_needless(self, listing: Listing, left: dict[str, Stamp]) -> Iterator[Line]:
         """Take out of ``left`` what is not needed beside another file; an older version may have rejected it."""

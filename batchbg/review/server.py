@@ -44,6 +44,10 @@ class ReviewServer:
         """The address to open, with its secret."""
         return f"http://{HOST}:{self.port}/?{TOKEN}={self._gate.token}"
 
+    def address_for_once(self) -> str:
+        """Return an address that opens the page a single time, for who hands it to another program."""
+        return f"http://{HOST}:{self.port}/?{TOKEN}={self._gate.token_for_once()}"
+
     def run(self) -> None:
         """Serve; in the main thread SIGINT and SIGTERM end it in order, and take effect once it has ended."""
         asyncio.run(self._server.serve([self._listener]))

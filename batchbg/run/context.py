@@ -4,12 +4,13 @@ import contextlib
 import dataclasses
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 from batchbg import log_context
 from batchbg.core.lifecycle import JobState
+from batchbg.core.model import Stamp
 from batchbg.disk.rehearsal import Rehearsal
 from batchbg.errors import BatchbgError, ExitCode, LedgerError, NoLedger
 from batchbg.ledger import clock, identity, jobs, runs
@@ -46,6 +47,7 @@ class RunContext:
         reporter: is told what happens.
         watching: shows how it stands.
         control: who may end it.
+        takes: whether a file may be planned now; None where all may.
     """
 
     settings: Settings
@@ -60,6 +62,7 @@ class RunContext:
     reporter: Reporter
     watching: RunDisplay
     control: Control
+    takes: Callable[[str, Stamp], bool] | None = None
 
 
 @contextlib.contextmanager
@@ -142,6 +145,7 @@ def beginning(
         reporter=reporter,
         watching=RunDisplay(reporter),
         control=control,
+        takes=task.takes,
     )
     if not task.creates:
         run.stop.collect_only()

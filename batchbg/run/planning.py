@@ -36,7 +36,7 @@ class Plan:
         self.given_up = False
         self.is_complete = False
         self._run = run
-        listener = Listener(run.reporter.opened, lambda: run.stop.leaving or self.given_up)
+        listener = Listener(run.reporter.opened, lambda: run.stop.leaving or self.given_up, takes=run.takes)
         self._planner = begin_plan(run.settings, run.ledger, run.id, listener, run.rehearsal)
 
     @classmethod

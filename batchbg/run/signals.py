@@ -50,11 +50,13 @@ class _SignalWatcher:
     Attributes:
         on_signal: how the run that is at work ends in order, and then at once; None where an exception does it.
         running: whether a command is at work.
+        on_hangup: what SIGHUP does in the place of ending anything; None where it ends, as the others do.
     """
 
     def __init__(self) -> None:
         self.on_signal: Callable[[ExitCode], None] | None = None
         self.running = False
+        self.on_hangup: Callable[[], None] | None = None
         self._seen = 0
         self._code = ExitCode.INTERRUPT
         self._end_at: float | None = None
@@ -80,6 +82,10 @@ class _SignalWatcher:
 
     def _handle(self, number: int, _frame: FrameType | None) -> None:
         """Take a signal in the main thread."""
+        if self._is_for_hangup(number):
+            assert self.on_hangup is not None
+            self.on_hangup()
+            return
         code = ENDINGS[signal.Signals(number)]
         if self.on_signal is not None:
             self.on_signal(code)
@@ -87,6 +93,9 @@ class _SignalWatcher:
             raise KeyboardInterrupt
         else:
             raise SystemExit(int(code))
+
+    def _is_for_hangup(self, number: int) -> bool:
+        return self.on_hangup is not None and number == getattr(signal, "SIGHUP", None)
 
     def _watch_signals(self, wakes: int) -> None:
         while True:
@@ -100,7 +109,7 @@ class _SignalWatcher:
                     self._end_at = None  # it ended in time
                 continue
             for number in os.read(wakes, 64):
-                if number in ENDINGS:
+                if number in ENDINGS and not self._is_for_hangup(number):
                     self._count(ENDINGS[signal.Signals(number)])
 
     def _count(self, code: ExitCode) -> None:
@@ -178,3 +187,13 @@ def status_on_signal(tell: Callable[[], None]) -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGUSR1, before)
+
+
+@contextlib.contextmanager
+def told_on_hangup(tell: Callable[[], None]) -> Iterator[None]:
+    """Call ``tell`` at every SIGHUP, which ends nothing as long as the block lasts; in the main thread, at any moment."""
+    _watcher.on_hangup = tell
+    try:
+        yield
+    finally:
+        _watcher.on_hangup = None

@@ -2,8 +2,10 @@
 
 import abc
 import dataclasses
+from collections.abc import Callable
 from typing import Generic, TypeVar
 
+from batchbg.core.model import Stamp
 from batchbg.ledger.store import Ledger
 from batchbg.ledger.transaction import Tx
 
@@ -17,11 +19,14 @@ class Task(abc.ABC, Generic[Found]):
         command: its name, for the ledger.
         creates: whether planned jobs are created. Without it only what is paid for is collected.
         deletes: whether projects are deleted whose deletion is wanted, whatever the settings say.
+        takes: whether a file, by its path below the photo folder, may be planned now; None where all may. One that may
+            not counts as being written.
     """
 
     command: str
     creates: bool
     deletes = False
+    takes: Callable[[str, Stamp], bool] | None = None
 
     @abc.abstractmethod
     def prepare(self, tx: Tx, ledger: Ledger) -> Found:
@@ -37,6 +42,7 @@ class Process(Task[None]):
     """Finish what is planned and paid for, and what is found in a folder where the settings name one."""
 
     command: str
+    takes: Callable[[str, Stamp], bool] | None = None
     creates = True
 
     def prepare(self, tx: Tx, ledger: Ledger) -> None:

@@ -295,6 +295,22 @@ SETTINGS: Final[tuple[Setting, ...]] = (
     Setting(
         "timezone", TEXT, None, 'Zone in which days and months begin, as "Europe/Berlin" [default: the system\'s].'
     ),
+    Setting(
+        "still_for",
+        DURATION,
+        5.0,
+        "Of `watch`: take a photo once nobody has changed it for this long.",
+        ("--still-for",),
+        "5s",
+    ),
+    Setting(
+        "poll_every",
+        DURATION,
+        30.0,
+        "Of `watch`: look at the folder at least this often, as on network disks, where nothing tells of changes.",
+        ("--poll-every",),
+        "30s",
+    ),
     Setting("give_up_after", DURATION, 600.0, "Stop when the API has been down for this long."),
     Setting("exec_timeout", DURATION, 60.0, "End a program of `exec` that has not ended after this time."),
     Setting("render_patience", DURATION, 1800.0, "Stop waiting for a render this long after its create."),

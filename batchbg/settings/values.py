@@ -68,6 +68,8 @@ class Settings:
     keep_balance: int | None
     price_per_credit: float | None
     timezone: str | None
+    still_for: float
+    poll_every: float
     give_up_after: float
     exec_timeout: float
     render_patience: float

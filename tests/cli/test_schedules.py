@@ -68,6 +68,20 @@ def test_the_systemd_files_are_whole(folder: Path):
     assert f'"{folder}/batchbg.log" {{' in files["/etc/logrotate.d/batchbg"]
 
 
+def test_a_service_that_watches_has_a_cap_and_reads_its_settings_anew(folder: Path):
+    """In turn after turn a cap of a day or of each turn holds; config.toml that is wrong is not tried again."""
+    path = "/etc/systemd/system/batchbg-watch.service"
+    service = configparser.RawConfigParser(strict=False)
+    service.optionxform = str  # type: ignore[assignment,method-assign]
+    service.read_string(files_of(printed(str(folder), "--systemd"))[path])
+    assert service["Service"]["ExecReload"] == "kill -HUP $MAINPID"
+    assert service["Service"]["RestartPreventExitStatus"] == "2"
+    assert service["Service"]["SuccessExitStatus"] == "143"
+    assert service["Service"]["ExecStart"].endswith('config.toml" -v --log-format json --json')
+    (folder / "config.toml").write_text("[budget]\ntotal = 100\n")
+    assert "--json --max-credits 250" in files_of(printed(str(folder), "--systemd"))[path]
+
+
 def with_webhooks(folder: Path) -> Path:
     config = folder / "config.toml"
     config.write_text('webhook_url = "https://shop.example/hooks/50-off"\n' + config.read_text())
@@ -131,7 +145,7 @@ def test_what_is_missing_for_a_run_without_a_person_is_said(tmp_path: Path):
     text = printed(str(tmp_path), "--systemd", "--cron")
     assert "name the folder of photos" in text
     assert "api_key_file = ..." in text
-    assert text.count("--json --max-credits 250") == 2
+    assert text.count("--json --max-credits 250") == 3
 
 
 def test_every_line_that_is_logged_at_night_has_time_and_run(shop: Shop):
@@ -166,16 +180,17 @@ def test_a_service_never_runs_as_root(folder: Path, monkeypatch: pytest.MonkeyPa
     """Where root asks it is run by the folder's owner, or by a user that is to be made for it."""
     monkeypatch.setattr(os, "getuid", lambda: asking)
     text = printed(str(folder), "--systemd")
-    (user,) = re.findall(r"^User=(.+)$", text, re.MULTILINE)
+    (user,) = set(re.findall(r"^User=(.+)$", text, re.MULTILINE))
     assert user != "root"
     assert ("useradd --system" in text) is (user == "batchbg")
 
 
 @pytest.mark.slow
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd is not installed")
-def test_systemd_finds_the_service_well_kept(folder: Path, tmp_path: Path):
-    service = tmp_path / "batchbg.service"
-    service.write_text(files_of(printed(str(folder), "--systemd"))["/etc/systemd/system/batchbg.service"])
+@pytest.mark.parametrize("name", ["batchbg.service", "batchbg-watch.service"])
+def test_systemd_finds_the_service_well_kept(folder: Path, tmp_path: Path, name: str):
+    service = tmp_path / name
+    service.write_text(files_of(printed(str(folder), "--systemd"))[f"/etc/systemd/system/{name}"])
     rated = subprocess.run(
         ["systemd-analyze", "security", "--offline=true", str(service)], capture_output=True, text=True
     )

@@ -375,7 +375,13 @@ def test_names_stay_text_wherever_they_stand(shop: Shop):
     shop.make(f"done/{HOSTILE}", remark="</script><script>alert(3)</script>")
     shop.photo(f"rejected/{HOSTILE}", b"no", rejected="</li><script>alert(4)</script>")
     page = written(shop)
-    assert [found.get("class") or found.get("id") for found, _ in page.scripts] == ["meta", "rows", "thumbs", "thumbs", None]
+    assert [found.get("class") or found.get("id") for found, _ in page.scripts] == [
+        "meta",
+        "rows",
+        "thumbs",
+        "thumbs",
+        None,
+    ]
     assert not any(tag == "img" for tag, _ in page.elements)
     assert not any(name.startswith("on") for _, attributes in page.elements for name in attributes)
     assert f"{HOSTILE_FOLDER}/{HOSTILE}" in page.text

@@ -136,12 +136,12 @@ class Shop:
 
     def arguments(self, command: str, *extra: str) -> list[str]:
         arguments = [*command.split(), "--ledger", self.ledger]
-        online = {"run", "resume", "retry", "resolve", "rescue", "audit", "account", "delete-remote"}
+        online = {"run", "watch", "resume", "retry", "resolve", "rescue", "audit", "account", "delete-remote"}
         if command in online:
             arguments += ["--base-url", self.base_url]
-        if command in ("run", "resume"):
+        if command in ("run", "watch", "resume"):
             arguments += ["--requests-per-second", "1000"]
-        if command in ("run", "plan"):
+        if command in ("run", "plan", "watch"):
             arguments += [str(self.photos), "-o", str(self.output)]
             if self.backgrounds.exists():
                 arguments += ["-b", str(self.backgrounds)]

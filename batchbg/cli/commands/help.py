@@ -20,6 +20,7 @@ TOPICS: Final = (
     "reviews",
     "verdicts",
     "cron",
+    "watching",
     "webhooks",
     "rehearsal",
     "json",
