@@ -18,7 +18,7 @@ from batchbg.disk import results
 from batchbg.disk.file_identity import Identity
 from batchbg.disk.folder import opened
 from batchbg.errors import OutputRefused
-from batchbg.ledger import folders, previous
+from batchbg.ledger import folders, outputs, previous
 from batchbg.ledger.previous import Previous
 from batchbg.ledger.store import Ledger
 
@@ -80,7 +80,8 @@ def keep(job: Job, output: Output, root: Path, new_sha256: str, originals: Colle
 def discard_accepted(ledger: Ledger, run_id: str = "") -> int:
     """Remove the previous results whose new one a person has accepted; return how many. Others wait for that.
 
-    For who holds the ledger's lock. A file that somebody has changed is no longer ours, and stays.
+    For who holds the ledger's lock. A file that somebody has changed is no longer ours, and stays. So does each whose
+    new result is not on disk: it may be the only one there is.
 
     Raises:
         LedgerError: the ledger cannot be read or written.
@@ -88,11 +89,18 @@ def discard_accepted(ledger: Ledger, run_id: str = "") -> int:
     with ledger.reading() as connection:
         needless = previous.needless(connection)
         roots = {one.folder_id: ledger.absolute(folders.path_of(connection, one.folder_id)) for one in needless}
-    gone = [one for one in needless if _discard(one, roots[one.folder_id])]
+        new = {one.output_id: outputs.get(connection, one.output_id) for one in needless}
+    gone = [
+        one for one in needless if _is_there(new[one.output_id], root := roots[one.folder_id]) and _discard(one, root)
+    ]
     if gone:
         with ledger.transaction(run_id) as tx:
             previous.forget(tx, gone)
     return len(gone)
+
+
+def _is_there(output: Output, root: Path) -> bool:
+    return results.compare_length(root / output.path, output.saved_bytes) is Found.SAME
 
 
 def _discard(one: Previous, root: Path) -> bool:

@@ -73,12 +73,12 @@ def reviewing(ledger_url: str, port: int, cache: Path | None, redo: Redo | None 
         OSError: the port cannot be had.
     """
     ledger = open_current(ledger_url)
-    looks = Looks(LookCache(cache, key_of(ledger.path)))
+    looks = Looks(LookCache(cache, key_of(ledger.name)))
     try:
         with ledger.reading() as connection:
             is_rehearsal = purpose.of(connection) == purpose.SANDBOX
         catalogue = Catalogue(ledger, looks.suspicion)
-        about = {"ledger": str(ledger.path), "rehearsal": is_rehearsal}
+        about = {"ledger": ledger.name, "rehearsal": is_rehearsal}
         yield ReviewServer(Application(catalogue, looks, Verdicts(ledger), about, redo), port)
     finally:
         looks.close()

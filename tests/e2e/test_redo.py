@@ -121,7 +121,8 @@ def test_a_redo_is_shown_and_planned_for_what_it_is(shop: Shop):
     assert_whole(shop)
 
 
-@pytest.mark.parametrize("how", rest_slow(["photos/{}", "output/{}", "{}", "{absolute}"]))
+@pytest.mark.slow
+@pytest.mark.parametrize("how", ["photos/{}", "output/{}", "{}", "{absolute}"])
 def test_a_result_is_named_by_its_photo_or_by_itself(shop: Shop, how: str):
     names = done(shop, 2)
     named = how.format(names[1], absolute=shop.photos / names[1])
@@ -452,6 +453,24 @@ def test_to_accept_the_old_result_after_all_takes_its_redo_back(shop: Shop):
     assert len(shop.creates()) == 3
     assert len(kept(shop)) == 1
     assert_whole(shop)
+
+
+@pytest.mark.slow
+def test_the_result_before_stays_as_long_as_the_new_one_is_not_on_disk(shop: Shop):
+    """Accepted or not: where the new one was taken away, and not fetched again yet, it is the only one."""
+    names = done(shop, 1)
+    assert shop.do("redo", f"photos/{names[0]}").code == 0
+    assert shop.run().code == 0
+    judge(shop, ACCEPTED, names[0])
+    new = bytes_of(shop, names[0])
+    (shop.output / names[0]).unlink()
+    assert shop.run().code == 0
+    assert len(kept(shop)) == 1
+    assert shop.do("rescue").out == "1 result missing: fetched again, free\n"
+    assert bytes_of(shop, names[0]) == new
+    assert shop.run().code == 0
+    assert kept(shop) == []
+    assert len(shop.creates()) == 2
 
 
 KILL = """

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from batchbg.cli import output
-from batchbg.cli.options import COMMON, Sectioned, with_settings
+from batchbg.cli.options import COMMON, with_settings
 from batchbg.core.words import counted
 from batchbg.errors import ConfigError, ExitCode
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from batchbg.settings import Settings
 
 
-@click.command(cls=Sectioned)
+@click.command()
 @click.argument("photo", nargs=-1, type=click.Path())
 @click.option("--rejected", is_flag=True, help="Every result that is rejected and not done again yet.")
 @click.option(
