@@ -21,7 +21,7 @@ from batchbg.core.model import Job, Output
 from batchbg.core.result_command import environment_without, last_line, words_for
 from batchbg.core.text import scrub
 from batchbg.core.words import counted
-from batchbg.errors import ExitCode, LedgerError
+from batchbg.errors import BatchbgError, ExitCode, LedgerError
 from batchbg.ledger import commands
 from batchbg.ledger.store import Ledger
 from batchbg.pool.observer import Observer
@@ -102,6 +102,9 @@ class Commands(Observer):
             try:
                 if not self._stop.leaving:
                     await self._do(output_id, words_for(self._command.words, str(target), photo, job_id), photo)
+            except Exception as error:  # whoever waits for the queue must not wait for ever
+                log.exception("exec: %s", photo)
+                self._stop.note(ExitCode.INTERNAL, f"exec: {photo}: {type(error).__name__}: {error}")
             finally:
                 self._queue.task_done()
 
@@ -117,7 +120,7 @@ class Commands(Observer):
             self._failed(how, said, photo)
         try:
             await asyncio.to_thread(self._note, output_id)
-        except LedgerError as error:
+        except BatchbgError as error:  # the next run starts it once more
             log.warning("%s", error)
 
     def _note(self, output_id: int) -> None:

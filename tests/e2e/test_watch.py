@@ -126,6 +126,20 @@ def test_a_hangup_reads_the_settings_anew(shop: Shop):
     shop.assert_adds_up()
 
 
+def test_a_cap_of_each_turn_holds_each_turn(shop: Shop):
+    """What is left is for the next, after a pause; that is said once."""
+    shop.some_photos(3)
+    process = watching(shop, "--max-credits", "5", cap=False)
+    Shop.wait_for(lambda: len(shop.outputs()) == 3)
+    said = read_until(process, "working again")
+    ended(process)
+    assert said.count("tried again in") == 1
+    runs = [json.loads(line) for line in shop.do("ledger export", "--table", "runs").out.splitlines()]
+    assert {run["cap_credits"] for run in runs} == {5}
+    assert len(runs) >= 4
+    shop.assert_adds_up()
+
+
 def test_terminated_in_the_middle_of_a_turn_it_ends_in_order(shop: Shop):
     """Invariant 9: the create in the air is awaited and noted, no other leaves."""
     shop.some_photos(4)

@@ -18,7 +18,13 @@ def floors(text: str) -> Iterator[tuple[str, str]]:
     """Yield (name, lowest version) of what users and developers install; a version of "" is any."""
     project = tomllib.loads(text)["project"]
     extras = project["optional-dependencies"]
-    for requirement in (*project["dependencies"], *extras["fast"], *extras["sandbox"], *extras["dev"]):
+    for requirement in (
+        *project["dependencies"],
+        *extras["fast"],
+        *extras["sandbox"],
+        *extras["watch"],
+        *extras["dev"],
+    ):
         found = REQUIREMENT.match(requirement)
         assert found is not None, requirement
         if found["name"] != project["name"]:
