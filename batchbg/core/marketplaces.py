@@ -1,7 +1,7 @@
 """What marketplaces ask of pictures, as data with its source and date, and whether a picture meets it.
 
 Only what can be seen by measuring is here; that a picture shows the right product, without text or borders, is for
-people. Marketplaces change their pages without notice: the date says when a rule was last compared with its source.
+people. Marketplaces change their pages without notice: the date says as of when a rule is given here.
 """
 
 import dataclasses
@@ -17,7 +17,7 @@ class Source:
     Attributes:
         title: of the page.
         address: of the page.
-        as_of: year and month in which the rule was compared with what is published, as "2026-11".
+        as_of: year and month as of which the rule is given, as "2026-11".
     """
 
     title: str
@@ -148,10 +148,10 @@ EBAY: Final = Rule(
     ),
     formats=frozenset({"jpeg", "png", "webp"}),
     least_longer=500,
-    most_bytes=12_000_000,
     advised_longer=1_600,
 )
-"""1,600 pixels are the largest that it shows."""
+"""1,600 pixels are the largest that it keeps and shows (eBay developers, Picture hosting). The page names no largest
+file; 12 MB are said elsewhere, to which the profile keeps."""
 
 ETSY: Final = Rule(
     source=Source(

@@ -10,6 +10,7 @@ from batchbg.core import suspicion, unmixing
 from batchbg.core.model import Size
 from batchbg.core.paint import Paint
 from batchbg.core.suspicion import Kind, Look, Sign
+from batchbg.disk.input_formats import open_picture
 from batchbg.disk.normalise import small
 from batchbg.disk.painting import painted
 from batchbg.errors import PhotoChanged
@@ -75,7 +76,7 @@ def _under(background: Path | Paint, size: tuple[int, int], cropped: bool) -> by
     """Return the colours of a background as it was put behind a photo, in so many cells."""
     if isinstance(background, Path):
         return _cells(background, size, cropped=cropped)
-    with Image.open(io.BytesIO(painted(background, Size(*size))[0])) as picture:
+    with open_picture(io.BytesIO(painted(background, Size(*size))[0])) as picture:
         return picture.convert("RGB").tobytes()
 
 

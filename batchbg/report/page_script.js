@@ -2,6 +2,7 @@
 // Text from the ledger reaches the page through textContent and properties only, never as markup.
 (() => {
   const PAGE = 24;
+  const SHEET = 600; // on a contact sheet, at most
   const byId = (id) => document.getElementById(id);
   const meta = JSON.parse(byId("meta").textContent);
   const at = Object.fromEntries(meta.fields.map((name, index) => [name, index]));
@@ -16,6 +17,9 @@
     chunk.remove(); // the parsed form is enough
   }
   const get = (row, name) => row[at[name]];
+  /** What is shown; kept in the address, so that it is the same after a reload or for whoever is sent it. */
+  const wanted = { state: "", folder: "", background: "", remark: "", text: "", order: "newest", view: "both" };
+  let isSheet = false; // a contact sheet is being printed
   const count = (number) => number.toLocaleString("en");
 
   const make = (tag, className, text) => {
@@ -42,7 +46,7 @@
     const image = make("img", className);
     image.alt = alt;
     image.decoding = "async";
-    image.loading = "lazy";
+    image.loading = isSheet ? "eager" : "lazy";
     image.draggable = false;
     image.addEventListener("error", () => {
       sources.shift();
@@ -53,7 +57,7 @@
     return image;
   };
 
-  /** Return a frame with before and after on top of each other, and a slider between them. */
+  /** Return a frame with before and after on top of each other, and a slider between them; or with the result alone. */
   const compare = (row, large) => {
     const name = get(row, "file");
     const frame = make("div", "frame");
@@ -69,6 +73,11 @@
       pair.append(before);
       if (get(row, "state") === "done") pair.append(make("span", "tag left", `Before; result ${get(row, "resultNote")}`));
       else pair.append(make("span", "tag left", "Before"));
+      frame.append(pair);
+      return frame;
+    }
+    if (wanted.view === "after") {
+      pair.append(picture(get(row, "resultKey"), get(row, "result"), get(row, "resultNote"), `After: ${name}`, "", large));
       frame.append(pair);
       return frame;
     }
@@ -146,10 +155,17 @@
 
   const lower = rows.map((row) =>
     ["file", "folder", "background", "output", "id", "project", "error", "remark", "copyOf", "name", "verdict", "verdictReason"].map((name) => get(row, name)).join("\n").toLowerCase());
-  const wanted = { state: "", folder: "", text: "", order: "newest" };
   let shown = [];
   let page = 0;
 
+  const TRANSPARENT = "transparent";
+  const remarks = {
+    with: (row) => get(row, "remark") || get(row, "error"),
+    without: (row) => !get(row, "remark") && !get(row, "error"),
+    accepted: (row) => get(row, "verdict") === "accepted",
+    rejected: (row) => get(row, "verdict") === "rejected",
+    undecided: (row) => !get(row, "verdict"),
+  };
   const inFolder = (folder) => wanted.folder === "" || folder === wanted.folder || folder.startsWith(`${wanted.folder}/`);
   const orders = {
     newest: (a, b) => a - b,
@@ -163,6 +179,8 @@
       const row = rows[index];
       if (!anyState && wanted.state && get(row, "state") !== wanted.state) continue;
       if (!inFolder(get(row, "folder"))) continue;
+      if (wanted.background && (get(row, "background") || TRANSPARENT) !== wanted.background) continue;
+      if (wanted.remark && !remarks[wanted.remark](row)) continue;
       if (wanted.text && !wanted.text.split(/\s+/).every((word) => lower[index].includes(word))) continue;
       found.push(index);
     }
@@ -180,21 +198,32 @@
     }
   };
 
-  const filter = () => {
+  const filter = (onPage = 0) => {
     shown = matching(false).sort(orders[wanted.order]);
-    page = 0;
+    page = onPage;
     showStates();
     render();
   };
 
+  /** Write what is shown into the address. */
+  const keep = () => {
+    const said = new URLSearchParams(Object.entries(wanted).filter(([name, value]) => value !== usual[name]));
+    if (page) said.set("page", String(page + 1));
+    const hash = String(said);
+    if (hash || location.hash.includes("=")) history.replaceState(null, "", hash ? `#${hash}` : "#");
+  };
+
   const render = () => {
-    const pages = Math.max(1, Math.ceil(shown.length / PAGE));
+    const perPage = isSheet ? SHEET : PAGE;
+    const pages = Math.max(1, Math.ceil(shown.length / perPage));
     page = Math.min(Math.max(page, 0), pages - 1);
-    const from = page * PAGE;
-    const here = shown.slice(from, from + PAGE);
+    const from = page * perPage;
+    const here = shown.slice(from, from + perPage);
+    if (!isSheet) keep();
     byId("cards").replaceChildren(...here.map((index, offset) => card(rows[index], from + offset)));
     byId("status").textContent = !rows.length ? "There are no photos yet."
       : !shown.length ? "Nothing matches."
+      : isSheet ? `${count(here.length)} of ${count(shown.length)} photos${shown.length > here.length ? "; filter by folder to print the others" : ""}`
       : `${count(from + 1)} to ${count(from + here.length)} of ${count(shown.length)}${shown.length < rows.length ? ` (${count(rows.length)} in all)` : ""}`;
     byId("pager").hidden = pages < 2;
     byId("page-number").textContent = `Page ${count(page + 1)} of ${count(pages)}`;
@@ -244,18 +273,31 @@
       element.value = value;
       return element;
     };
-    const sorted = [...folders].sort((a, b) => a.localeCompare(b));
-    byId("folder").append(option("", "All folders"), ...sorted.map((folder) => option(folder, folder)));
-    byId("folder").addEventListener("change", () => {
-      // By position: a value with a lone surrogate would come back changed.
-      const index = byId("folder").selectedIndex;
-      wanted.folder = index > 0 ? sorted[index - 1] : "";
-      filter();
-    });
-    byId("order").addEventListener("change", (event) => {
-      wanted.order = event.target.value;
-      filter();
-    });
+    /** Fill a list of values, and let it choose; by position, for a value with a lone surrogate would come back changed. */
+    const choose = (name, all, values) => {
+      const sorted = [...values].sort((a, b) => a.localeCompare(b));
+      const box = byId(name);
+      box.append(option("", all), ...sorted.map((value) => option(value, value)));
+      if (wanted[name] && !sorted.includes(wanted[name])) wanted[name] = "";
+      box.selectedIndex = wanted[name] ? sorted.indexOf(wanted[name]) + 1 : 0;
+      box.addEventListener("change", () => {
+        wanted[name] = box.selectedIndex > 0 ? sorted[box.selectedIndex - 1] : "";
+        filter();
+      });
+    };
+    choose("folder", "All folders", folders);
+    choose("background", "All backgrounds", new Set(rows.map((row) => get(row, "background") || TRANSPARENT)));
+    for (const name of ["remark", "order", "view"]) {
+      const box = byId(name);
+      if ([...box.options].some((each) => each.value === wanted[name])) box.value = wanted[name];
+      else wanted[name] = box.value;
+      box.addEventListener("change", () => {
+        wanted[name] = box.value;
+        filter();
+      });
+    }
+    if (!present.has(wanted.state)) wanted.state = "";
+    byId("search").value = wanted.text;
     byId("search").addEventListener("input", later(() => {
       wanted.text = byId("search").value.trim().toLowerCase();
       filter();
@@ -285,7 +327,20 @@
       ["Credits", String(get(row, "credits"))], ["Attempts", String(get(row, "attempts"))],
       ["Job", get(row, "id")], ["Project id", get(row, "project")], ["Name in the library", get(row, "name")], ["Last changed", get(row, "when")],
     ];
-    byId("viewer-details").replaceChildren(...details.filter(([, value]) => value).flatMap(([term, value]) => [make("dt", "", term), make("dd", "", value)]));
+    const files = [["Photo", get(row, "photo")], ["Result", get(row, "result")]].filter(([, href]) => href).map(([text, href]) => {
+      const link = make("a", "", text);
+      link.href = href;
+      link.target = "_blank";
+      link.rel = "noopener";
+      return link;
+    });
+    if (files.length) details.splice(1, 0, ["Open", files]);
+    const described = (value) => {
+      const element = make("dd");
+      element.append(...(Array.isArray(value) ? value.flatMap((each, number) => (number ? [" · ", each] : [each])) : [value]));
+      return element;
+    };
+    byId("viewer-details").replaceChildren(...details.filter(([, value]) => value).flatMap(([term, value]) => [make("dt", "", term), described(value)]));
     byId("viewer-previous").disabled = viewed === 0;
     byId("viewer-next").disabled = viewed === shown.length - 1;
     if (!viewer.open) viewer.showModal();
@@ -347,6 +402,37 @@
     });
   }
 
+  // -- the address, keys, and paper ---------------------------------------------------------------------------------
+
+  const usual = { ...wanted };
+  const said = new URLSearchParams(location.hash.includes("=") ? location.hash.slice(1) : "");
+  for (const name of Object.keys(wanted)) if (said.has(name)) wanted[name] = said.get(name);
   setUpFilters();
-  filter();
+  filter(Number.parseInt(said.get("page"), 10) - 1 || 0);
+
+  document.addEventListener("keydown", (event) => {
+    const isTyping = event.target.closest("input, select, dialog, .scroll");
+    if (isTyping || event.altKey || event.ctrlKey || event.metaKey || byId("pager").hidden) return;
+    if (event.key === "ArrowLeft" && !byId("previous").disabled) turn(-1);
+    if (event.key === "ArrowRight" && !byId("next").disabled) turn(1);
+  });
+
+  let before;
+  window.addEventListener("beforeprint", () => {
+    before = { page, view: wanted.view };
+    isSheet = true;
+    page = 0;
+    wanted.view = "after";
+    document.body.classList.add("sheet");
+    render();
+  });
+  window.addEventListener("afterprint", () => {
+    if (!before) return;
+    isSheet = false;
+    wanted.view = before.view;
+    page = before.page;
+    before = undefined;
+    document.body.classList.remove("sheet");
+    render();
+  });
 })();

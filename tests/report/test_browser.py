@@ -143,6 +143,111 @@ def test_every_control_has_a_name(full: Shop, tmp_path: Path):
         assert browser.ask("[...document.images].filter((each) => !each.hasAttribute('alt')).length") == 0
 
 
+def chosen(name: str, value: str) -> str:
+    """Return what chooses a value of one of the lists above the gallery."""
+    return (
+        f"(() => {{ const box = document.getElementById('{name}'); box.selectedIndex ="
+        f" [...box.options].findIndex((each) => each.value === '{value}'); box.dispatchEvent(new Event('change')); }})()"
+    )
+
+
+STATUS = "document.getElementById('status').textContent"
+
+
+def test_filters_for_background_and_remarks_survive_a_reload(full: Shop, tmp_path: Path):
+    """They are in the address; one that is made up chooses nothing."""
+    with Browser(tmp_path) as browser:
+        page = write_report(full.url)
+        browser.open(page)
+        browser.ask(chosen("background", "wall.png"))
+        assert browser.ask(STATUS) == "1 to 24 of 30 (33 in all)"
+        browser.ask("document.getElementById('next').click()")
+        browser.ask(chosen("view", "after"))
+        browser.ask("document.getElementById('next').click()")
+        address = browser.ask("location.hash")
+        assert address == "#background=wall.png&view=after&page=2"
+        browser.ask("location.reload()")
+        browser.until(f"document.readyState === 'complete' && {STATUS} === '25 to 30 of 30 (33 in all)'")
+        assert browser.ask("document.querySelectorAll('.pair input').length") == 0
+        browser.ask(chosen("background", ""))
+        browser.ask(chosen("remark", "with"))
+        assert browser.ask(NAMES) == [HOSTILE, "failed.png"]
+        browser.ask(chosen("background", "transparent"))
+        assert browser.ask(NAMES) == [HOSTILE, "failed.png"]
+        browser.ask(
+            "location.hash = '#state=none&background=%22%3E%3Cimg%3E&remark=constructor&order=x&page=-7&view=y'"
+        )
+        browser.ask("location.reload()")
+        browser.until(f"document.readyState === 'complete' && {STATUS} === '1 to 24 of 33'")
+        assert browser.ask("location.hash") == ""
+        assert browser.complaints == []
+
+
+def test_the_arrows_turn_pages_but_not_of_who_types(full: Shop, tmp_path: Path):
+    with Browser(tmp_path) as browser:
+        browser.open(write_report(full.url))
+        browser.key("ArrowRight")
+        assert browser.ask(STATUS) == "25 to 33 of 33"
+        browser.key("ArrowRight")
+        assert browser.ask(STATUS) == "25 to 33 of 33"
+        browser.ask("document.getElementById('search').focus()")
+        browser.key("ArrowLeft")
+        assert browser.ask(STATUS) == "25 to 33 of 33"
+        browser.ask("document.activeElement.blur()")
+        browser.key("ArrowLeft")
+        assert browser.ask(STATUS) == "1 to 24 of 33"
+
+
+def test_the_viewer_links_to_the_files(full: Shop, tmp_path: Path):
+    """As far as a browser can show them, and only files beside the page."""
+    with Browser(tmp_path) as browser:
+        browser.open(write_report(full.url))
+        browser.ask("document.getElementById('search').value = 'mugs/one.png'")
+        browser.ask(
+            "[...document.querySelectorAll('.open-viewer')].find((each) => each.textContent === 'one.png').click()"
+        )
+        links = "[...document.querySelectorAll('#viewer-details a')].map((each) => [each.textContent, each.href])"
+        found = browser.ask(links)
+        assert [name for name, _ in found] == ["Photo", "Result"]
+        assert all(href.startswith("file:") and href.endswith("mugs/one.png") for _, href in found)
+
+
+def test_on_paper_it_is_a_contact_sheet(full: Shop, tmp_path: Path):
+    """All that is shown, not a page of it; afterwards it is as it was."""
+    with Browser(tmp_path, dark=True) as browser:
+        browser.open(write_report(full.url))
+        browser.ask("window.dispatchEvent(new Event('beforeprint'))")
+        browser._call("Emulation.setEmulatedMedia", media="print")
+        assert browser.ask(CARDS) == 33
+        assert browser.ask(STATUS) == "33 of 33 photos"
+        assert browser.ask("document.querySelectorAll('.pair input').length") == 0
+        assert browser.ask("document.getElementById('filters').checkVisibility()") is False
+        assert browser.ask("getComputedStyle(document.querySelector('.card')).backgroundColor") == "rgb(255, 255, 255)"
+        browser._call("Emulation.setEmulatedMedia", media="")
+        browser.ask("window.dispatchEvent(new Event('afterprint'))")
+        assert browser.ask(CARDS) == 24
+        assert browser.ask("document.querySelectorAll('.pair input').length") > 0
+        assert browser.complaints == []
+
+
+def test_a_copied_page_shows_its_older_photos_too(full: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Without a file beside it; what has no preview in it is said to be missing, and not to be of a strange format."""
+    monkeypatch.setattr(gathering, "EMBEDDED", 3)
+    monkeypatch.setattr(gathering, "PREVIEWED", 20)
+    page = tmp_path / "far" / "off" / "report.html"
+    page.parent.mkdir(parents=True)
+    page.write_bytes(write_report(full.url).read_bytes())
+    with Browser(tmp_path) as browser:
+        browser.open(page)
+        for _ in range(2):
+            browser.ask("document.querySelectorAll('.card').forEach((each) => each.scrollIntoView())")
+        shown = "[...document.querySelectorAll('.card img')].filter((each) => each.naturalWidth > 0).length"
+        browser.until(f"{shown} >= 20")
+        browser.ask("document.querySelector('.card:last-child').scrollIntoView()")
+        browser.until("document.querySelector('.card:last-child .hole') !== null")
+        assert "not where it was" in browser.ask("document.querySelector('.card:last-child .hole').textContent")
+
+
 @pytest.mark.parametrize("dark", [False, True])
 def test_texts_stand_out_from_what_is_behind_them(full: Shop, tmp_path: Path, dark: bool):
     """WCAG AA: 4.5 to 1 for every colour of text on every surface it stands on."""
