@@ -87,8 +87,8 @@ def test_core_imports_the_standard_library_and_itself_only(name):
         ("alembic", ["batchbg.ledger"]),
         ("sqlite3", ["batchbg.ledger"]),
         ("click", ["batchbg.cli"]),
-        ("starlette", ["batchbg.sandbox", "batchbg.webhook"]),
-        ("uvicorn", ["batchbg.sandbox", "batchbg.serving", "batchbg.webhook"]),
+        ("starlette", ["batchbg.review", "batchbg.sandbox", "batchbg.webhook"]),
+        ("uvicorn", ["batchbg.review", "batchbg.sandbox", "batchbg.serving", "batchbg.webhook"]),
     ],
 )
 def test_a_library_is_used_in_its_place(library, homes):
@@ -177,7 +177,7 @@ FLOORS = (
     {"core"},
     {"disk"},
     {"api", "ledger", "sandbox", "settings"},
-    {"finish", "plan", "pool", "report", "webhook"},
+    {"finish", "plan", "pool", "report", "review", "webhook"},
     {"run"},
     {"doctor", "pipeline"},
     {"library", "repair", "watch"},

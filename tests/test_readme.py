@@ -94,6 +94,7 @@ EXECUTED: Final[dict[str, tuple[tuple[str, int], ...]]] = {
     "batchbg redo --rejected -n": (("batchbg redo --rejected -n", 0),),
     "batchbg redo --rejected": (("batchbg redo --rejected", 0),),
     "batchbg redo --undo": (("batchbg redo --undo", 0),),
+    "batchbg resume --max-credits 50": (("batchbg resume --max-credits 50", 0),),
     "batchbg redo --files-from bad.txt": (("batchbg redo --files-from bad.txt", 0),),
     "batchbg account --accept-price": (("batchbg account --accept-price", 0),),
     "batchbg account --dismiss-price": (("batchbg account --dismiss-price", 0),),
@@ -154,6 +155,7 @@ ELSEWHERE: Final = {
     "kill -USR1 PID": "tests/cli/test_progress.py",
     "kill -USR1": "tests/cli/test_webhook.py",
     "batchbg webhook": "tests/cli/test_webhook.py",
+    "batchbg review": "tests/cli/test_review.py",
     "kill -9": "tests/e2e/test_crash.py",
 }
 """What is executed by other means, and where."""

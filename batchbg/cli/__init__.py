@@ -37,6 +37,7 @@ COMMANDS: Final = {
     "delete-remote": "Delete older results at the service that are whole on disk.",
     "audit": "Compare the ledger with the account, credit by credit.",
     "report": "Write one HTML page that shows every photo before and after.",
+    "review": "Look results over in the browser; accept or reject each.",
     "finish": "Make pictures for shops of the results; free.",
     "account": "Show the balance of the key.",
     "doctor": "Check everything a run depends on, and say how to fix it.",

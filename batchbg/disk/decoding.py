@@ -98,6 +98,18 @@ def thumbnail(path: Path, side: int, quality: int) -> bytes:
         raise _changed(path, died) from died
 
 
+def look_over(
+    result: Path, photo: Path | None, background: Path | Paint | None, cropped: bool, side: int, quality: int
+) -> dict[str, Any]:
+    """See ``disk.cut_out.look_over``."""
+    work = _Work[dict[str, Any]]("cut_out", "look_over")
+    others = (_whole(one) if isinstance(one, Path) else one for one in (photo, background))
+    try:
+        return decoder_pool.run(work, _whole(result), *others, cropped, side, quality)
+    except DecoderDied as died:
+        raise _changed(result, died) from died
+
+
 def finish(master: Path, profile: Profile, sha256: str) -> Finished:
     """See ``disk.finishing.finish``; a result over which its decoder dies is unusable."""
     try:

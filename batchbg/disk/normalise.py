@@ -76,16 +76,27 @@ def thumbnail(path: Path, side: int, quality: int) -> bytes:
     Raises:
         PhotoChanged: it can no longer be read.
     """
+    picture, _ = small(path, side)
+    buffer = io.BytesIO()
+    picture.save(buffer, "WEBP", quality=quality, method=2)
+    return buffer.getvalue()
+
+
+def small(path: Path, side: int) -> tuple[Image.Image, Size]:
+    """Return the picture, upright, in sRGB, its longer side ``side`` pixels or fewer; and its full size, upright.
+
+    Raises:
+        PhotoChanged: it can no longer be read.
+    """
     with _opened(path, small=True) as opened:
-        turn = _TURNS.get(orientation_of(opened))
+        orientation = orientation_of(opened)
+        full = Size(*opened.size) if orientation < 5 else Size(opened.height, opened.width)
+        turn = _TURNS.get(orientation)
         # JPEG is decoded at reduced size; the rest is shrunk in two steps, the first of them cheap.
         picture = _few_bits(opened)
         picture.thumbnail((side, side), Image.Resampling.LANCZOS, reducing_gap=2.0)
         picture = to_srgb(picture)
-        picture = picture.transpose(turn) if turn is not None else picture
-        buffer = io.BytesIO()
-        picture.save(buffer, "WEBP", quality=quality, method=2)
-        return buffer.getvalue()
+        return (picture.transpose(turn) if turn is not None else picture), full
 
 
 def _few_bits(picture: Image.Image) -> Image.Image:

@@ -68,6 +68,26 @@ def open_to_read(url: str) -> Ledger:
     return open_snapshot(url)
 
 
+def open_current(url: str) -> Ledger:
+    """Open the ledger at ``url`` for who reads it, and writes a word into it now and then beside a run; never a copy.
+
+    Raises:
+        ConfigError: no such ledger, one that may not be written, or an older one.
+        LedgerError: it cannot be read.
+    """
+    path = sqlite_path(url)
+    if not exists(url):
+        raise _none_at(path)
+    if not (os.access(path, os.W_OK) and os.access(path.parent, os.W_OK | os.X_OK)):
+        raise ConfigError(f"{path} cannot be written by this user; make it and its folder writable")
+    refuse_network(path)
+    ledger, version = _opened(path)
+    if version != HEAD:
+        ledger.close()
+        raise ConfigError(f"{path} is of another version of batchbg; `batchbg ledger upgrade` brings it up to date")
+    return ledger
+
+
 def open_copy(copy: Path, path: Path) -> Ledger:
     """Open a copy of the ledger at ``path``, or an empty one, up to date; it goes by that path, and so do its folders.
 

@@ -81,7 +81,7 @@ def test_a_wrong_word_ends_with_2_and_the_nearest_right_one(shop: Shop, words: l
 
 def test_a_shell_completes_topics_and_commands():
     assert completed("batchbg", "help", "re") == [
-        f"plain,{name}" for name in ("rehearsal", *(name for name in COMMANDS if name.startswith("re")))
+        f"plain,{name}" for name in ("reviews", "rehearsal", *(name for name in COMMANDS if name.startswith("re")))
     ]
     assert completed("batchbg", "help", "mon") == ["plain,money"]
 

@@ -35,13 +35,27 @@ FLAGS = (
     "--remote-debugging-pipe",
 )
 
-KEYS = {"Tab": 9, "Enter": 13, "Escape": 27, "Home": 36, "End": 35, "ArrowLeft": 37, "ArrowRight": 39}
+KEYS = {
+    "Tab": 9,
+    "Enter": 13,
+    "Escape": 27,
+    "End": 35,
+    "Home": 36,
+    "ArrowLeft": 37,
+    "ArrowUp": 38,
+    "ArrowRight": 39,
+    "ArrowDown": 40,
+}
 
 LAUNCH = (
     "import os, sys; os.dup2(int(sys.argv[1]), 3); os.dup2(int(sys.argv[2]), 4); os.execv(sys.argv[3], sys.argv[3:])"
 )
 
 PATIENCE_S = 100.0
+
+
+def _code_of(key: str) -> int:
+    return KEYS.get(key) or ord(key.upper())
 
 
 class Browser:
@@ -109,10 +123,10 @@ class Browser:
             os.close(self._to)
             os.close(self._from)
 
-    def open(self, page: Path) -> None:
-        """Show a file and wait until it is loaded."""
+    def open(self, page: Path | str) -> None:
+        """Show a file, or an address, and wait until it is loaded."""
         self._loaded = False
-        self._call("Page.navigate", url=page.as_uri())
+        self._call("Page.navigate", url=page if isinstance(page, str) else page.as_uri())
         self._wait(lambda: self._loaded)
 
     def ask(self, expression: str) -> Any:
@@ -131,9 +145,9 @@ class Browser:
     def key(self, name: str) -> None:
         """Press a key."""
         for kind in ("rawKeyDown", "keyUp"):
-            self._call("Input.dispatchKeyEvent", type=kind, key=name, code=name, windowsVirtualKeyCode=KEYS[name])
-            if kind == "rawKeyDown" and name == "Enter":
-                self._call("Input.dispatchKeyEvent", type="char", key=name, text="\r")
+            self._call("Input.dispatchKeyEvent", type=kind, key=name, code=name, windowsVirtualKeyCode=_code_of(name))
+            if kind == "rawKeyDown" and (name == "Enter" or len(name) == 1):
+                self._call("Input.dispatchKeyEvent", type="char", key=name, text="\r" if name == "Enter" else name)
 
     def type(self, text: str) -> None:
         """Type text where the focus is."""

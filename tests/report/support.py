@@ -82,6 +82,7 @@ class Shop:
         background_sha256 = self.photo(background, picture("blue"), background=True) if background else ""
         with self.ledger.transaction(self.run.id) as tx:
             output = self._output(tx, path)
+            pixels = {"width": SMALL.width, "height": SMALL.height} | changes
             new = NewJob(
                 photo_sha256=sha256,
                 background_sha256=background_sha256,
@@ -89,9 +90,7 @@ class Shop:
                 background_folder_id=self._roots[1] if background else None,
                 background_path=background,
                 treatment=Treatment.FIT if background else Treatment.NONE,
-                width=SMALL.width,
-                height=SMALL.height,
-                **changes,
+                **pixels,
             )
             job = jobs.get(tx.connection, plan(tx, new))
         assert job is not None
@@ -120,8 +119,17 @@ class Shop:
             digest = hashlib.sha256(content).hexdigest()
             outputs.saved(tx, slot_id, job.id, job.photo_sha256, digest, len(content))
 
-    def bring(self, job: Job, state: JobState, *, refund: bool = True, remark: str = "", error: str = "") -> Job:
-        """Take a planned job to a state, the way a run does."""
+    def bring(
+        self,
+        job: Job,
+        state: JobState,
+        *,
+        refund: bool = True,
+        remark: str = "",
+        error: str = "",
+        result: bytes | None = None,
+    ) -> Job:
+        """Take a planned job to a state, the way a run does; ``result`` is the file that comes, where it is done."""
         if state is JobState.PLANNED:
             return job
         with self.ledger.transaction(self.run.id) as tx:
@@ -139,7 +147,7 @@ class Shop:
                 return transitions.ended(tx, job, state, error or "it would not render", Price(0 if refund else 5))
             job = transitions.complete(tx, job, Price(5))
         if state is JobState.DONE:
-            self._save(job, job.output_id, job.output_path)
+            self._save(job, job.output_id, job.output_path, result)
             with self.ledger.transaction(self.run.id) as tx:
                 job = transitions.done(tx, job, remark)
         return job

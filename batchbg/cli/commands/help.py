@@ -17,6 +17,7 @@ TOPICS: Final = (
     "finishing",
     "money",
     "states",
+    "reviews",
     "verdicts",
     "cron",
     "watching",

@@ -57,7 +57,7 @@ def command(
     each), credits, price, cap_left and balance (null where not known), warnings (sentences).
     """
     named = _named(photo, names_from, rejected=rejected, null=null, all_of_them=undo)
-    done = _do(settings, named, undo=undo, dry_run=dry_run)
+    done = do(settings, named, undo=undo, dry_run=dry_run)
     if settings.json:
         output.print_json(_as_json(done))
     else:
@@ -86,7 +86,13 @@ def _named(
     return photo
 
 
-def _do(settings: "Settings", named: "Sequence[str] | None", *, undo: bool, dry_run: bool) -> "Redone":
+def do(settings: "Settings", named: "Sequence[str] | None", *, undo: bool = False, dry_run: bool) -> "Redone":
+    """Plan anew what is named, None for all that is rejected; in a copy of the ledger where that is only to be shown.
+
+    Raises:
+        ConfigError: there is no ledger, or a name is of nothing in it.
+        LedgerError: another run holds it, or it cannot be read or written.
+    """
     from batchbg.ledger.engine import open_to_read
     from batchbg.ledger.snapshot import open_snapshot
     from batchbg.pool.previous import discard_accepted
@@ -117,17 +123,23 @@ def _tell(done: "Redone", settings: "Settings", *, dry_run: bool) -> None:
         for one in some if settings.verbose else ():
             on = f" on {one.background}" if one.background else ""
             output.tell(f"{what}: {one.photo}{on} ({one.job})")
-    for line in (*_lines(done, settings, dry_run=dry_run), *(f"warning: {one}" for one in warnings(done.estimate))):
+    for line in (*lines(done, settings, dry_run=dry_run), *(f"warning: {one}" for one in warnings(done.estimate))):
         output.tell(line)
     if done.estimate.jobs and not dry_run:
-        from batchbg.cli.suggest import command_line
-
-        capped = settings.is_capped or settings.sandbox
-        cap = "" if capped else f" --max-credits {done.estimate.credits}"
-        output.tell(f"next: `{command_line('resume' + cap, settings)}`")
+        output.tell(f"next: `{following(done, settings)}`")
 
 
-def _lines(done: "Redone", settings: "Settings", *, dry_run: bool) -> list[str]:
+def following(done: "Redone", settings: "Settings") -> str:
+    """Return the command that does what is planned, under a cap."""
+    from batchbg.cli.suggest import command_line
+
+    capped = settings.is_capped or settings.sandbox
+    cap = "" if capped else f" --max-credits {done.estimate.credits}"
+    return command_line("resume" + cap, settings)
+
+
+def lines(done: "Redone", settings: "Settings", *, dry_run: bool) -> list[str]:
+    """Return what is planned, and what that costs, for people."""
     found, price = done.estimate, done.estimate.price
     if done.undone:
         would = " would be" if dry_run else ""
