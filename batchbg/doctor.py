@@ -23,10 +23,9 @@ from batchbg.core.paint import Paint
 from batchbg.disk.results import try_out
 from batchbg.errors import AccountUnreadable, ApiError, BatchbgError, ConfigError, ExitCode, LedgerBusy
 from batchbg.ledger import audit, clock, jobs
-from batchbg.ledger.engine import HEAD, open_to_read
-from batchbg.ledger.filesystem import file_system, refuse_network
-from batchbg.ledger.location import check_folder, exists, sqlite_path
-from batchbg.ledger.lock import held
+from batchbg.ledger.database import Database
+from batchbg.ledger.engine import HEAD, database_at, held, open_to_read
+from batchbg.ledger.filesystem import file_system
 from batchbg.ledger.spool import Spool
 from batchbg.sandbox.rough import ADVICE
 from batchbg.settings import Settings, api_key, own_config_file, webhook_secret
@@ -142,14 +141,14 @@ def _existing(folder: Path) -> Path:
 def _beside(settings: Settings, existing: Path) -> str:
     """Say what else lies on the output's disk: it fills up together with these."""
     disk = existing.stat().st_dev
-    others = [("the photos", settings.photos), ("the ledger", sqlite_path(settings.ledger).parent)]
+    others = [("the photos", settings.photos), ("the ledger", database_at(settings.ledger).folder)]
     same = [name for name, folder in others if folder and folder.is_dir() and folder.stat().st_dev == disk]
     return f", on the disk of {' and '.join(same)}" if same else ", on a separate disk"
 
 
 def _needed(settings: Settings) -> int:
     """Return the bytes that the results to come may take, as far as that can be told without opening photos."""
-    if not exists(settings.ledger):
+    if not _has_ledger(settings):
         return RESULT_BYTES_PER_BYTE * _bytes_below(settings.photos) if settings.photos else 0
     try:
         ledger = open_to_read(settings.ledger)
@@ -159,6 +158,13 @@ def _needed(settings: Settings) -> int:
         pixels = jobs.pixels_to_come(connection, OPEN)
     ledger.close()
     return RESULT_BYTES_PER_PIXEL * pixels
+
+
+def _has_ledger(settings: Settings) -> bool:
+    try:
+        return database_at(settings.ledger).exists()
+    except BatchbgError:
+        return False  # which the ledger's own check tells
 
 
 def _bytes_below(folder: Path) -> int:
@@ -172,22 +178,22 @@ def _bytes_below(folder: Path) -> int:
 
 def _ledger(settings: Settings) -> Iterator[Finding]:
     try:
-        path = sqlite_path(settings.ledger)
-        if not exists(settings.ledger):
-            check_folder(path)
-            refuse_network(path)
-            yield Finding("ledger", "ok", f"{path} will be made by the first run{_on(path)}")
-            yield from _lock(settings, path)
+        database = database_at(settings.ledger)
+        if not database.exists():
+            database.refuse_unfit(new=True)
+            yield Finding("ledger", "ok", f"{database.name} will be made by the first run{_on(database)}")
+            yield from _lock(settings, database)
             return
         ledger = open_to_read(settings.ledger)
     except BatchbgError as error:
         yield Finding("ledger", "fail", str(error), "name another with --ledger, or see the message")
         return
-    late, zone = "", None
+    late, zone, about = "", None, list[tuple[str, str]]()
     try:
         with ledger.reading() as connection:
-            wrong = audit.damage(connection)
+            wrong = audit.damage(ledger, connection)
             late, zone = clock.told_if_ahead(connection), clock.zone_of(connection)
+            about = ledger.database.dangers(connection)
     except BatchbgError as error:
         wrong = [str(error)]
     finally:
@@ -195,7 +201,9 @@ def _ledger(settings: Settings) -> Iterator[Finding]:
     for line in wrong:
         yield Finding("ledger", "fail", line, "keep a copy of it; `batchbg ledger check` shows what does not add up")
     if not wrong:
-        yield Finding("ledger", "ok", f"{path}, schema {HEAD}{_on(path)}: whole, and adds up")
+        yield Finding("ledger", "ok", f"{ledger.name}, schema {HEAD}{_on(database)}: whole, and adds up")
+    for danger, advice in about:
+        yield Finding("server", "warn", danger, advice)
     if late:
         yield Finding("clock", "warn", late, "timedatectl set-ntp true, then `batchbg ledger clock --reset`")
     if zone and settings.timezone and zone != settings.timezone:
@@ -203,25 +211,25 @@ def _ledger(settings: Settings) -> Iterator[Finding]:
         yield Finding(
             "timezone", "fail", text, f"take the setting back, or `batchbg ledger timezone {settings.timezone}`"
         )
-    yield from _lock(settings, path)
+    yield from _lock(settings, database)
 
 
-def _lock(settings: Settings, path: Path) -> Iterator[Finding]:
+def _lock(settings: Settings, database: Database) -> Iterator[Finding]:
     try:
         with held(settings.ledger, "doctor"):
             pass
     except LedgerBusy as error:
         yield Finding("lock", "warn", str(error), "wait for it, or give --retry-lock 5m")
     except ConfigError as error:
-        yield Finding("lock", "fail", str(error), "name a file on a disk of this machine with --ledger")
+        yield Finding("lock", "fail", str(error), "name another ledger with --ledger")
     except BatchbgError as error:
-        yield Finding("lock", "fail", str(error), f"chmod u+rwx {shlex.quote(str(path.parent))}")
+        yield Finding("lock", "fail", str(error), f"chmod u+rwx {shlex.quote(str(database.path.parent))}")
     else:
         yield Finding("lock", "ok", "nobody holds the ledger")
 
 
-def _on(path: Path) -> str:
-    kind = file_system(path)
+def _on(database: Database) -> str:
+    kind = file_system(database.path) if database.folder else ""
     return f", on {kind}" if kind else ""
 
 
@@ -268,7 +276,7 @@ def _webhook(settings: Settings) -> Iterator[Finding]:
     if url is None or settings.sandbox:
         return
     try:
-        secret, spool = webhook_secret(settings, os.environ), Spool(sqlite_path(settings.ledger))
+        secret, spool = webhook_secret(settings, os.environ), Spool(database_at(settings.ledger).path)
         if not spool.has_receiver():
             yield Finding("webhook", "fail", f"nobody receives events into {spool.path}", "start `batchbg webhook`")
             return

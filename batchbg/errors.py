@@ -4,6 +4,7 @@
       ConfigError             2   a flag, setting, key or path is wrong: nothing was sent
         NoLedger              2   there is no ledger yet, or it is elsewhere
       LedgerError             5   the ledger cannot be read or written now
+        LedgerUnreachable     5   its server does not answer
         LedgerBusy           11   another run holds it
         StaleJobError             another worker moved this job first
       DiskError               5   an output or photo folder cannot be used now (full, read-only, gone)
@@ -66,6 +67,10 @@ class LedgerError(BatchbgError):
     """The ledger cannot be read or written now."""
 
     exit_code = ExitCode.TEMPORARY
+
+
+class LedgerUnreachable(LedgerError):
+    """The ledger's server has hung up, or is not there; what was being written may be in the ledger or not."""
 
 
 class LedgerBusy(LedgerError):

@@ -21,12 +21,13 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-from batchbg.ledger import engine, migrate
+from batchbg.ledger import migrate, sqlite
 from batchbg.sandbox import SandboxConfig, SandboxServer
 
 pytest.register_assert_rewrite("tests.support")
 
 from tests.support import quick_ledgers  # noqa: E402
+from tests.support.postgres import PostgresServer, running  # noqa: E402
 from tests.support.shop import BRISK, Shop  # noqa: E402 - what it asserts is explained as in a test
 
 SLOWNESS = [HealthCheck.too_slow, HealthCheck.data_too_large]
@@ -88,7 +89,7 @@ def own_settings(_all_homes: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture(autouse=True)
 def _quick_ledgers(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(migrate, "run_migrations", quick_ledgers.copy_or_migrate)
-    monkeypatch.setattr(engine, "_engine", quick_ledgers.open_engine)
+    monkeypatch.setattr(sqlite, "make_engine", quick_ledgers.open_engine)
 
 
 @pytest.fixture(autouse=True)
@@ -99,6 +100,13 @@ def own_log() -> Iterator[None]:
     yield
     root.setLevel(level)
     root.handlers[:] = handlers
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """A PostgreSQL server for all tests of a process; what stops it has its own."""
+    with running() as server:
+        yield server
 
 
 @pytest.fixture

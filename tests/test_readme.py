@@ -151,6 +151,7 @@ ELSEWHERE: Final = {
     "curl -d '{\"credits\": 1000}' http://127.0.0.1:8787/_sandbox/config": "tests/contract/test_rehearsals.py",
     'eval "$(_BATCHBG_COMPLETE=bash_source batchbg)"': "tests/cli/test_commands.py",
     "_BATCHBG_COMPLETE=fish_source batchbg | source": "tests/cli/test_commands.py",
+    "batchbg ledger copy FROM TO": "tests/e2e/test_postgres.py",
     "batchbg run mug.jpg cups/cup.jpg -b wall.jpg": "tests/plan/test_files.py",
     "kill -USR1 PID": "tests/cli/test_progress.py",
     "kill -USR1": "tests/cli/test_webhook.py",

@@ -44,7 +44,7 @@ COMMANDS: Final = {
     "webhook": "Receive the service's events, so that runs need not ask.",
     "sandbox": "Serve a stand-in for the API, to rehearse against.",
     "demo": "Run the sample photos through the sandbox; free.",
-    "ledger": "Upgrade, check and export the ledger.",
+    "ledger": "Upgrade, check, copy and export the ledger.",
     "help": "Show a page about a topic, or a command's help.",
 }
 """In the order of --help, in which a person meets them; here, so that a list of them imports none."""

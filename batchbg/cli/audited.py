@@ -22,7 +22,7 @@ def show_audit(settings: Settings) -> ExitCode:
     ledger = open_to_read(settings.ledger)
     account_id, balance, trouble = _balance(settings)
     with ledger.reading() as connection:
-        wrong = ledger_audit.check(connection)
+        wrong = ledger_audit.check(ledger, connection)
         sums = credits.totals(connection, Scope.TOTAL)
         rows = list(ledger_audit.by_job(connection))
         known = {row.job_id: jobs.get(connection, row.job_id) for row in rows}

@@ -15,12 +15,12 @@ from batchbg.core import zone as core_zone
 from batchbg.core.text import as_json, cell
 from batchbg.core.words import counted
 from batchbg.disk.files import whole
-from batchbg.errors import DiskError, ExitCode
+from batchbg.errors import ConfigError, DiskError, ExitCode
 from batchbg.ledger import audit, identity
 from batchbg.ledger import clock as ledger_clock
+from batchbg.ledger import copying as ledger_copying
 from batchbg.ledger import export as ledger_export
-from batchbg.ledger.engine import HEAD, open_ledger, open_to_read
-from batchbg.ledger.lock import held
+from batchbg.ledger.engine import HEAD, held, open_ledger, open_to_read
 from batchbg.repair import verdicts
 from batchbg.repair.picking import held_ledger
 from batchbg.settings import Settings
@@ -28,32 +28,32 @@ from batchbg.settings import Settings
 
 def upgrade(settings: Settings) -> None:
     """Bring the ledger up to date."""
-    with held(settings.ledger, "ledger upgrade", settings.retry_lock):
-        ledger = open_ledger(settings.ledger, create=False)
+    with held(settings.ledger, "ledger upgrade", settings.retry_lock) as database:
+        ledger = open_ledger(database, create=False)
         ledger.close()
-    output.tell(f"{ledger.path} is at schema {HEAD}")
+    output.tell(f"{ledger.name} is at schema {HEAD}")
 
 
 def check(settings: Settings) -> ExitCode:
     """Print what does not add up; return the exit code."""
     ledger = open_to_read(settings.ledger)
     with ledger.reading() as connection:
-        wrong = audit.check(connection)
+        wrong = audit.check(ledger, connection)
     ledger.close()
     for line in wrong:
         output.tell(line)
     if not wrong and not settings.quiet:
-        output.tell(f"{ledger.path}: everything adds up")
+        output.tell(f"{ledger.name}: everything adds up")
     return ExitCode.INCOMPLETE if wrong else ExitCode.OK
 
 
 def adopt(settings: Settings) -> None:
     """Make the ledger that of all folders that it has written to, and of the output folder."""
-    with held(settings.ledger, "ledger adopt", settings.retry_lock):
-        ledger = open_ledger(settings.ledger)
+    with held(settings.ledger, "ledger adopt", settings.retry_lock) as database:
+        ledger = open_ledger(database)
         try:
             if ledger.made:
-                say(f"new ledger: {ledger.path}")
+                say(f"new ledger: {ledger.name}")
             ledger.watch()
             results = Path(os.path.realpath(settings.output))
             for folder, before, now in identity.adopt(ledger, results if results.is_dir() else None):
@@ -61,6 +61,20 @@ def adopt(settings: Settings) -> None:
             list(identity.settle(ledger, None, None))
         finally:
             ledger.close()
+
+
+def copy(settings: Settings, source: str, target: str) -> None:
+    """Copy a ledger; nobody may spend from either meanwhile."""
+    with (
+        held(source, "ledger copy", settings.retry_lock) as original,
+        held(target, "ledger copy", settings.retry_lock) as database,
+    ):
+        if (original.name, original.path) == (database.name, database.path):
+            raise ConfigError("FROM and TO are the same ledger")
+        rows_of = ledger_copying.copy_ledger(source, database)
+    rows = ", ".join(f"{number} {table}" for table, number in rows_of.items() if number)
+    output.tell(f"{original.name} -> {database.name}: {rows or 'an empty ledger'}; every row and every sum is the same")
+    output.tell(f"from now on: --ledger {database.name}", err=True)
 
 
 def show_timezone(settings: Settings) -> None:
@@ -73,13 +87,13 @@ def show_timezone(settings: Settings) -> None:
 
 def rebind_timezone(settings: Settings, zone: str) -> None:
     """Bind the ledger to another zone."""
-    with held(settings.ledger, "ledger timezone", settings.retry_lock):
-        ledger = open_ledger(settings.ledger, create=False)
+    with held(settings.ledger, "ledger timezone", settings.retry_lock) as database:
+        ledger = open_ledger(database, create=False)
         try:
             ledger_clock.rebind_zone(ledger, zone)
         finally:
             ledger.close()
-    output.tell(f"days and months of {ledger.path} begin in {zone} from now on")
+    output.tell(f"days and months of {ledger.name} begin in {zone} from now on")
 
 
 def show_clock(settings: Settings) -> None:
@@ -93,15 +107,15 @@ def show_clock(settings: Settings) -> None:
 
 def reset_clock(settings: Settings) -> None:
     """Let the ledger go on with this machine's time."""
-    with held(settings.ledger, "ledger clock", settings.retry_lock):
-        ledger = open_ledger(settings.ledger, create=False)
+    with held(settings.ledger, "ledger clock", settings.retry_lock) as database:
+        ledger = open_ledger(database, create=False)
         try:
             now = ledger_clock.reset_clock(ledger)
             with ledger.reading() as connection:
                 zone = core_zone.named(ledger_clock.zone_of(connection) or "UTC")
         finally:
             ledger.close()
-    output.tell(f"{ledger.path} continues at {_when(now, zone)}")
+    output.tell(f"{ledger.name} continues at {_when(now, zone)}")
 
 
 def _when(at: float, zone: datetime.tzinfo) -> str:

@@ -5,7 +5,7 @@ import os
 from batchbg.cli import output
 from batchbg.core.addresses import is_loopback
 from batchbg.errors import ConfigError
-from batchbg.ledger.location import sqlite_path
+from batchbg.ledger.engine import database_at
 from batchbg.ledger.spool import Spool
 from batchbg.run.signals import status_on_signal
 from batchbg.settings import Settings, webhook_secret
@@ -21,7 +21,10 @@ def receive(settings: Settings, listen: tuple[str, int], path: str) -> None:
         LedgerBusy, DiskError: another process receives them, or they cannot be stored.
     """
     secret = webhook_secret(settings, os.environ)
-    spool = Spool(sqlite_path(settings.ledger))
+    database = database_at(settings.ledger)
+    if database.folder is None:  # on a server: events wait in a folder of this user's own
+        database.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    spool = Spool(database.path)
     host, port = listen
     with spool.receiving() as writer:
         receiver = Receiver(secret, writer)

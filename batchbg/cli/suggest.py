@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from batchbg.cli import module_of
+from batchbg.core.addresses import without_password
 from batchbg.core.text import shown
 from batchbg.errors import ConfigError
 from batchbg.settings.definitions import BY_KEY
@@ -159,7 +160,11 @@ def _text(field: str, value: Any, typed: Any) -> str:
 
 
 def quoted(part: str) -> str:
-    """Return a word as a shell takes it; what cannot be seen is written in escapes, as bash, zsh and ksh read them."""
+    """Return a word as a shell takes it, without a password.
+
+    What cannot be seen is written in escapes, as bash, zsh and ksh read them.
+    """
+    part = without_password(part)
     if shown(part) == part:
         return shlex.quote(part)
     letters = []

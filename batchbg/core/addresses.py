@@ -1,6 +1,7 @@
 """Addresses of services: which may be told a secret, and which are this machine."""
 
 import ipaddress
+import re
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -35,3 +36,12 @@ def check_host(url: str, name: str, sent: str = "the API key") -> None:
         raise ConfigError(f"{name}: only scheme, host, port and path belong in the address")
     if parts.scheme == "http" and not is_loopback(host):
         raise ConfigError(f"{name}: plain http to {host} would send {sent} unprotected; use https")
+
+
+def without_password(text: str) -> str:
+    """Return a text in which no URL of a database shows its password; of several, of each."""
+    return _IN_QUERY.sub("", _IN_URL.sub(r"\1", text))
+
+
+_IN_URL: Final = re.compile(r"(postgres[a-z0-9+]*://[^\s:/?#]*):\S*(?=@)", re.IGNORECASE)
+_IN_QUERY: Final = re.compile(r"(?<=[?&])\w*password=[^&\s]*&?", re.IGNORECASE)

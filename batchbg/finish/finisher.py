@@ -98,7 +98,7 @@ def _results(ledger: Ledger, connection: Connection, settings: Settings) -> _Res
     if not numbers:
         others = ", ".join(sorted(known.values()))
         elsewhere = f"; it has some in {others}: name it with -o" if others else ""
-        raise ConfigError(f"output: {ledger.path} knows no results in {settings.output}{elsewhere}")
+        raise ConfigError(f"output: {ledger.name} knows no results in {settings.output}{elsewhere}")
     verdicts = reviews.given(connection)
     rejected = {job_id for job_id, review in verdicts if review.verdict is ReviewVerdict.REJECTED}
     own_id = meta.value(connection, meta.ID) or ""

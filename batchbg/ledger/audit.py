@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from batchbg.core.budget import Bucket, Credits
 from batchbg.core.lifecycle import JobState
 from batchbg.ledger import credits, identity
+from batchbg.ledger.store import Ledger
 from batchbg.ledger.tables import balances, credit_entries, jobs
 
 
@@ -31,7 +32,7 @@ def by_job(connection: sa.Connection) -> Iterator[JobCredits]:
         .group_by(entries.job_id)
         .order_by(sa.func.min(entries.id))
     )
-    for row in connection.execution_options(yield_per=500).execute(query):
+    for row in connection.execute(query.execution_options(yield_per=500)):
         yield JobCredits(row.job_id, row.attempts, Credits.of({bucket: row._mapping[bucket] for bucket in Bucket}))
 
 
@@ -91,19 +92,14 @@ def compare(past: list[Reading], balance: int, spent: int) -> Comparison:
     return dataclasses.replace(result, since=since if result.difference else None)
 
 
-def damage(connection: sa.Connection) -> list[str]:
+def damage(ledger: Ledger, connection: sa.Connection) -> list[str]:
     """Return what is wrong with the file or with its sums, a line each; nothing where all is well."""
-    if connection.dialect.name == "sqlite":
-        found = [str(line) for line in connection.scalars(sa.text("PRAGMA quick_check(5)"))]
-        if found != ["ok"]:
-            return found
-    return check(connection)
+    return ledger.database.damage(connection, quick=True) or check(ledger, connection)
 
 
-def check(connection: sa.Connection) -> list[str]:
+def check(ledger: Ledger, connection: sa.Connection) -> list[str]:
     """Return a line for everything in the ledger that does not add up; nothing where all does."""
-    found = [f"database: {row[0]}" for row in connection.exec_driver_sql("PRAGMA integrity_check") if row[0] != "ok"]
-    found += [f"database: {tuple(row)}" for row in connection.exec_driver_sql("PRAGMA foreign_key_check")]
+    found = ledger.database.damage(connection, quick=False)
     return found + credits.disagreements(connection) + _jobs_that_differ(connection) + identity.check(connection)
 
 

@@ -14,7 +14,7 @@ from batchbg.ledger.events import EventKind, note
 from batchbg.ledger.meta import ZONE, keep, value
 from batchbg.ledger.store import Ledger
 from batchbg.ledger.tables import assets, runs
-from batchbg.ledger.transaction import last_entry_at
+from batchbg.ledger.transaction import last_entry_at, now
 
 AHEAD_S: Final = 60.0
 """Seconds by which the ledger's time may be ahead of the machine's: a clock that is set right moves by less."""
@@ -26,14 +26,14 @@ LONG_AGO_S: Final = 400 * 86_400.0
 
 def ahead_s(connection: sa.Connection) -> float:
     """Return by how many seconds the ledger's time is ahead of this machine's; 0 where it is not."""
-    return max((last_entry_at(connection) or 0.0) - time.time(), 0.0)
+    return max((last_entry_at(connection) or 0.0) - now(connection), 0.0)
 
 
-def about_time(last: float | None) -> Iterator[str]:
-    """Say what is odd about the time that has passed since the ledger's last entry, seconds since 1970."""
+def about_time(last: float | None, present: float) -> Iterator[str]:
+    """Say what is odd about the time between the ledger's last entry and the present, both seconds since 1970."""
     if last is None:
         return
-    late = last - time.time()
+    late = last - present
     if late > AHEAD_S:
         yield told_ahead(last, late)
     elif -late > LONG_AGO_S:
@@ -46,7 +46,7 @@ def about_time(last: float | None) -> Iterator[str]:
 def told_if_ahead(connection: sa.Connection) -> str:
     """Say that the ledger's time is ahead of this machine's, if it is; "" where it is not."""
     late = ahead_s(connection)
-    return told_ahead(time.time() + late, late) if late > AHEAD_S else ""
+    return told_ahead(now(connection) + late, late) if late > AHEAD_S else ""
 
 
 def told_ahead(last: float, late: float) -> str:
@@ -65,17 +65,19 @@ def reset_clock(ledger: Ledger) -> float:
     What was entered keeps its day; the order of entries is that of their numbers. The order of runs is that of their
     starts, so that those to come are put into the last second.
     """
-    now = time.time()
     with ledger.transaction("clock") as tx:
-        note(dataclasses.replace(tx, at=now), None, EventKind.CLOCK_RESET, detail=str(tx.at))
-        ahead = tx.connection.scalars(sa.select(runs.c.id).where(runs.c.started_at > now).order_by(runs.c.started_at))
+        present = now(tx.connection)
+        note(dataclasses.replace(tx, at=present), None, EventKind.CLOCK_RESET, detail=str(tx.at))
+        ahead = tx.connection.scalars(
+            sa.select(runs.c.id).where(runs.c.started_at > present).order_by(runs.c.started_at)
+        )
         for number, run_id in enumerate(ids := list(ahead)):
             tx.connection.execute(
-                sa.update(runs).where(runs.c.id == run_id).values(started_at=now - 1e-5 * (len(ids) - number))
+                sa.update(runs).where(runs.c.id == run_id).values(started_at=present - 1e-5 * (len(ids) - number))
             )
-        tx.connection.execute(sa.update(runs).where(runs.c.ended_at > now).values(ended_at=now))
-        tx.connection.execute(sa.delete(assets).where(assets.c.uploaded_at > now))
-    return now
+        tx.connection.execute(sa.update(runs).where(runs.c.ended_at > present).values(ended_at=present))
+        tx.connection.execute(sa.delete(assets).where(assets.c.uploaded_at > present))
+    return present
 
 
 def zone_of(connection: sa.Connection) -> str | None:

@@ -48,7 +48,7 @@ def possible(connection: sa.Connection, before: float) -> Iterator[Job]:
     """Yield the done jobs whose project is still there, of those that were done before a time or that are wanted."""
     is_old = (jobs.c.ended_at < before) | deletions.c.wanted_at.is_not(None)
     query = SELECT_JOBS.where(jobs.c.state == JobState.DONE, _IS_PENDING, is_old).order_by(jobs.c.ended_at, jobs.c.id)
-    for row in connection.execution_options(yield_per=500).execute(query):
+    for row in connection.execute(query.execution_options(yield_per=500)):
         yield as_job(row)
 
 

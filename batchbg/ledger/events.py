@@ -61,6 +61,7 @@ class EventKind(enum.StrEnum):
     RUN_CONTINUED = "run continued"
     RUN_ENDED = "run ended"
     CLOCK_RESET = "clock reset"
+    COPIED = "copied from another ledger"
 
 
 def note(

@@ -19,5 +19,5 @@ TABLES: Final = {
 
 def rows(connection: sa.Connection, table: str) -> tuple[list[str], Iterator[dict[str, Any]]]:
     """Return the column names of one of ``TABLES`` and its rows, read as they are asked for."""
-    result = connection.execution_options(yield_per=500).execute(TABLES[table])
+    result = connection.execute(TABLES[table].execution_options(yield_per=500))
     return list(result.keys()), (dict(row) for row in result.mappings())

@@ -1,14 +1,9 @@
 """Who a ledger is: its own name, where it was last, and the marks beside its results that say so."""
 
 import contextlib
-import dataclasses
-import json
 import os
-import socket
-import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import sqlalchemy as sa
 
@@ -17,51 +12,16 @@ from batchbg.core.model import new_id
 from batchbg.errors import ConfigError, DiskError
 from batchbg.ledger import marks, purpose
 from batchbg.ledger.clock import about_time
+from batchbg.ledger.database import Location
 from batchbg.ledger.events import last_reservation
 from batchbg.ledger.folders import output_roots
-from batchbg.ledger.marks import ADOPT, Mark, adopt_with, foreign, refuse_behind
+from batchbg.ledger.marks import Mark, adopt_with, foreign, refuse_behind
 from batchbg.ledger.meta import ID, KIND, PLACE, ZONE, keep, value
 from batchbg.ledger.store import Ledger
-from batchbg.ledger.transaction import last_entry_at
+from batchbg.ledger.transaction import last_entry_at, now
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Location:
-    """Where a ledger is: real path, number of its file on its disk, and the machine."""
-
-    path: str
-    inode: int
-    machine: str
-
-    @classmethod
-    def of(cls, path: Path) -> "Location":
-        """Return where a file is now."""
-        return cls(str(path), path.stat().st_ino, _machine())
-
-    @classmethod
-    def read(cls, text: str | None) -> "Location | None":
-        """Return the location that ``written`` wrote; None where that cannot be read."""
-        try:
-            found: Any = json.loads(text or "")
-            return cls(str(found["path"]), int(found["inode"]), str(found["machine"]))
-        except (ValueError, TypeError, KeyError):
-            return None
-
-    @property
-    def written(self) -> str:
-        """The location as text."""
-        return json.dumps(dataclasses.asdict(self))
-
-
-def _machine() -> str:
-    for file in (Path("/etc/machine-id"), Path("/var/lib/dbus/machine-id")):
-        with contextlib.suppress(OSError):
-            if text := file.read_text(encoding="ascii", errors="replace").strip():
-                return text
-    return socket.gethostname()
-
-
-def refuse_new(path: Path, output: Path) -> None:
+def refuse_new(name: str, output: Path) -> None:
     """Refuse to make a ledger for a folder whose results are of another.
 
     Raises:
@@ -69,9 +29,9 @@ def refuse_new(path: Path, output: Path) -> None:
     """
     mark = marks.read(output)
     if mark is not None:
-        if mark.path == str(path):
+        if mark.path == name:
             raise ConfigError(
-                f"there is no ledger at {path} any more, and {output} holds its results: a new one would pay for them"
+                f"there is no ledger at {name} any more, and {output} holds its results: a new one would pay for them"
                 f" again. Put it back; if it is gone for good, {adopt_with(output)} makes a new one theirs"
             )
         raise foreign(output, mark)
@@ -90,16 +50,16 @@ def settle(ledger: Ledger, output: Path | None, timezone: str | None) -> Iterato
     """
     with ledger.reading() as connection:
         ledger_id, before = value(connection, ID), Location.read(value(connection, PLACE))
-        bound, last = value(connection, ZONE), last_entry_at(connection)
-        if ledger_id and (moved := _refuse_copy(ledger.path, ledger_id, before)):
+        bound, last, present = value(connection, ZONE), last_entry_at(connection), now(connection)
+        here = ledger.database.location(connection)
+        if ledger_id and before and (moved := ledger.database.refuse_copy(ledger_id, before, here)):
             yield moved
         _refuse_marks(ledger, connection, ledger_id, output)
     if bound and timezone and bound != timezone:
         raise ConfigError(
-            f"timezone: it says {timezone}, and the days of {ledger.path} are those of {bound} since it was made;"
+            f"timezone: it says {timezone}, and the days of {ledger.name} are those of {bound} since it was made;"
             f" take the setting back, or `batchbg ledger timezone {timezone}`"
         )
-    here = Location.of(ledger.path)
     with ledger.transaction() as tx:
         if ledger_id is None:
             ledger_id = new_id() + new_id()
@@ -110,7 +70,7 @@ def settle(ledger: Ledger, output: Path | None, timezone: str | None) -> Iterato
             keep(tx, ZONE, timezone or zone.of_system(os.environ))
     ledger.id = ledger_id
     _mark_all(ledger, ledger_id)
-    yield from about_time(last)
+    yield from about_time(last, present)
 
 
 def adopt(ledger: Ledger, output: Path | None) -> Iterator[tuple[Path, Mark | None, Mark]]:
@@ -125,58 +85,15 @@ def adopt(ledger: Ledger, output: Path | None) -> Iterator[tuple[Path, Mark | No
         ledger_id, before = value(connection, ID), Location.read(value(connection, PLACE))
         event = last_reservation(connection)
         found = {folder for folder in output_folders(ledger, connection) if folder.is_dir()}
-    if ledger_id is None or (before and before.path != str(ledger.path) and _id_at(Path(before.path)) == ledger_id):
+    if ledger_id is None or (before and ledger.database.goes_on_at(before, ledger_id)):
         ledger_id = new_id() + new_id()  # the other copy keeps the name, and its results
     with ledger.transaction() as tx:
         keep(tx, ID, ledger_id)
-        keep(tx, PLACE, Location.of(ledger.path).written)
+        keep(tx, PLACE, ledger.database.location(tx.connection).written)
     for folder in sorted({*found, *([output] if output else [])}):
-        mark = Mark(ledger_id, event, str(ledger.path))
+        mark = Mark(ledger_id, event, ledger.name)
         yield folder, marks.read(folder), mark
         marks.write(folder, mark)
-
-
-def _refuse_copy(path: Path, ledger_id: str, before: Location | None) -> str:
-    """Refuse a copy of a ledger that goes on elsewhere; return what to say of one that was moved, or "".
-
-    Raises:
-        ConfigError: it is one, or may be.
-    """
-    if before is None or before.path == str(path):
-        return ""
-    here = path.stat()
-    there = Path(before.path)
-    try:
-        found = there.stat()
-    except OSError:
-        if here.st_ino == before.inode:
-            return ""  # moved on its disk
-        if before.machine == _machine():
-            return f"the ledger {path} was at {there} before; should that come back, only one of the two may go on"
-        raise ConfigError(
-            f"the ledger {path} comes from another machine, where it was {there}: if it goes on there too, the same"
-            f" photos are paid for twice. If this is the only one now, say so: {ADOPT}"
-        ) from None
-    if (found.st_dev, found.st_ino) == (here.st_dev, here.st_ino):
-        return ""  # one folder, seen at two places
-    if found.st_ino == before.inode or _id_at(there) == ledger_id:
-        raise ConfigError(
-            f"the ledger {path} is a second copy of {there}, and both would pay for the same photos: go on with that"
-            f" one, or remove it. If both are to go on, each with photos of its own, say so: {ADOPT}"
-        )
-    return ""
-
-
-def _id_at(path: Path) -> str | None:
-    """Return the id of the ledger at a path, as far as it can be told without touching it."""
-    quiet = "mode=ro" if path.with_name(f"{path.name}-wal").exists() else "mode=ro&immutable=1"
-    with (
-        contextlib.suppress(sqlite3.Error, OSError),
-        contextlib.closing(sqlite3.connect(f"{path.as_uri()}?{quiet}", uri=True)) as other,
-    ):
-        row = other.execute("SELECT value FROM meta WHERE key = ?", (ID,)).fetchone()
-        return str(row[0]) if row else None
-    return None
 
 
 def _refuse_marks(ledger: Ledger, connection: sa.Connection, ledger_id: str | None, output: Path | None) -> None:
@@ -195,7 +112,7 @@ def _refuse_marks(ledger: Ledger, connection: sa.Connection, ledger_id: str | No
         if mark is None:
             continue
         if mark.ledger == ledger_id and mark.ledger:
-            refuse_behind(connection, folder, mark, ledger.path)
+            refuse_behind(connection, folder, mark, ledger.name)
         elif folder == output:
             raise foreign(folder, mark)
 
@@ -208,7 +125,7 @@ def _mark_all(ledger: Ledger, ledger_id: str) -> None:
         with contextlib.suppress(DiskError):  # the one that is needed is written when it is needed
             mark = marks.read(folder)
             if folder.is_dir() and (mark is None or (mark.ledger == ledger_id and mark.event.id < event.id)):
-                marks.write(folder, Mark(ledger_id, event, str(ledger.path)))
+                marks.write(folder, Mark(ledger_id, event, ledger.name))
 
 
 def output_folders(ledger: Ledger, connection: sa.Connection) -> list[Path]:

@@ -11,6 +11,9 @@ import sqlalchemy as sa
 from batchbg.disk.reading import kind_of
 from batchbg.errors import ConfigError
 
+SERVER: Final = re.compile(r"postgres(ql)?(\+\w+)?:", re.IGNORECASE)
+"""How the URL of a ledger on a server begins."""
+
 
 def sqlite_path(url: str) -> Path:
     """Return the real path of a SQLite ledger.
@@ -29,19 +32,27 @@ def sqlite_path(url: str) -> Path:
     try:
         kind = sa.make_url(url).get_backend_name()
     except sa.exc.ArgumentError as error:
-        raise ConfigError(f"ledger: {url!r} is not a URL such as sqlite:///batchbg.db") from error
+        raise ConfigError("ledger: it is not a URL such as sqlite:///batchbg.db") from error
     if kind != "sqlite":
-        raise ConfigError(f"ledger: {kind} is not supported; use sqlite:///PATH")
+        raise ConfigError(f"ledger: {kind} is not supported; use sqlite:///PATH, or postgresql+psycopg://HOST/DATABASE")
     raise ConfigError("ledger: it must be a file, for it has to outlive the process")
 
 
-def exists(url: str) -> bool:
-    """Return whether the ledger is there already.
+def absolute(url: str) -> str:
+    """Return a URL that no change of the current folder can lead elsewhere.
+
+    Raises:
+        ConfigError: it is none that this version opens.
+    """
+    return url if SERVER.match(url) else f"sqlite:///{sqlite_path(url)}"
+
+
+def file_exists(path: Path) -> bool:
+    """Return whether the ledger's file is there already.
 
     Raises:
         ConfigError: the folders on the way cannot be entered.
     """
-    path = sqlite_path(url)
     try:
         return path.exists()
     except OSError as error:

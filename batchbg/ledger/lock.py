@@ -15,7 +15,7 @@ from typing import Final
 
 from batchbg.disk.reading import read_text
 from batchbg.errors import ConfigError, LedgerBusy, LedgerError
-from batchbg.ledger.location import check_folder, refuse_odd, sqlite_path
+from batchbg.ledger.location import check_folder, refuse_odd
 
 AGAIN_S: Final = 0.1
 """Seconds between two tries."""
@@ -106,11 +106,11 @@ class Holder:
 
 
 @contextlib.contextmanager
-def held(url: str, command: str, retry_s: float = 0.0) -> Iterator[None]:
+def held_file(path: Path, command: str, retry_s: float = 0.0) -> Iterator[None]:
     """Hold the ledger by the operating system's lock on its real path; a crash releases it.
 
     Args:
-        url: of the ledger, which need not be there yet.
+        path: of the ledger, which need not be there yet.
         command: what to tell others that find it held.
         retry_s: seconds to wait for another holder to end.
 
@@ -118,7 +118,6 @@ def held(url: str, command: str, retry_s: float = 0.0) -> Iterator[None]:
         LedgerBusy: another process holds it.
         LedgerError: the lock file cannot be made.
     """
-    path = sqlite_path(url)
     check_folder(path)
     refuse_odd(path)
     now = datetime.datetime.now().astimezone().isoformat(timespec="seconds")

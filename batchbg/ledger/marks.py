@@ -140,7 +140,7 @@ def foreign(folder: Path, mark: Mark) -> ConfigError:
     )
 
 
-def refuse_behind(connection: sa.Connection, folder: Path, mark: Mark, path: Path) -> None:
+def refuse_behind(connection: sa.Connection, folder: Path, mark: Mark, name: str) -> None:
     """Refuse a ledger that lacks the event a mark names.
 
     Raises:
@@ -148,7 +148,7 @@ def refuse_behind(connection: sa.Connection, folder: Path, mark: Mark, path: Pat
     """
     if not has(connection, mark.event):
         raise ConfigError(
-            f"the ledger {path} is older than {folder / NAME} beside its results, or has lost its last"
+            f"the ledger {name} is older than {folder / NAME} beside its results, or has lost its last"
             f" entries: photos were paid for that it does not know of. Put the right file back, with its -wal beside"
             f" it. If there is none, `batchbg audit` compares it with the account, and {ADOPT} goes on with it"
         )

@@ -174,7 +174,7 @@ def rejected(connection: sa.Connection) -> Iterator[tuple[str, str, str]]:
         .where(photos.c.rejected != "")
         .order_by(folders.c.path, photos.c.path)
     )
-    for row in connection.execution_options(yield_per=500).execute(query):
+    for row in connection.execute(query.execution_options(yield_per=500)):
         yield row[0], row[1], row[2]
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from batchbg.errors import ConfigError, LedgerError, LedgerGone
+from batchbg.ledger.events import Event
 
 WAL_HEADER_BYTES: Final = 32
 FRAME_HEADER_BYTES: Final = 24
@@ -95,6 +96,12 @@ class Presence:
         if self._trouble:
             advice = _ADVICE.get(self._trouble, "put the right file back, then run again")
             raise LedgerGone(f"ledger {self._path}: {self._trouble}; nothing more is sent: {advice}")
+
+    def confirmed(self, event: Event) -> None:
+        """Need nothing: a file that is the same has what was written to it."""
+
+    def leave(self) -> None:
+        """Need nothing: a file is not waited for."""
 
     def close(self) -> None:
         """Let go of the index, once no connection is open: closing it sooner would give up SQLite's locks on it."""

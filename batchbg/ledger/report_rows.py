@@ -71,4 +71,4 @@ def read(connection: sa.Connection) -> Iterator[sa.Row[Any]]:
     ``output_id`` is of the job, ``shown_output_id`` of the output that the row is about; the photo, its fingerprint
     (``known_...``) and what was saved are that one's. Folders have the names under which they stand in the ledger.
     """
-    yield from connection.execution_options(yield_per=500).execute(_ROWS)
+    yield from connection.execute(_ROWS.execution_options(yield_per=500))

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final, TypeVar
 
 import sqlalchemy as sa
+from sqlalchemy.ext.compiler import compiles
 
 T = TypeVar("T")
 
@@ -120,7 +121,7 @@ class Statement:
         readers = [
             (place, read)
             for place, column in enumerate(construct.exported_columns)
-            if (read := column.type.dialect_impl(dialect).result_processor(dialect, None))
+            if (read := column.type.dialect_impl(dialect).result_processor(dialect, _FLOAT8))
         ]
         constants = {
             name: binders[name](value) if name in binders else value
@@ -130,6 +131,10 @@ class Statement:
         given = [(name, bind) for name, bind in binders.items() if name in names or name in listed]
         return _Compiled(expanded.statement, constants, listed, given, readers)
 
+
+_FLOAT8: Final = 701
+"""PostgreSQL's number of the one type with a point that the tables have, which its dialect wants to know; see its
+pg_type.dat. Others look at none."""
 
 _Converter = Callable[[Any], Any]
 
@@ -216,6 +221,19 @@ def _fetch_portion(_driver: Any, cursor: Any) -> list[Row]:
     return rows
 
 
+class Position(sa.sql.functions.GenericFunction[int]):
+    """Where a text is found in another, from 1; 0 where it is not. Databases have no common name for it."""
+
+    type = sa.Integer()
+    inherit_cache = True
+    name = "instr"
+
+
+@compiles(Position, "postgresql")
+def _strpos(element: Position, compiler: Any, **options: Any) -> str:
+    return f"strpos({compiler.process(element.clauses, **options)})"
+
+
 def below(column: Any, *, is_root: bool, deep: bool = True) -> Any:
     """Return the condition that a path lies directly in the folder whose ``bounds`` are given.
 
@@ -225,11 +243,11 @@ def below(column: Any, *, is_root: bool, deep: bool = True) -> Any:
         deep: it has subfolders, or may have; where it has none, no path needs to be looked at for it.
     """
     if is_root:
-        return sa.func.instr(column, "/") == 0
+        return Position(column, "/") == 0
     # "0" follows "/": a range can use the index, where LIKE cannot, and needs no escaping.
     is_inside = (column >= sa.bindparam("low")) & (column < sa.bindparam("high"))
     rest = sa.func.substr(column, sa.bindparam("rest"))
-    return is_inside & (sa.func.instr(rest, "/") == 0) if deep else is_inside
+    return is_inside & (Position(rest, "/") == 0) if deep else is_inside
 
 
 def bounds(folder: str) -> dict[str, Any]:

@@ -2,26 +2,20 @@
 
 import contextlib
 import os
-import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Final
 
 import sqlalchemy as sa
 
 from batchbg.errors import DiskError, LedgerDamaged, LedgerError
 from batchbg.ledger import events, marks
 from batchbg.ledger.connections import Connections, Use
-from batchbg.ledger.presence import Presence, refuse_links
+from batchbg.ledger.database import Database
 from batchbg.ledger.transaction import Tx, enter, last_entry_at
 
 Connection = sa.Connection
 """What ``Ledger.reading`` and ``Ledger.begin`` yield."""
-
-
-DAMAGED: Final = ("database disk image is malformed", "file is not a database")
-"""What SQLite says of a file that is no whole database. Source: sqlite3ErrStr in its main.c."""
 
 
 class WouldWait(Exception):
@@ -32,22 +26,26 @@ class Ledger:
     """An open ledger. Reading commands share it; who may spend holds its lock as well.
 
     Attributes:
-        engine: SQLAlchemy's; a transaction on it begins with BEGIN IMMEDIATE.
-        path: the file, symbolic links resolved.
+        database: where it is kept.
+        engine: SQLAlchemy's; a transaction on it begins as the database needs it.
+        name: as people are told of it; a URL has no password in it.
+        path: beside which the files lie that go with it: its own, symbolic links resolved, unless it is on a server.
         id: its own name, which stands beside its results; "" where that is not checked.
         made: whether it was made just now.
         projects: those that this process was told of, by job, should the file be taken away.
     """
 
-    def __init__(self, engine: sa.Engine, path: Path, presence: Presence) -> None:
+    def __init__(self, database: Database) -> None:
         self.id = ""
         self.made = False
         self.projects: dict[str, str] = {}
-        self.engine = engine
-        self.path = path
-        self._connections = Connections(engine)
+        self.database = database
+        self.engine = database.engine()
+        self.name = database.name
+        self.path = database.path
+        self._connections = Connections(self.engine, database)
         self._turn = threading.Lock()
-        self._presence = presence
+        self._presence = database.presence()
         self._is_damaged = False
         self._may_wait = True
         self._marks: dict[str, marks.OpenMark] = {}
@@ -89,7 +87,7 @@ class Ledger:
             WouldWait: the transaction is none, and what was to be done in it has to be done by who may wait.
             LedgerError: the database refused, with its reason.
         """
-        if not self._turn.acquire(blocking=wait):
+        if not (wait or self.database.is_near) or not self._turn.acquire(blocking=wait):
             raise WouldWait
         try:
             self._due.clear()
@@ -100,9 +98,10 @@ class Ledger:
                     yield connection
                     event = events.last(connection) if self._due else None
                 if event is not None:
+                    self._presence.confirmed(event)
                     self._mark(event)
         except LedgerError as error:
-            if not wait and _is_busy(error.__cause__):
+            if not wait and self.database.would_wait(error.__cause__):
                 raise WouldWait from error
             raise
         finally:
@@ -114,26 +113,30 @@ class Ledger:
         with self.begin() as connection:
             yield enter(connection, run_id)
 
+    def leave(self) -> None:
+        """Wait no more for a server that is away: the run is being left."""
+        self._presence.leave()
+
     def relative(self, folder: Path) -> str:
         """Return the name under which a folder stands in the ledger: a tree that is moved as a whole keeps it."""
-        real = Path(os.path.realpath(folder))
-        return os.path.relpath(real, self.path.parent) if real.is_relative_to(self.path.parent) else str(real)
+        real, own = Path(os.path.realpath(folder)), self.database.folder
+        return os.path.relpath(real, own) if own and real.is_relative_to(own) else str(real)
 
     def absolute(self, name: str) -> Path:
         """Return the folder that ``relative`` named."""
-        return Path(os.path.normpath(self.path.parent / name))
+        return Path(os.path.normpath((self.database.folder or Path("/")) / name))
 
     def watch(self) -> None:
         """Begin to watch whether this ledger's files stay where they are: for who is about to spend.
 
         Raises:
-            ConfigError: the ledger has two names.
+            ConfigError: it must not be spent from, such as a file with two names.
             LedgerError: its files are not there.
         """
         if self._presence.is_watching:
             return
-        refuse_links(self.path)
-        with explained(self.path):
+        with self._explained():
+            self.database.refuse_spending()
             # They stay open, so that neither the files' numbers nor the log are given up meanwhile, and are there for
             # what is still to be collected should the files be taken away.
             self._connections.open()
@@ -176,9 +179,9 @@ class Ledger:
             if mark is not None and mark.ledger != self.id:
                 raise marks.foreign(folder, mark)
             if mark is not None:
-                marks.refuse_behind(connection, folder, mark, self.path)
+                marks.refuse_behind(connection, folder, mark, self.name)
         if mark is None:
-            marks.write(folder, marks.Mark(self.id, event, str(self.path)))
+            marks.write(folder, marks.Mark(self.id, event, self.name))
         return marks.OpenMark(folder, event)
 
     def _mark(self, event: events.Event) -> None:
@@ -197,12 +200,18 @@ class Ledger:
 
     @contextlib.contextmanager
     def _explained(self) -> Iterator[None]:
+        """Turn the database's errors into ours.
+
+        Raises:
+            LedgerDamaged: its file is not whole.
+            LedgerError: for anything else that the database itself refuses.
+        """
         try:
-            with explained(self.path):
-                yield
-        except LedgerDamaged:
-            self._is_damaged = True
-            raise
+            yield
+        except (sa.exc.DatabaseError, self.engine.dialect.loaded_dbapi.Error) as error:
+            ours = self.database.explain(error)
+            self._is_damaged |= isinstance(ours, LedgerDamaged)
+            raise ours from error
 
     def close(self) -> None:
         """Close every connection."""
@@ -217,33 +226,3 @@ class Ledger:
     def on_close(self, action: Callable[[], object]) -> None:
         """Let something be done when every connection is closed."""
         self._last.callback(action)
-
-
-def _is_busy(error: BaseException | None) -> bool:
-    """Return whether another program keeps the database locked."""
-    code = getattr(getattr(error, "orig", error), "sqlite_errorcode", sqlite3.SQLITE_OK)
-    return bool(code & 0xFF == sqlite3.SQLITE_BUSY)  # the rest says why
-
-
-@contextlib.contextmanager
-def explained(path: Path) -> Iterator[None]:
-    """Turn the database's errors into ours, with the file and what to do.
-
-    Raises:
-        LedgerDamaged: its file is not whole.
-        LedgerError: for anything else that the database itself refuses.
-    """
-    try:
-        yield
-    except (sa.exc.DatabaseError, sqlite3.DatabaseError) as error:
-        reason = str(getattr(error, "orig", error))
-        advice = {
-            "database or disk is full": "free some space and run again; nothing further was sent",
-            "attempt to write a readonly database": "make the file and its folder writable and run again",
-            "unable to open database file": "its folder must be there and writable",
-            "database is locked": "another program keeps it locked; run again when it has finished",
-            "file is not a database": "it is no ledger; name another with --ledger",
-            "disk I/O error": "the disk reports an error; is it full, or on a network?",
-        }.get(reason, "run again when that is fixed")
-        kind = LedgerDamaged if reason in DAMAGED else LedgerError
-        raise kind(f"ledger {path}: {reason}; {advice}") from error

@@ -28,7 +28,8 @@ _PRIVATE: Final = {private: lone for lone, private in _LONE.items()}
 class PathText(sa.types.TypeDecorator[str]):
     """A path as Python has it. Bytes that are no UTF-8 are stored as private characters, for no database takes them."""
 
-    impl = sa.Text
+    # Byte by byte, whatever language a server sorts in: what lies below a folder is one range of paths.
+    impl = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
     cache_ok = True
 
     def process_bind_param(self, value: str | None, dialect: sa.Dialect) -> str | None:

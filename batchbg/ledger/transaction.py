@@ -33,7 +33,17 @@ def enter(connection: sa.Connection, run_id: str, *, repeats: bool = False) -> T
 
     The clock of the machine may jump back; the ledger's does not, or a day's budget could be spent twice.
     """
-    return Tx(connection, max(time.time(), last_entry_at(connection) or 0.0), run_id, repeats)
+    return Tx(connection, max(now(connection), last_entry_at(connection) or 0.0), run_id, repeats)
+
+
+def now(connection: sa.Connection) -> float:
+    """Return the time of the clock that the ledger goes by, seconds since 1970: this machine's, or its server's."""
+    clock = connection.get_execution_options().get(CLOCK)
+    return clock(connection) if clock else time.time()
+
+
+CLOCK: Final = "clock"
+"""The execution option of an engine whose server has a clock of its own, for all who write from their machines."""
 
 
 def last_entry_at(connection: sa.Connection) -> float | None:

@@ -5,14 +5,14 @@ import contextlib
 import functools
 import queue
 import threading
+import time
 from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
 import sqlalchemy as sa
 
-from batchbg.errors import LedgerError, LedgerGone, StaleJobError
-from batchbg.ledger.ballast import Ballast
+from batchbg.errors import LedgerError, LedgerGone, LedgerUnreachable, StaleJobError
 from batchbg.ledger.store import Ledger, WouldWait
 from batchbg.ledger.transaction import Tx, enter
 
@@ -45,7 +45,7 @@ class Writer:
         self._is_over = False
         self._queue: queue.SimpleQueue[tuple[Callable[[], list[_Result]], list[_Work]] | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._work, name="ledger-writer", daemon=True)
-        self._ballast = Ballast(ledger.path)
+        self._ballast = ledger.database.reserve()
 
     def __enter__(self) -> Self:
         """Begin, for callers in the event loop that is running.
@@ -60,6 +60,7 @@ class Writer:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self._is_over = True
+        self._ledger.leave()
         self._give(functools.partial(self._run, self._handed_in), self._handed_in)
         self._queue.put(None)
         self._thread.join()
@@ -132,18 +133,25 @@ class Writer:
         self._is_under_way = False
         self._loop.call_soon(self._begin)  # after those who were told have had their turn
 
-    def _run(self, batch: list[_Work]) -> list[_Result]:
-        """Do all in one commit; where one of them raises, each in its own, so that its failure is its own."""
-        if not batch:
-            return []
-        try:
-            with self._ledger.begin() as connection:
-                tx = enter(connection, self._run_id)
-                return [(work(tx), None) for work, _ in batch]
-        except Exception as error:
-            if _is_everybodys(error, batch):
-                return [(None, error)] * len(batch)
-        return [result for one in batch for result in self._run([one])]
+    def _run(self, batch: list[_Work], *, repeats: bool = False) -> list[_Result]:
+        """Do all in one commit; where one of them raises, each in its own, so that its failure is its own.
+
+        A server that hangs up may have committed it or not: all of it is done again, and finds what is there.
+        """
+        give_up_at = time.monotonic() + self._ledger.database.patience_s
+        while batch:
+            try:
+                with self._ledger.begin() as connection:
+                    tx = enter(connection, self._run_id, repeats=repeats)
+                    return [(work(tx), None) for work, _ in batch]
+            except Exception as error:
+                repeats |= isinstance(error, LedgerUnreachable)
+                if isinstance(error, LedgerUnreachable) and time.monotonic() < give_up_at and not self._is_over:
+                    continue
+                if _is_everybodys(error, batch):
+                    return [(None, error)] * len(batch)
+                break
+        return [result for one in batch for result in self._run([one], repeats=repeats)]
 
 
 def _commit(begun: contextlib.ExitStack, values: list[Any]) -> list[_Result]:

@@ -8,7 +8,7 @@ from typing import Any, Final, Literal, TypeAlias, TypedDict
 
 from batchbg.core.suggestion import meant
 from batchbg.errors import ConfigError
-from batchbg.ledger.location import sqlite_path
+from batchbg.ledger.location import absolute
 from batchbg.settings.definitions import SETTINGS
 from batchbg.settings.kinds import read_value
 from batchbg.settings.loading import load
@@ -129,4 +129,4 @@ def _from_here(settings: Settings) -> Settings:
     found["files"] = tuple(file.absolute() for file in settings.files)
     if settings.files_from is not None:
         found["files_from"] = str(Path(settings.files_from).absolute())
-    return dataclasses.replace(settings, ledger=f"sqlite:///{sqlite_path(settings.ledger)}", **found)
+    return dataclasses.replace(settings, ledger=absolute(settings.ledger), **found)

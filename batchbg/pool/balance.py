@@ -7,7 +7,7 @@ from typing import Final
 
 from batchbg.api.client import MagicHour
 from batchbg.api.wire import Account
-from batchbg.errors import ApiError
+from batchbg.errors import ApiError, LedgerUnreachable
 from batchbg.ledger import balances, credits
 from batchbg.ledger.store import Ledger
 from batchbg.ledger.writer import Writer
@@ -38,7 +38,7 @@ async def readings(api: MagicHour, ledger: Ledger, writer: Writer) -> AsyncItera
         await asyncio.sleep(BALANCE_EVERY_S)
         try:
             account = await read_account(api, ledger, writer)
-        except ApiError as error:
+        except (ApiError, LedgerUnreachable) as error:
             log.info("account: %s", error)
         else:
             yield account

@@ -52,11 +52,9 @@ class Evidence:
         """Read the balance, and find for each create that rests by now what speaks against it."""
         resting = dict(self._resting)
         trouble = await self._ask()
-        with self._session.ledger.reading() as connection:
-            for job in resting.values():
-                if self._resting.get(job.id) is not job:
-                    continue  # nobody waits for it any more
-                missing = balances.unexplained(connection, job.account, job.submitted_at or 0.0)
+        for job in resting.values():
+            missing = await self._session.look(balances.unexplained, job.account, job.submitted_at or 0.0)
+            if self._resting.get(job.id) is job:  # else nobody waits for it any more
                 self._found[job.id] = trouble or _told(missing)
 
     async def _ask(self) -> str:

@@ -11,6 +11,7 @@ from batchbg.core.lifecycle import PAID, JobState
 from batchbg.core.model import Job
 from batchbg.core.poll_schedule import ASKED_FOR_S
 from batchbg.ledger import jobs, outputs
+from batchbg.ledger.store import Connection
 from batchbg.pool import deliver
 from batchbg.pool.admission import Admission
 from batchbg.pool.concurrency import ConcurrencyLimit
@@ -171,14 +172,12 @@ class Pool:
 
     async def _copy_wanted(self) -> None:
         """Give results that are there to the outputs that still want them."""
-        with self._session.ledger.looking() as connection:
-            undelivered = outputs.undelivered(connection)
+        undelivered = await self._session.look(outputs.undelivered)
         for job_id in undelivered:
             await self._stop.before_leaving(self._at_work.acquire())
             if self._stop.leaving:
                 return
-            with self._session.ledger.looking() as connection:
-                done = jobs.get(connection, job_id)
+            done = await self._session.look(jobs.get, job_id)
             assert done is not None  # it was joined a moment ago, and a done job is never removed
             self._start(self._worker.copy(done))
 
@@ -194,7 +193,7 @@ class Pool:
         while True:
             is_last = feed is None or feed.over
             after = (0.0, "")
-            while batch := self._next_planned(after):
+            while batch := await self._session.look(self._next_planned, after):
                 for job in batch:
                     if job.id not in self._given and (only is None or job.id in only):
                         self._given.add(job.id)
@@ -206,9 +205,8 @@ class Pool:
             if self._stop.no_creates:
                 return
 
-    def _next_planned(self, after: tuple[float, str]) -> Sequence[Job]:
-        with self._session.ledger.looking() as connection:
-            return jobs.next_planned(connection, self._session.run_id, after, FETCHED_AT_ONCE)
+    def _next_planned(self, connection: Connection, after: tuple[float, str]) -> Sequence[Job]:
+        return jobs.next_planned(connection, self._session.run_id, after, FETCHED_AT_ONCE)
 
     async def _process(self, job: Job) -> None:
         """Process a job; one that is still planned afterwards is not taken again in this run."""

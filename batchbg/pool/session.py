@@ -1,15 +1,21 @@
 """What the stages of one run's pool share: built once, changed by none of them."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Concatenate, ParamSpec, TypeVar
 
 from batchbg.api.client import MagicHour
 from batchbg.api.limiter import RateLimiter
+from batchbg.errors import LedgerUnreachable
 from batchbg.ledger.budgets import Budget
-from batchbg.ledger.store import Ledger
+from batchbg.ledger.store import Connection, Ledger
+from batchbg.ledger.transaction import Tx
 from batchbg.ledger.writer import Writer
 from batchbg.pool.observer import Observer
 from batchbg.pool.stop import Stop
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -50,3 +56,20 @@ class PoolSession:
     accounts: Sequence[str]
     budget: Budget
     limits: Limits
+
+    async def look(self, read: Callable[Concatenate[Connection, P], T], *args: P.args, **options: P.kwargs) -> T:
+        """Return what ``read(connection, ...)`` finds; where the ledger's server is away, once it is back.
+
+        Raises:
+            LedgerError: it cannot be read.
+        """
+        while True:
+            try:
+                with self.ledger.looking() as connection:
+                    return read(connection, *args, **options)
+            except LedgerUnreachable:
+                await self.writer.do(_nothing)  # whose thread waits for the server
+
+
+def _nothing(_tx: Tx) -> None:
+    """Write nothing."""

@@ -17,13 +17,15 @@ from batchbg.errors import (
     DiskError,
     ExitCode,
     LedgerError,
+    LedgerUnreachable,
     OutputRefused,
     PhotoChanged,
     ResultUnusable,
     StaleJobError,
     WrongProject,
 )
-from batchbg.ledger import transitions
+from batchbg.ledger import jobs, transitions
+from batchbg.ledger.transaction import Tx
 from batchbg.pool.admission import Admission
 from batchbg.pool.deliver import Deliverer
 from batchbg.pool.refunds import Refunds
@@ -69,7 +71,12 @@ class Worker:
             with self._contained(job):
                 while True:
                     before = job.state
-                    job = await self.step(job)
+                    try:
+                        job = await self.step(job)
+                    except LedgerUnreachable:
+                        # Writing waits for the server; what has come of the job by then is gone on with.
+                        job = await self._writer.do(_present, job)
+                        continue
                     if job.state is before:
                         break
         finally:
@@ -214,3 +221,15 @@ class Worker:
         if moved.state in ENDED_BADLY and moved.credits and not self._stop.collecting:
             self._refunds.watch(moved)
         return moved
+
+
+def _present(tx: Tx, job: Job) -> Job:
+    """Return a job as it is now.
+
+    Raises:
+        StaleJobError: it is there no more.
+    """
+    found = jobs.get(tx.connection, job.id)
+    if found is None:
+        raise StaleJobError(f"job {job.id} is there no more")
+    return found

@@ -7,8 +7,7 @@ from batchbg.core.lifecycle import JobState
 from batchbg.core.model import Job
 from batchbg.errors import ConfigError
 from batchbg.ledger import jobs
-from batchbg.ledger.engine import open_ledger
-from batchbg.ledger.lock import held
+from batchbg.ledger.engine import held, open_ledger
 from batchbg.ledger.store import Connection, Ledger
 from batchbg.settings import Settings
 
@@ -45,7 +44,7 @@ def held_ledger(settings: Settings, command: str) -> Iterator[Ledger]:
         ConfigError, LedgerError: there is none, or another process holds it.
     """
     with (
-        held(settings.ledger, command, settings.retry_lock),
-        contextlib.closing(open_ledger(settings.ledger, create=False)) as ledger,
+        held(settings.ledger, command, settings.retry_lock) as database,
+        contextlib.closing(open_ledger(database, create=False)) as ledger,
     ):
         yield ledger

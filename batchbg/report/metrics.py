@@ -14,8 +14,7 @@ from batchbg.core.metrics import Gauge, Sample, rendered
 from batchbg.disk.files import whole
 from batchbg.errors import BatchbgError, ConfigError, ExitCode, LedgerBusy, NoLedger, OutputRefused
 from batchbg.ledger import budgets, clock, credits, jobs, runs
-from batchbg.ledger.engine import open_to_read
-from batchbg.ledger.location import sqlite_path
+from batchbg.ledger.engine import database_at, open_to_read
 from batchbg.ledger.store import Connection
 from batchbg.report.summary import PHOTO_COUNTS, of_ledger
 from batchbg.settings.values import Settings
@@ -120,7 +119,7 @@ def _write(settings: Settings, ended: Ended | None) -> bool:
     path = settings.metrics_file
     assert path is not None
     try:
-        text = rendered(gather(settings, ended), {"ledger": str(sqlite_path(settings.ledger))})
+        text = rendered(gather(settings, ended), {"ledger": database_at(settings.ledger).name})
         with whole(path, "utf-8") as file:
             file.write(text)
     except (OSError, OutputRefused) as error:

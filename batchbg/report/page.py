@@ -178,7 +178,7 @@ def _context(
         "version": __version__,
         "headline": _headline(found.photos, found.photos_done, rejected_counts[0]),
         "now": when(time.time(), zone),
-        "ledger": text(str(ledger.path)),
+        "ledger": text(ledger.name),
         "rehearsal": purpose.of(connection) == "sandbox",
         "summary": summary,
         "states": [(state.value, summary.jobs[state]) for state in JobState],

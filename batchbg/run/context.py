@@ -15,9 +15,7 @@ from batchbg.disk.rehearsal import Rehearsal
 from batchbg.errors import BatchbgError, ExitCode, LedgerError, NoLedger
 from batchbg.ledger import clock, identity, jobs, runs
 from batchbg.ledger.budgets import Budget
-from batchbg.ledger.engine import open_ledger
-from batchbg.ledger.location import exists, sqlite_path
-from batchbg.ledger.lock import held
+from batchbg.ledger.engine import held, open_ledger
 from batchbg.ledger.store import Ledger
 from batchbg.pool.stop import Stop
 from batchbg.run.binding import bind_purpose
@@ -72,16 +70,16 @@ def holding(settings: Settings, task: Task[Any], reporter: Reporter) -> Iterator
     Raises:
         ConfigError, LedgerError: it is held by another run, is a copy or an older one, or serves another purpose.
     """
-    with held(settings.ledger, task.command, settings.retry_lock):
+    with held(settings.ledger, task.command, settings.retry_lock) as database:
         output = Path(os.path.realpath(settings.output)) if settings.photos else None
-        if not exists(settings.ledger):
+        if not database.exists():
             if output is None:
                 raise NoLedger("there is no ledger yet, so there is nothing to resume; `batchbg run` makes one")
-            identity.refuse_new(sqlite_path(settings.ledger), output)
-        ledger = open_ledger(settings.ledger)
+            identity.refuse_new(database.name, output)
+        ledger = open_ledger(database)
         try:
             if ledger.made:
-                reporter.ledger_made(str(ledger.path))
+                reporter.ledger_made(ledger.name)
             settings = _in_its_zone(ledger, settings, output)
             bind_purpose(ledger, settings)
             yield ledger, settings
@@ -110,7 +108,7 @@ def _name_projects(ledger: Ledger) -> None:
     with contextlib.suppress(LedgerError), ledger.reading() as connection:
         known |= {job.id: job.project_id for job in jobs.in_states(connection, frozenset(JobState)) if job.project_id}
     told = "these are its projects:" if known else "no project id is known of it"
-    log.error("the ledger %s is not the one that this run wrote to; %s", ledger.path, told)
+    log.error("the ledger %s is not the one that this run wrote to; %s", ledger.name, told)
     for job_id, project_id in known.items():
         log.error("job %s: project id %s", job_id, project_id)
 

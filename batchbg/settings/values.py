@@ -20,7 +20,7 @@ class Settings:
     files: tuple[Path, ...]
     backgrounds: Path | Paint | None
     output: Path
-    ledger: str
+    ledger: str = dataclasses.field(repr=False)  # a URL may hold a password
     base_url: str
     sandbox: bool
     max_credits: int | None

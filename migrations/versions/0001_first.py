@@ -6,6 +6,8 @@ from alembic import op
 revision = "0001"
 down_revision = None
 
+PATH = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
+
 
 def upgrade() -> None:
     """Make all tables."""
@@ -76,7 +78,7 @@ def upgrade() -> None:
     op.create_table(
         "folders",
         sa.Column("id", sa.Integer(), nullable=False),
-        sa.Column("path", sa.Text(), nullable=False),
+        sa.Column("path", PATH, nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_folders")),
         sa.UniqueConstraint("path", name=op.f("uq_folders_path")),
     )
@@ -96,9 +98,9 @@ def upgrade() -> None:
         "outputs",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("folder_id", sa.Integer(), nullable=False),
-        sa.Column("path", sa.Text(), nullable=False),
+        sa.Column("path", PATH, nullable=False),
         sa.Column("photo_folder_id", sa.Integer(), nullable=False),
-        sa.Column("photo_path", sa.Text(), nullable=False),
+        sa.Column("photo_path", PATH, nullable=False),
         sa.Column("wanted_job_id", sa.Text(), nullable=True),
         sa.Column("saved_job_id", sa.Text(), nullable=True),
         sa.Column("saved_photo_sha256", sa.Text(), nullable=True),
@@ -132,7 +134,7 @@ def upgrade() -> None:
     op.create_table(
         "photos",
         sa.Column("folder_id", sa.Integer(), nullable=False),
-        sa.Column("path", sa.Text(), nullable=False),
+        sa.Column("path", PATH, nullable=False),
         sa.Column("size", sa.BigInteger(), nullable=False),
         sa.Column("mtime_ns", sa.BigInteger(), nullable=False),
         sa.Column("inode", sa.BigInteger(), nullable=False),
@@ -161,7 +163,7 @@ def upgrade() -> None:
         sa.Column("account", sa.Text(), server_default="", nullable=False),
         sa.Column("photo_folder_id", sa.Integer(), nullable=True),
         sa.Column("output_folder_id", sa.Integer(), nullable=True),
-        sa.Column("scanned", sa.Boolean(), server_default=sa.text("0"), nullable=False),
+        sa.Column("scanned", sa.Boolean(), server_default=sa.false(), nullable=False),
         sa.Column("seen", sa.Integer(), server_default="0", nullable=False),
         sa.Column("rejected", sa.Integer(), server_default="0", nullable=False),
         sa.Column("reused", sa.Integer(), server_default="0", nullable=False),
@@ -183,14 +185,14 @@ def upgrade() -> None:
         sa.Column("generation", sa.Integer(), server_default="1", nullable=False),
         sa.Column("output_id", sa.Integer(), nullable=False),
         sa.Column("background_folder_id", sa.Integer(), nullable=True),
-        sa.Column("background_path", sa.Text(), server_default="", nullable=False),
+        sa.Column("background_path", PATH, server_default="", nullable=False),
         sa.Column("treatment", sa.Text(), nullable=False),
         sa.Column("width", sa.Integer(), nullable=False),
         sa.Column("height", sa.Integer(), nullable=False),
         sa.Column("distortion", sa.Integer(), server_default="0", nullable=False),
         sa.Column("blur", sa.Integer(), server_default="0", nullable=False),
         sa.Column("excess", sa.Integer(), server_default="0", nullable=False),
-        sa.Column("replace", sa.Boolean(), server_default=sa.text("0"), nullable=False),
+        sa.Column("replace", sa.Boolean(), server_default=sa.false(), nullable=False),
         sa.Column("attempt", sa.Integer(), server_default="0", nullable=False),
         sa.Column("project_id", sa.Text(), nullable=True),
         sa.Column("credits", sa.Integer(), server_default="0", nullable=False),

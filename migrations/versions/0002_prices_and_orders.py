@@ -11,7 +11,7 @@ _CHARGED = """
 """
 
 _RENDERED = """
-    UPDATE jobs SET rendered = 1 WHERE EXISTS (
+    UPDATE jobs SET rendered = true WHERE EXISTS (
         SELECT 1 FROM events WHERE events.job_id = jobs.id AND events.kind = 'complete' AND events.id > (
             SELECT coalesce(max(reserved.id), 0) FROM events AS reserved
             WHERE reserved.job_id = jobs.id AND reserved.kind = 'reserved'
@@ -23,7 +23,7 @@ _RENDERED = """
 def upgrade() -> None:
     """Add what is new; what an older ledger counts was told by the service, and a render it saw complete is one."""
     op.add_column("jobs", sa.Column("charged", sa.Integer(), server_default="0", nullable=False))
-    op.add_column("jobs", sa.Column("rendered", sa.Boolean(), server_default=sa.text("0"), nullable=False))
+    op.add_column("jobs", sa.Column("rendered", sa.Boolean(), server_default=sa.false(), nullable=False))
     op.add_column("jobs", sa.Column("error_code", sa.Text(), server_default="", nullable=False))
     op.add_column("jobs", sa.Column("order_id", sa.Text(), nullable=True))
     op.add_column("prices", sa.Column("recorded", sa.Integer(), server_default="0", nullable=False))

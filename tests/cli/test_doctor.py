@@ -11,8 +11,7 @@ from typing import Any
 import pytest
 
 from batchbg.ledger import lock
-from batchbg.ledger.engine import HEAD
-from batchbg.ledger.lock import held
+from batchbg.ledger.engine import HEAD, held
 from batchbg.ledger.spool import Spool
 from batchbg.sandbox.rough import ADVICE
 from batchbg.webhook.receiver import Receiver

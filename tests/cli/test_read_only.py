@@ -58,7 +58,7 @@ def test_what_only_looks_leaves_a_ledger_that_it_cannot_write_as_it_is(closed: S
 
 def test_a_log_without_its_index_is_read_beside_a_copy(shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """As on a read-only disk, where no index can be made."""
-    from batchbg.ledger import snapshot
+    from batchbg.ledger import sqlite
     from batchbg.ledger.engine import open_ledger
 
     shop.some_photos(2)
@@ -76,15 +76,15 @@ def test_a_log_without_its_index_is_read_beside_a_copy(shop: Shop, tmp_path: Pat
 
         raise sqlite3.OperationalError("unable to open database file")
 
-    monkeypatch.setattr(snapshot, "_back_up", refuse)
-    snapshot.copy_to(tmp_path / "away" / "batchbg.db", tmp_path / "away" / "copy.db")
+    monkeypatch.setattr(sqlite, "_back_up", refuse)
+    sqlite.copy_to(tmp_path / "away" / "batchbg.db", tmp_path / "away" / "copy.db")
     assert (tmp_path / "away" / "copy.db").read_bytes() == (tmp_path / "away" / "batchbg.db").read_bytes()
     assert (tmp_path / "away" / "copy.db-wal").exists()
 
 
 def test_a_plan_without_room_for_its_copy_says_where(shop: Shop, monkeypatch: pytest.MonkeyPatch):
     """The ledger is well; there is no folder for temporary files, or too little room in it."""
-    from batchbg.ledger import snapshot
+    from batchbg.ledger import sqlite
 
     def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
@@ -92,7 +92,7 @@ def test_a_plan_without_room_for_its_copy_says_where(shop: Shop, monkeypatch: py
     shop.some_photos(1)
     assert shop.run("--max-files", "0").code == 8
     with monkeypatch.context() as patch:
-        patch.setattr(snapshot, "_back_up", full)
+        patch.setattr(sqlite, "_back_up", full)
         result = shop.do("plan")
     assert (result.code, "no room for a copy of the ledger" in result.err) == (5, True), result
     monkeypatch.setattr(tempfile, "_get_default_tempdir", lambda: full())

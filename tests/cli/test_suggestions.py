@@ -156,7 +156,7 @@ def test_words_are_quoted_for_a_shell_and_for_the_eye(part: str, word: str):
 
 
 def test_a_command_of_another_run_is_no_suggestion(shop: Shop):
-    from batchbg.ledger.lock import held
+    from batchbg.ledger.engine import held
 
     with held(shop.ledger, "run"):
         assert "`batchbg run`, pid " in shop.run("--max-credits", "5").err

@@ -8,7 +8,7 @@ import pytest
 from prometheus_client import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
-from batchbg.ledger.lock import held
+from batchbg.ledger.engine import held
 from batchbg.report import metrics
 from tests.library.support import batch
 from tests.support.shop import Shop

@@ -429,7 +429,7 @@ def test_a_clock_that_was_once_years_ahead_is_said_and_can_be_set_right(shop: Sh
 @pytest.mark.slow
 def test_what_a_run_did_is_told_although_its_ledger_is_kept_locked(shop: Shop, monkeypatch: pytest.MonkeyPatch):
     """Another program keeps it until the end; the next run has the result."""
-    monkeypatch.setattr("batchbg.ledger.engine.BUSY_TIMEOUT_MS", 50)
+    monkeypatch.setattr("batchbg.ledger.sqlite.BUSY_TIMEOUT_MS", 50)
     shop.photo("a.png")
     with contextlib.closing(
         sqlite3.connect(shop.folder / "batchbg.db", isolation_level=None, check_same_thread=False)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from batchbg.ledger.lock import held
+from batchbg.ledger.engine import held
 from tests.support.shop import Shop
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(200)]

@@ -1,10 +1,11 @@
 """What the ledger's tests share: a ledger with planned jobs, and shorthands for its figures."""
 
+import contextlib
 import datetime
 import hashlib
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +33,24 @@ def memory_disk() -> str | None:
 
 
 def url_of(path: Path) -> str:
+    """The URL of a ledger by its path; where that stands for a database on a server, its URL is in the file."""
+    with contextlib.suppress(OSError), path.open("rb") as file:
+        if (told := file.read(1000)).startswith(b"postgresql"):
+            return told.decode()
     return f"sqlite:///{path}"
+
+
+@contextlib.contextmanager
+def other_program(path: Path) -> Iterator[sa.Connection]:
+    """Speak with a ledger as any program can, past every line of batchbg; it sees only what is committed."""
+    engine = sa.create_engine(url_of(path), poolclass=sa.NullPool)
+    try:
+        with engine.connect() as connection:
+            if connection.dialect.name == "sqlite":
+                connection.exec_driver_sql("PRAGMA foreign_keys = ON")
+            yield connection
+    finally:
+        engine.dispose()
 
 
 def open_at(path: Path) -> Ledger:

@@ -24,7 +24,7 @@ def test_a_clock_that_was_ahead_is_told_of(ledger, monkeypatch):
     machine = use_clock(monkeypatch, NOW)
     with ledger.reading() as connection:
         assert clock.ahead_s(connection) == 0
-        assert list(clock.about_time(None)) == []
+        assert list(clock.about_time(None, NOW)) == []
     planned(ledger, "a.jpg")
     for back_s, said in ((0.0, ""), (59.0, ""), (600.0, "10 minutes from now"), (5 * DAY, "5 days from now")):
         machine.at = NOW - back_s
@@ -33,15 +33,15 @@ def test_a_clock_that_was_ahead_is_told_of(ledger, monkeypatch):
             told = clock.told_if_ahead(connection)
         assert said in told
         assert bool(said) == bool(told)
-        assert list(clock.about_time(NOW)) == ([told] if told else [])
+        assert list(clock.about_time(NOW, machine.at)) == ([told] if told else [])
         assert not told or "--reset" in told
 
 
 def test_a_long_silence_may_be_a_wrong_clock(ledger, monkeypatch):
     """More than a year: days to come would be used up."""
     use_clock(monkeypatch, NOW)
-    assert list(clock.about_time(NOW - 399 * DAY)) == []
-    (said,) = clock.about_time(NOW - 401 * DAY)
+    assert list(clock.about_time(NOW - 399 * DAY, NOW)) == []
+    (said,) = clock.about_time(NOW - 401 * DAY, NOW)
     assert said.startswith("401 days have passed")
 
 

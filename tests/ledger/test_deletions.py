@@ -1,15 +1,14 @@
 """Deletions at the service: wanted, tried in vain, done, or wanted no longer."""
 
-import sqlite3
-
 import pytest
+import sqlalchemy as sa
 
 from batchbg.core.model import Job
 from batchbg.core.price import Price
 from batchbg.ledger import deletions, folders, jobs, outputs, transitions
 from batchbg.ledger.store import Ledger
 
-from .support import ACCOUNT, history, move, rendering, stored
+from .support import ACCOUNT, history, move, other_program, rendering, stored
 
 
 @pytest.fixture
@@ -143,8 +142,5 @@ def test_results_that_nobody_can_fetch_again_are_known_by_their_paths(ledger):
 
 def test_a_deletion_is_a_job_s(path):
     """Whatever program writes it."""
-    connection = sqlite3.connect(path)
-    connection.execute("PRAGMA foreign_keys = ON")
-    with pytest.raises(sqlite3.IntegrityError):
-        connection.execute("INSERT INTO deletions (job_id, wanted_at) VALUES ('nobody', 0)")
-    connection.close()
+    with other_program(path) as connection, pytest.raises(sa.exc.IntegrityError):
+        connection.exec_driver_sql("INSERT INTO deletions (job_id, wanted_at) VALUES ('nobody', 0)")

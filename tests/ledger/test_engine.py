@@ -5,8 +5,7 @@ import threading
 import pytest
 
 from batchbg.errors import ConfigError, LedgerError
-from batchbg.ledger.engine import open_ledger
-from batchbg.ledger.location import exists
+from batchbg.ledger.engine import database_at, open_ledger
 from batchbg.ledger.store import Ledger
 
 from .support import open_at, url_of
@@ -17,6 +16,7 @@ def pragma(ledger: Ledger, name: str, *, reading: bool = False) -> object:
         return connection.exec_driver_sql(f"PRAGMA {name}").scalar()
 
 
+@pytest.mark.in_a_file
 @pytest.mark.parametrize("reading", [False, True])
 def test_every_connection_is_wal_full_and_patient(ledger, reading):
     """With less than FULL the last commits, and with them an intent, may be lost at a power cut."""
@@ -31,7 +31,7 @@ def test_a_missing_ledger_is_not_made_by_who_only_reads(tmp_path):
     url = url_of(tmp_path / "batchbg.db")
     with pytest.raises(ConfigError, match="no ledger at"):
         open_ledger(url, create=False)
-    assert not exists(url)
+    assert not database_at(url).exists()
     with pytest.raises(ConfigError, match="no folder"):
         open_ledger(url_of(tmp_path / "missing" / "batchbg.db"))
     assert list(tmp_path.iterdir()) == []

@@ -176,7 +176,7 @@ def test_runs_and_clocks_have_their_events(ledger):
 def test_every_kind_is_one_of_those_above():
     """A new one needs a line there: what is in a ledger stays in it."""
     elsewhere = {"redo", "planned again", "price accepted", "price dismissed", "saving"}
-    of_no_job = {"run begun", "run continued", "run ended", "clock reset"}
+    of_no_job = {"run begun", "run continued", "run ended", "clock reset", "copied from another ledger"}
     assert set(EventKind) == {*STEPS, *elsewhere, *of_no_job}
 
 

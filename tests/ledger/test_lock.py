@@ -5,18 +5,19 @@ import socket
 import subprocess
 import sys
 import time
+from pathlib import Path
 from unittest import mock
 
 import pytest
 
 from batchbg.errors import ConfigError, ExitCode, LedgerBusy, LedgerError
-from batchbg.ledger.lock import held
+from batchbg.ledger.engine import held
 
 from .support import open_at, url_of
 
 HOLDER = """
 import sys, time
-from batchbg.ledger.lock import held
+from batchbg.ledger.engine import held
 with held(sys.argv[1], "run photos"):
     print("held", flush=True)
     time.sleep(1000)
@@ -49,7 +50,7 @@ def test_another_name_of_the_same_ledger_is_held_as_well(other, tmp_path):
     """The lock is on the real path."""
     _, url = other
     link = tmp_path / "link.db"
-    link.symlink_to(url.removeprefix("sqlite:///"))
+    link.symlink_to(Path(url.removeprefix("sqlite:///")))
     with pytest.raises(LedgerBusy), held(url_of(link), "run"):
         pass
 
@@ -57,7 +58,7 @@ def test_another_name_of_the_same_ledger_is_held_as_well(other, tmp_path):
 def test_reading_commands_do_not_take_the_lock(other):
     """`status` works beside a run."""
     _, url = other
-    open_at(url.removeprefix("sqlite:///")).close()
+    open_at(Path(url.removeprefix("sqlite:///"))).close()
 
 
 def test_waiting_for_another_run_ends_when_it_ends_or_the_time_is_up(tmp_path):

@@ -62,6 +62,7 @@ def test_an_output_wants_a_result_until_it_holds_it(ledger):
         assert outputs.saved_contents(connection) == {f"result of {first.id}"}
 
 
+@pytest.mark.in_a_file
 def test_the_outputs_that_hold_one_result_are_found_without_looking_at_all(ledger):
     """Of every copy that is made this is asked, however many there are."""
     (job,) = planned(ledger, "a.jpg")

@@ -8,6 +8,7 @@ import pytest
 from batchbg.errors import LedgerGone
 
 
+@pytest.mark.in_a_file
 def test_a_disk_that_renumbers_open_files_is_called_that(ledger, monkeypatch):
     """As some of FUSE do: nobody has replaced anything there, and there is nothing to put back."""
     ledger.watch()

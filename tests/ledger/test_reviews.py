@@ -1,9 +1,9 @@
 """Verdicts on results: given, changed, withdrawn; beside the states and the credits, not among them."""
 
 import dataclasses
-import sqlite3
 
 import pytest
+import sqlalchemy as sa
 
 from batchbg.core.model import Job
 from batchbg.core.price import Price
@@ -13,7 +13,7 @@ from batchbg.ledger import outputs, reviews, transitions
 from batchbg.ledger.store import Ledger
 from batchbg.ledger.transitions import MAX_TEXT
 
-from .support import entries, history, move, rendering, stored
+from .support import entries, history, move, other_program, rendering, stored
 
 ACCEPTED, REJECTED = ReviewVerdict.ACCEPTED, ReviewVerdict.REJECTED
 
@@ -125,9 +125,6 @@ def test_all_verdicts_and_their_numbers(ledger, ticking):
 
 def test_a_verdict_is_a_job_s(path):
     """Whatever program writes it, and one of the two."""
-    connection = sqlite3.connect(path)
-    connection.execute("PRAGMA foreign_keys = ON")
-    for verdict, why in (("superb", "CHECK"), ("accepted", "FOREIGN KEY")):
-        with pytest.raises(sqlite3.IntegrityError, match=why):
-            connection.execute("INSERT INTO reviews (job_id, verdict, at) VALUES ('nobody', ?, 0)", (verdict,))
-    connection.close()
+    for verdict, why in (("superb", "(?i)check"), ("accepted", "(?i)foreign key")):
+        with other_program(path) as connection, pytest.raises(sa.exc.IntegrityError, match=why):
+            connection.exec_driver_sql(f"INSERT INTO reviews (job_id, verdict, at) VALUES ('nobody', '{verdict}', 0)")

@@ -23,11 +23,11 @@ from batchbg.core.price import Verdict
 from batchbg.core.review import ReviewVerdict
 from batchbg.disk import files
 from batchbg.errors import ConfigError, ExitCode
-from batchbg.ledger import engine, jobs, migrate
+from batchbg.ledger import engine, jobs, migrate, sqlite
 from batchbg.ledger.engine import open_ledger
 from batchbg.ledger.tables import metadata
 
-from .support import open_at, planned, url_of
+from .support import open_at, other_program, planned, url_of
 
 BEFORE = engine.HEAD
 
@@ -53,7 +53,7 @@ def shape(found: sa.Engine) -> dict[str, object]:
         columns: list[Any] = list(inspector.get_columns(name))
         tables[name] = {
             "columns": {
-                column["name"]: (str(column["type"]), column["nullable"], column["default"], column["primary_key"])
+                column["name"]: (str(column["type"]), column["nullable"], column["default"], column.get("primary_key"))
                 for column in columns
             },
             "primary key": inspector.get_pk_constraint(name),
@@ -73,9 +73,10 @@ def shape(found: sa.Engine) -> dict[str, object]:
 
 
 @pytest.fixture
-def from_models(tmp_path) -> Iterator[sa.Engine]:
+def from_models(request, kept_in, tmp_path) -> Iterator[sa.Engine]:
     """A database made from the models, without a migration."""
-    made = sa.create_engine(url_of(tmp_path / "models.db"))
+    is_a_file = kept_in == "sqlite"
+    made = sa.create_engine(url_of(tmp_path / "models.db") if is_a_file else request.getfixturevalue("postgres").new())
     metadata.create_all(made)
     yield made
     made.dispose()
@@ -102,7 +103,7 @@ def test_check_constraints_agree_with_the_enums(ledger, where, values):
     table, column = where
     checks = {one["name"]: one["sqltext"] for one in sa.inspect(ledger.engine).get_check_constraints(table)}
     text = str(checks[f"ck_{table}_{column}"])
-    assert text.startswith(f"{column} IN (")
+    assert text.startswith((f"{column} IN (", f"{column} = ANY ("))  # as SQLite and PostgreSQL put it
     assert sorted(re.findall(r"'([^']*)'", text)) == sorted(one.value for one in values)
 
 
@@ -142,11 +143,8 @@ def checks(table: sa.Table) -> list[sa.CheckConstraint]:
 def test_the_database_itself_refuses_nonsense(ledger, path, statement):
     """A paid state without a project id, negative sums, a charge that falls: by whatever program."""
     planned(ledger, "a.jpg")
-    connection = sqlite3.connect(path)
-    connection.execute("PRAGMA foreign_keys = ON")
-    with pytest.raises(sqlite3.IntegrityError):
-        connection.execute(statement)
-    connection.close()
+    with other_program(path) as connection, pytest.raises(sa.exc.IntegrityError):
+        connection.exec_driver_sql(statement)
 
 
 def test_head_is_the_newest_migration():
@@ -173,6 +171,7 @@ def test_opening_is_idempotent(tmp_path):
     assert [one.name for one in tmp_path.glob("*before*")] == []
 
 
+@pytest.mark.in_a_file
 def test_a_ledger_from_a_newer_version_is_refused(ledger, path):
     """With exit code 2, the file's name and what to do; it stays as it is."""
     with ledger.begin() as connection:
@@ -200,6 +199,7 @@ def next_version(tmp_path, monkeypatch):
     return newest
 
 
+@pytest.mark.in_a_file
 def test_an_older_ledger_is_backed_up_and_brought_up_to_date(ledger, path, next_version):
     """The copy holds everything, also what was only in the write-ahead log."""
     (job,) = planned(ledger, "a.jpg")
@@ -214,6 +214,7 @@ def test_an_older_ledger_is_backed_up_and_brought_up_to_date(ledger, path, next_
     copy.close()
 
 
+@pytest.mark.in_a_file
 def test_who_only_looks_brings_nothing_up_to_date(ledger, path, next_version):
     """A run of the older version may be at work on it, and could no longer write what it is told."""
     (job,) = planned(ledger, "a.jpg")
@@ -228,6 +229,7 @@ def test_who_only_looks_brings_nothing_up_to_date(ledger, path, next_version):
         assert engine.schema_version(connection) == BEFORE
 
 
+@pytest.mark.in_a_file
 def test_who_comes_second_leaves_the_copy_of_the_first(ledger, path, next_version, monkeypatch):
     """Both saw an older ledger; a copy put aside after the first is done would hold nothing older."""
     planned(ledger, "a.jpg")
@@ -241,7 +243,7 @@ def test_who_comes_second_leaves_the_copy_of_the_first(ledger, path, next_versio
             others[0].join(0.5)  # where it is let through, it is done before this one goes on
         return files.create(backup)
 
-    monkeypatch.setattr(engine, "create", overtaken)
+    monkeypatch.setattr(sqlite, "create", overtaken)
     open_at(path).close()
     others[0].join()
     (backup,) = path.parent.glob("batchbg.db.before*")
@@ -249,6 +251,7 @@ def test_who_comes_second_leaves_the_copy_of_the_first(ledger, path, next_versio
         assert copy.execute("SELECT version_num FROM alembic_version").fetchall() == [(BEFORE,)]
 
 
+@pytest.mark.in_a_file
 def test_a_backup_is_whole_while_others_have_the_ledger_open(ledger, path, next_version):
     """A reading command may run at the same time; its connection keeps the write-ahead log alive."""
     (job,) = planned(ledger, "a.jpg")
@@ -260,6 +263,7 @@ def test_a_backup_is_whole_while_others_have_the_ledger_open(ledger, path, next_
     copy.close()
 
 
+@pytest.mark.in_a_file
 def test_a_migration_that_fails_leaves_the_ledger_as_it_was(ledger, path, next_version):
     """All of it is one transaction."""
     planned(ledger, "a.jpg")

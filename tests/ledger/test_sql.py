@@ -47,7 +47,7 @@ def test_values_are_stored_and_read_as_sqlalchemy_would(ledger):
         assert found.column(connection) == paths
         assert [path for (path,) in found.stream(connection)] == paths
         assert Statement(among, of="paths").column(connection, paths=[ODD, "elsewhere"]) == [ODD]
-        assert Statement(sa.select(folders.c.id).where(folders.c.path == ODD)).value(connection) == 1
+        assert Statement(sa.select(folders.c.path).where(folders.c.path == ODD)).value(connection) == ODD
 
 
 def test_what_is_true_is_read_as_true(ledger):
@@ -110,11 +110,11 @@ def test_errors_are_sqlalchemys(ledger):
     """Who looks for the cause of one need not ask which kind of statement it came from."""
     with ledger.begin() as connection:
         KEEP.run(connection, key="a", value="")
-        with pytest.raises(sa.exc.IntegrityError, match=r"meta\.key"):
+        with pytest.raises(sa.exc.IntegrityError, match=r"meta.key|pk_meta"), connection.begin_nested():
             KEEP.run(connection, key="a", value="")
-        with pytest.raises(sa.exc.IntegrityError):
+        with pytest.raises(sa.exc.IntegrityError), connection.begin_nested():
             KEEP.run_each(connection, [{"key": "b", "value": ""}, {"key": "a", "value": ""}])
-        with pytest.raises(sa.exc.OperationalError, match="no such table"):
+        with pytest.raises(sa.exc.DatabaseError, match=r"no such table|does not exist"), connection.begin_nested():
             Statement(sa.select(sa.table("nowhere", sa.column("x")))).all(connection)
 
 

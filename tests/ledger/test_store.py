@@ -51,7 +51,7 @@ def test_two_processes_and_two_threads_lose_no_update(ledger, path):
 
 def test_threads_of_one_process_take_turns_however_long_one_takes(path, monkeypatch):
     """Planning writes transaction after transaction beside the pool, whose creates must not be told that it is locked."""
-    monkeypatch.setattr("batchbg.ledger.engine.BUSY_TIMEOUT_MS", 1)
+    monkeypatch.setattr("batchbg.ledger.sqlite.BUSY_TIMEOUT_MS", 1)
     ledger = open_at(path)
     begun = threading.Event()
 
@@ -141,6 +141,7 @@ def test_a_day_s_budget_cannot_be_spent_twice_by_setting_the_clock_back(ledger, 
     assert days == ["2023-11-14", "2023-11-14", "2023-11-15"]
 
 
+@pytest.mark.in_a_file
 def test_folders_are_known_relative_to_the_ledger(ledger):
     """A tree that is moved as a whole is not paid for again; a folder elsewhere keeps its full name."""
     tmp_path = ledger.path.parent
@@ -154,6 +155,7 @@ def test_folders_are_known_relative_to_the_ledger(ledger):
     assert ledger.relative(tmp_path / "link" / "photos") == "shop/photos"
 
 
+@pytest.mark.in_a_file
 def test_a_full_disk_is_said_and_nothing_is_half_written(ledger):
     """Exit code 5; what was there stays, and works again when there is space."""
     job, other = planned(ledger, "a.jpg", "b.jpg")

@@ -20,7 +20,7 @@ from batchbg.ledger.tables import meta
 from batchbg.ledger.transaction import Tx
 from batchbg.ledger.writer import Writer
 
-from .support import disagreements, entries, open_at, stored, submitting
+from .support import disagreements, entries, open_at, other_program, stored, submitting
 
 
 @pytest.fixture
@@ -41,11 +41,9 @@ def fail(tx: Tx, key: str) -> None:
 
 def on_disk(path: Path) -> list[str]:
     """What another program sees: only what is committed."""
-    connection = sqlite3.connect(path)
-    try:
-        return [row[0] for row in connection.execute("SELECT key FROM meta ORDER BY rowid")]
-    finally:
-        connection.close()
+    with other_program(path) as connection:
+        order = "rowid" if connection.dialect.name == "sqlite" else "ctid"
+        return list(connection.scalars(sa.text(f"SELECT key FROM meta ORDER BY {order}")))
 
 
 class Hold:
@@ -178,6 +176,7 @@ async def test_what_nobody_waits_for_is_in_the_last_commit(ledger, path):
     assert on_disk(path) == ["a"]
 
 
+@pytest.mark.in_a_file
 async def test_work_is_done_in_the_loop_and_the_disk_is_waited_for_in_the_thread(writer, ledger):
     """Statements take microseconds, and a thread that wants the interpreter for them takes longer to get it."""
     flushed: list[str] = []
@@ -186,6 +185,7 @@ async def test_work_is_done_in_the_loop_and_the_disk_is_waited_for_in_the_thread
     assert flushed == ["ledger-writer"]
 
 
+@pytest.mark.in_a_file
 async def test_work_that_has_to_wait_for_the_planning_is_the_thread_s(writer, ledger):
     """The loop goes on meanwhile."""
     async with Hold(ledger):
@@ -196,6 +196,7 @@ async def test_work_that_has_to_wait_for_the_planning_is_the_thread_s(writer, le
     assert await writer.do(thread) == threading.main_thread().name
 
 
+@pytest.mark.in_a_file
 async def test_work_that_has_to_wait_for_another_program_is_the_thread_s(writer, path):
     """It may keep the file for half a minute; polls and downloads do not wait for it."""
     with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as other:
@@ -207,6 +208,7 @@ async def test_work_that_has_to_wait_for_another_program_is_the_thread_s(writer,
         assert await waiting == "ledger-writer"
 
 
+@pytest.mark.in_a_file
 async def test_a_mark_that_is_new_is_the_thread_s(writer, ledger, path):
     """It is flushed to a disk of its own. Afterwards it is written over in place."""
     ledger.id = "id"
@@ -256,6 +258,7 @@ async def test_a_stale_job_costs_its_neighbours_nothing(writer, ledger, held):
     assert disagreements(ledger) == []
 
 
+@pytest.mark.in_a_file
 async def test_an_id_whose_commit_nobody_confirmed_is_no_stale_job(writer, ledger, monkeypatch):
     """The disk has it, and says that it has not: done again it has succeeded, and is counted once."""
     job = submitting(ledger)
@@ -305,6 +308,7 @@ async def test_a_ledger_that_is_gone_refuses_the_reservation_and_keeps_the_ids_o
     assert on_disk(path)[-2:] == ["an id", "another"]
 
 
+@pytest.mark.in_a_file
 async def test_a_full_disk_is_told_to_all_of_a_commit_and_the_writer_goes_on(writer, ledger, path, held):
     """None of them may believe that its intent is on disk; when there is space everything works again."""
     await on_every_connection(writer, ledger, fill_up)
@@ -320,9 +324,10 @@ async def test_a_full_disk_is_told_to_all_of_a_commit_and_the_writer_goes_on(wri
     assert await writer.do(keep, "again") == "again"
 
 
+@pytest.mark.in_a_file
 async def test_a_ledger_that_is_locked_for_good_is_an_error_and_not_a_hang(path, monkeypatch):
     """Another program that holds the file makes the transaction fail; the writer lives on."""
-    monkeypatch.setattr("batchbg.ledger.engine.BUSY_TIMEOUT_MS", 10)
+    monkeypatch.setattr("batchbg.ledger.sqlite.BUSY_TIMEOUT_MS", 10)
     with (
         contextlib.closing(open_at(path)) as ledger,
         Writer(ledger, "run") as writer,

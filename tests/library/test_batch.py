@@ -29,7 +29,7 @@ from batchbg import (
     Submitted,
     Unresolved,
 )
-from batchbg.ledger.lock import held
+from batchbg.ledger.engine import held
 from tests.library.support import batch
 from tests.support.shop import Shop
 

@@ -41,7 +41,7 @@ def test_every_setting_is_read_as_on_the_command_line(tmp_path: Path):
         ({"include": "*.jpg"}, "include must be an array of strings"),
         ({"json": True}, "json is for the command line"),
         ({"files_from": "-"}, "files_from must name a file"),
-        ({"ledger": "postgresql://host/db"}, "not supported"),
+        ({"ledger": "mysql://host/db"}, "not supported"),
         ({"base_url": "http://example.com"}, "base_url"),
     ],
 )

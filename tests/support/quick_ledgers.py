@@ -6,17 +6,17 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from batchbg.ledger import engine, migrate
+from batchbg.ledger import engine, migrate, sqlite
 
 _migrate_step_by_step = migrate.run_migrations
-_open_engine = engine._engine
+_open_engine = sqlite.make_engine
 _compiled: dict[Any, Any] = {}
 _dialects: list[sa.Dialect] = []
 
 
 def copy_or_migrate(connection: sa.Connection) -> None:
     """Stand in for ``migrate.run_migrations``; an older ledger is migrated as by everybody."""
-    if engine.schema_version(connection) is not None:
+    if engine.schema_version(connection) is not None or connection.dialect.name != "sqlite":
         return _migrate_step_by_step(connection)
     for statement in _as_migrated(migrate.scripts_folder()):
         connection.exec_driver_sql(statement)
@@ -36,7 +36,7 @@ def _as_migrated(_scripts: Path) -> list[str]:
 
 
 def open_engine(*where: Any) -> sa.Engine:
-    """Stand in for ``engine._engine``, with what was compiled for earlier ones; a command has one, tests hundreds."""
+    """Stand in for ``sqlite.make_engine``, with what was compiled for earlier ones; a command has one, tests hundreds."""
     made = _open_engine(*where)
     if not _dialects:
         _dialects.append(made.dialect)

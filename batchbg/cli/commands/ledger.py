@@ -98,6 +98,25 @@ def clock(settings: "Settings", reset: bool) -> None:
 
 
 @command.command()
+@click.argument("source", metavar="FROM")
+@click.argument("target", metavar="TO")
+@with_settings("retry_lock", *COMMON)
+def copy(settings: "Settings", source: str, target: str) -> None:
+    """Copy the ledger FROM to TO, a new file or an empty database; both are URLs.
+
+    Every row and every sum is compared. FROM is only read. The results beside it know from then on that they are those
+    of TO, so that a run with FROM is refused; keep it until the first run with TO has ended.
+
+    \b
+    batchbg ledger copy sqlite:///batchbg.db postgresql+psycopg://batchbg@db.example/batchbg
+    batchbg ledger copy postgresql+psycopg://batchbg@db.example/batchbg sqlite:///batchbg.db
+    """
+    from batchbg.cli import ledger_care
+
+    ledger_care.copy(settings, source, target)
+
+
+@command.command()
 @click.argument("table", type=click.Path(path_type=Path), metavar="FILE")
 @with_settings("retry_lock", *COMMON)
 def verdicts(settings: "Settings", table: Path) -> None:
