@@ -138,6 +138,7 @@ ELSEWHERE: Final = {
     "pytest": "this is it",
     'pytest -m "slow and not browser"': ".ci/run does it",
     "pytest -m browser": ".ci/run does it",
+    "pytest -m postgres": ".ci/run does it",
     "pytest -m contract": ".ci/run does it",
     "pip install -e '.[contract]'": ".ci/run does it",
     "BATCHBG_API_SPEC=openapi.json pytest -m contract": ".ci/run does it",

@@ -96,11 +96,12 @@ def _rows(ledger: Ledger, connection: sa.Connection, table: sa.Table, copy: Ledg
     query = sa.select(table).order_by(*(_in_order(column) for column in table.primary_key))
     if table is meta:
         query = query.where(meta.c.key != PLACE)
-    for row in connection.execute(query.execution_options(yield_per=PORTION)):
-        values = dict(row._mapping)
-        if table is folders:
-            values["path"] = _named(ledger.absolute(values["path"]), copy.database.folder)
-        yield values
+    with connection.execute(query.execution_options(yield_per=PORTION)) as found:
+        for row in found:
+            values = dict(row._mapping)
+            if table is folders:
+                values["path"] = _named(ledger.absolute(values["path"]), copy.database.folder)
+            yield values
 
 
 def _in_order(column: sa.Column[Any]) -> sa.ColumnElement[Any]:

@@ -7,6 +7,7 @@ read as they are. Who may spend holds another, that of its session; the server g
 import asyncio
 import contextlib
 import hashlib
+import itertools
 import logging
 import os
 import re
@@ -25,6 +26,7 @@ from batchbg.ledger.database import Hold, Location
 from batchbg.ledger.marks import ADOPT
 from batchbg.ledger.postgres_errors import explained
 from batchbg.ledger.server_presence import ServerPresence
+from batchbg.ledger.sql import CURSOR
 from batchbg.ledger.store import Ledger
 from batchbg.ledger.tables import metadata
 from batchbg.ledger.transaction import CLOCK
@@ -157,7 +159,7 @@ class PostgresDatabase:
         engine = sa.create_engine(
             self._url,
             poolclass=sa.NullPool,
-            execution_options={CLOCK: lambda connection: clock(connection)},
+            execution_options={CLOCK: lambda connection: clock(connection), CURSOR: cursor_at_server},
             connect_args={
                 "autocommit": True,  # BEGIN is sent by hand, below
                 "prepare_threshold": None,  # a pooler may give each transaction another session
@@ -411,6 +413,13 @@ class Nothing:
         """Free nothing."""
         return False
 
+
+def cursor_at_server(driver: Any) -> Any:
+    """Return a cursor that fetches rows as they are asked for, however many there are."""
+    return driver.cursor(name=f"batchbg_{next(_numbers)}")
+
+
+_numbers = itertools.count()
 
 _IDLE: Final = 0
 """Of a session that is in no transaction. Source: libpq, PQtransactionStatus."""

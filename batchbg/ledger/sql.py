@@ -207,13 +207,22 @@ def _fetch(driver: Any, text: str, bound: Any) -> list[Row]:
 
 
 def _portions(connection: sa.Connection, text: str, bound: Any) -> Iterator[list[Row]]:
-    cursor = _driven(connection, _open, text, bound)
-    while rows := _driven(connection, _fetch_portion, cursor):
-        yield rows
+    cursor_of = connection.get_execution_options().get(CURSOR)
+    cursor = _driven(connection, cursor_of) if cursor_of else None
+    cursor = _driven(connection, _open, cursor, text, bound)
+    try:
+        while rows := _driven(connection, _fetch_portion, cursor):
+            yield rows
+    finally:
+        cursor.close()
 
 
-def _open(driver: Any, text: str, bound: Any) -> Any:
-    return driver.execute(text, bound)
+CURSOR: Final = "cursor"
+"""The execution option of an engine whose driver would fetch all rows at once, but for cursors of this kind."""
+
+
+def _open(driver: Any, cursor: Any, text: str, bound: Any) -> Any:
+    return (cursor or driver).execute(text, bound)
 
 
 def _fetch_portion(_driver: Any, cursor: Any) -> list[Row]:

@@ -145,6 +145,24 @@ class PostgresServer:
         name = url.partition("@/")[2].partition("?")[0]
         self.sql(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
 
+    @contextlib.contextmanager
+    def replica(self) -> Iterator[Path]:
+        """Have a second server take what this one has; yield the folder of its socket."""
+        with tempfile.TemporaryDirectory(prefix="pg-") as made:
+            folder = Path(made)
+            if os.geteuid() == 0:
+                os.chown(folder, NOBODY, NOBODY)
+            data = folder / "data"
+            self.do("pg_basebackup", "-h", str(self.folder), "-p", str(PORT), "-U", USER, "-D", str(data), "-R",
+                    "-X", "stream", "-c", "fast", "--no-sync")  # fmt: skip
+            with (data / "postgresql.conf").open("a") as file:
+                file.write(f"unix_socket_directories = '{folder}'\n")
+            self.do("pg_ctl", "-D", str(data), "-w", "-l", str(folder / "log"), "start")
+            try:
+                yield folder
+            finally:
+                self.do("pg_ctl", "-D", str(data), "-w", "-m", "immediate", "stop")
+
     def close(self) -> None:
         with contextlib.suppress(AssertionError, OSError):
             self.stop()
