@@ -1,6 +1,7 @@
 """What ``review`` does: serve the page, open it, until a signal ends it."""
 
 import os
+import sys
 import threading
 import webbrowser
 from typing import Any
@@ -27,16 +28,22 @@ def review(settings: Settings, port: int, *, opens_browser: bool) -> None:
     try:
         cache = cache_folder(os.environ)
         with reviewing(settings.ledger, port, cache, redo=_Redo(settings)) as server:
-            address = server.address
-            output.tell(address)  # the one thing that is asked for, also with -q
+            output.tell(server.address)  # the one thing that is asked for, also with -q
             output.note("the page is for this machine and this address only; Ctrl-C ends it", settings)
-            if opens_browser:
+            if opens_browser and _has_screen():
                 # Some browsers are programs that are waited for.
-                threading.Thread(target=webbrowser.open, args=(address,), daemon=True).start()
+                threading.Thread(target=webbrowser.open, args=(server.address_for_once(),), daemon=True).start()
             with status_on_signal(lambda: output.note(f"reviewing at {HOST}:{server.port}", settings)):
                 server.run()
     except OSError as error:
         raise ConfigError(f"--port {port}: {error.strerror or error}") from error
+
+
+def _has_screen() -> bool:
+    """Return whether a browser has where to show something; one in this terminal would take it away."""
+    if sys.platform in ("win32", "darwin"):
+        return True
+    return any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER"))
 
 
 class _Redo:

@@ -11,13 +11,14 @@ from typing import Any, Final
 
 from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from batchbg import __version__
 from batchbg.core.choosing import choice_of
 from batchbg.core.review import ReviewVerdict
 from batchbg.core.suspicion import Kind
+from batchbg.core.text import as_json
 from batchbg.disk.reading import open_file
 from batchbg.errors import BatchbgError, ConfigError, LedgerError
 from batchbg.review.catalogue import Catalogue, View, shown_path
@@ -104,7 +105,7 @@ class Application:
         """Tell what does not change while the page is open."""
         await self._refreshed()
         facets = await asyncio.to_thread(self._catalogue.facets)
-        return JSONResponse(
+        return _Json(
             {
                 "version": __version__,
                 "kinds": [kind.value for kind in Kind],
@@ -117,7 +118,7 @@ class Application:
     async def standing(self, request: Request) -> Response:
         """Tell how things stand: a number that is another when anything has changed, and how many were looked at."""
         await self._refreshed()
-        return JSONResponse(
+        return _Json(
             {
                 "version": self._catalogue.version,
                 "looked": self._looks.done,
@@ -130,21 +131,21 @@ class Application:
         """Choose, and tell how much that is."""
         await self._refreshed()
         view = await asyncio.to_thread(self._catalogue.choose, choice_of(request.query_params))
-        return JSONResponse({"view": view.number, "total": len(view.ids), "counts": view.counts})
+        return _Json({"view": view.number, "total": len(view.ids), "counts": view.counts})
 
     async def rows(self, request: Request) -> Response:
         """Answer with a part of what was chosen."""
         view = self._view(request)
         start, count = _number(request, "from"), min(_number(request, "count"), MOST_ROWS)
         found = [self._row(place, item) for place, item in self._catalogue.window(view, start, count)]
-        return JSONResponse({"version": self._catalogue.version, "rows": found})
+        return _Json({"version": self._catalogue.version, "rows": found})
 
     async def next(self, request: Request) -> Response:
         """Tell the place of the next undecided result."""
         place = await asyncio.to_thread(
             self._catalogue.next_undecided, self._view(request), _number(request, "after", least=-1)
         )
-        return JSONResponse({"place": place})
+        return _Json({"place": place})
 
     async def verdict(self, request: Request) -> Response:
         """Take a verdict on one result."""
@@ -154,18 +155,18 @@ class Application:
         reason = str(asked.get("reason", ""))[:MOST_REASON]
         await asyncio.to_thread(self._verdicts.give, [item.id], verdict, reason)
         await self._refreshed()
-        return JSONResponse({"row": self._row(int(asked.get("place", 0)), self._item(item.id))})
+        return _Json({"row": self._row(_count(asked, "place"), self._item(item.id))})
 
     async def verdict_on_rest(self, request: Request) -> Response:
         """Take a verdict on all that is undecided of a view."""
         asked = await _body(request)
-        view = self._catalogue.view(int(asked.get("view", 0)))
+        view = self._catalogue.view(_count(asked, "view"))
         if view is None:
             raise _Refused(410, "the page has to ask anew")
         todo = [item.id for _, item in self._catalogue.window(view, 0, len(view.ids)) if item.group == "undecided"]
         await asyncio.to_thread(self._verdicts.give, todo, _verdict(asked), "")
         await self._refreshed()
-        return JSONResponse({"number": len(todo)})
+        return _Json({"number": len(todo)})
 
     async def redo(self, request: Request) -> Response:
         """Plan all that is rejected anew, or tell what that would be and cost; it spends nothing."""
@@ -174,7 +175,7 @@ class Application:
             raise _Refused(404, "that is not offered here")
         told = await asyncio.to_thread(self._redo, asked.get("plan") is not True)
         await self._refreshed()
-        return JSONResponse(told)
+        return _Json(told)
 
     async def thumb(self, request: Request) -> Response:
         """Answer with a result's thumbnail."""
@@ -254,6 +255,16 @@ class Application:
         }
 
 
+class _Json(Response):
+    """An answer of plain ASCII: a file's name may hold what is no character."""
+
+    media_type = "application/json"
+
+    def render(self, content: Any) -> bytes:
+        """Return what is sent."""
+        return as_json(content).encode("ascii")
+
+
 class _Refused(Exception):
     """A request that cannot be answered."""
 
@@ -263,12 +274,12 @@ class _Refused(Exception):
 
 
 async def _refused(_request: Request, error: Exception) -> Response:
-    return JSONResponse({"error": str(error)}, getattr(error, "status", 400))
+    return _Json({"error": str(error)}, getattr(error, "status", 400))
 
 
 async def _explained(_request: Request, error: Exception) -> Response:
     status = 503 if isinstance(error, LedgerError) else 409 if isinstance(error, ConfigError) else 500
-    return JSONResponse({"error": str(error), "busy": isinstance(error, Busy)}, status)
+    return _Json({"error": str(error), "busy": isinstance(error, Busy)}, status)
 
 
 async def _answered(answer: Any) -> bytes:
@@ -294,7 +305,7 @@ async def _body(request: Request) -> dict[str, Any]:
             if len(body) > MOST_BODY_BYTES:
                 raise _Refused(413, "that is too much")
         value = json.loads(bytes(body))
-    except (ValueError, ClientDisconnect) as error:
+    except (ValueError, RecursionError, ClientDisconnect) as error:
         raise _Refused(400, "that is no JSON") from error
     if not isinstance(value, dict):
         raise _Refused(400, "that is no object")
@@ -309,6 +320,13 @@ def _verdict(asked: dict[str, Any]) -> ReviewVerdict | None:
         return ReviewVerdict(str(asked.get("verdict")))
     except ValueError as error:
         raise _Refused(400, "there is no such verdict") from error
+
+
+def _count(asked: dict[str, Any], name: str) -> int:
+    value = asked.get(name, 0)
+    if not isinstance(value, int):
+        raise _Refused(400, f"{name} is no number")
+    return value
 
 
 def _number(request: Request, name: str, least: int = 0) -> int:

@@ -24,6 +24,9 @@ VIEWS: Final = 12
 MOST_NEW: Final = 5_000
 """Events after which everything is read anew: what changed is then no less."""
 
+OVERLAP: Final = 200
+"""Events that are read once more: on a server one may be committed after others with later numbers."""
+
 Suspicion = Callable[[Item], tuple[float, tuple[str, ...]]]
 """How suspicious a result is, and the kinds of its signs."""
 
@@ -77,7 +80,7 @@ class Catalogue:
                 self._by_output.clear()
                 self._take(review_rows.read(connection))
             else:
-                outputs, rows = review_rows.since(connection, self._event)
+                outputs, rows = review_rows.since(connection, max(self._event - OVERLAP, 0))
                 for output in outputs:
                     for job_id in self._by_output.pop(output, ()):
                         self._items.pop(job_id, None)

@@ -50,6 +50,13 @@ class Gate:
         self._cookie = f"batchbg-review-{port}"
         self._pass = secrets.token_urlsafe(32)
         self.token = secrets.token_urlsafe(24)
+        self._once: set[str] = set()
+
+    def token_for_once(self) -> str:
+        """Return another secret, which opens the page a single time: a program's arguments are read by others."""
+        token = secrets.token_urlsafe(24)
+        self._once.add(token)
+        return token
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, or refuse it."""
@@ -96,7 +103,11 @@ class Gate:
         if scope["path"] != "/" or scope["method"] != "GET":
             return False
         asked = urllib.parse.parse_qs(scope["query_string"].decode("latin-1"))
-        return any(_same(one, self.token) for one in asked.get(TOKEN, ())[:1])
+        given = asked.get(TOKEN, [""])[0]
+        if given in self._once:  # of 192 bits, most of which nobody comes to guess
+            self._once.discard(given)
+            return True
+        return _same(given, self.token)
 
     def _has_cookie(self, headers: Headers) -> bool:
         found = [

@@ -1,6 +1,7 @@
 """One thing to review: a result, or a job that has none yet."""
 
 import dataclasses
+import functools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -82,7 +83,7 @@ def item_of(row: Sequence[Any], roots: Mapping[str, Path]) -> Item:
     folder, _, file = value("photo_path").rpartition("/")
     is_same = value("known_sha256") is None or value("photo_sha256") in (value("known_sha256"), value("known_key"))
     background = value("background_folder")
-    paint = paint_or_none(value("background_path")) if background is None else None
+    paint = _paint(value("background_path")) if background is None and value("background_path") else None
     return Item(
         id=value("id"),
         output_id=value("output_id"),
@@ -112,3 +113,7 @@ def item_of(row: Sequence[Any], roots: Mapping[str, Path]) -> Item:
 
 FOLDERS: Final = tuple(_AT[name] for name in ("photo_folder", "output_folder", "background_folder"))
 """Places in a row where names of folders are."""
+
+
+_paint = functools.lru_cache(maxsize=256)(paint_or_none)
+"""Very many results have the same paint."""

@@ -44,6 +44,10 @@ class ReviewServer:
         """The address to open, with its secret."""
         return f"http://{HOST}:{self.port}/?{TOKEN}={self._gate.token}"
 
+    def address_for_once(self) -> str:
+        """Return an address that opens the page a single time, for who hands it to another program."""
+        return f"http://{HOST}:{self.port}/?{TOKEN}={self._gate.token_for_once()}"
+
     def run(self) -> None:
         """Serve; in the main thread SIGINT and SIGTERM end it in order, and take effect once it has ended."""
         asyncio.run(self._server.serve([self._listener]))
@@ -69,7 +73,7 @@ def reviewing(ledger_url: str, port: int, cache: Path | None, redo: Redo | None 
         OSError: the port cannot be had.
     """
     ledger = open_current(ledger_url)
-    looks = Looks(LookCache(cache, key_of(ledger.path)))
+    looks = Looks(LookCache(cache, key_of(ledger.name)))
     try:
         with ledger.reading() as connection:
             is_rehearsal = purpose.of(connection) == purpose.SANDBOX

@@ -46,7 +46,7 @@ class Verdicts:
         give_up_at = time.monotonic() + PATIENCE_S
         while True:
             try:
-                with self._ledger.begin(wait=False) as connection:
+                with self._ledger.begin(wait=not self._ledger.database.is_near) as connection:
                     tx = enter(connection, "")
                     for job_id in job_ids:
                         if verdict is None:

@@ -95,7 +95,8 @@ def test_without_a_ledger_or_a_port_it_says_so(shop: Shop):
     assert "there is no ledger" in none.err
     shop.photo("a.png")
     shop.run("--max-credits", "5")
-    with socket.create_server(("127.0.0.1", 0)) as taken:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
         port = str(taken.getsockname()[1])
         refused = shop.do("review", "--no-browser", "--port", port)
     assert refused.code == 2

@@ -32,6 +32,12 @@ def ended(process: "subprocess.Popen[str]", number: int = signal.SIGTERM, code: 
     return out, err
 
 
+def printed(process: "subprocess.Popen[str]", number: int) -> list[str]:
+    """Return so many lines that it prints."""
+    assert process.stdout is not None
+    return [process.stdout.readline() for _ in range(number)]
+
+
 def read_until(process: "subprocess.Popen[str]", words: str) -> str:
     """Return what it says up to some words."""
     said = ""
@@ -55,8 +61,8 @@ def test_photos_are_taken_as_they_come(shop: Shop, first: str):
     shop.photo("third.png")
     Shop.wait_for(lambda: "third.png" in shop.outputs())
     Shop.wait_for(lambda: shop.do("retry").code == 0)
-    out, _ = ended(process)
-    assert out.count("1 done") == 3
+    assert "".join(printed(process, 3)).count("1 done") == 3
+    ended(process)
     assert len(shop.creates()) == 3
     shop.assert_adds_up()
 
@@ -212,9 +218,8 @@ def test_each_turn_prints_its_object_and_starts_programs(shop: Shop):
     Shop.wait_for(lambda: len(list(copies.iterdir())) == 1)
     shop.photo("more.png")
     Shop.wait_for(lambda: len(list(copies.iterdir())) == 2)
-    Shop.wait_for(lambda: shop.do("retry").code == 0)
-    out, _ = ended(process)
-    turns = [json.loads(line) for line in out.splitlines()]
+    turns = [json.loads(line) for line in printed(process, 2)]
+    ended(process)
     assert [turn["jobs"]["done"] for turn in turns] == [1, 1]
     assert len({turn["run"] for turn in turns}) == 2
     assert "batchbg_last_run_exit_code" in Path(shop.folder / "a.prom").read_text()

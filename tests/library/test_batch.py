@@ -314,3 +314,13 @@ def test_importing_the_package_imports_nothing_else():
     program = "import sys; before = set(sys.modules); import batchbg; print(*sorted(set(sys.modules) - before))"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout == "batchbg\n"
+
+
+@pytest.mark.slow
+def test_a_program_for_each_result_is_started_from_any_thread(shop: Shop):
+    """Processes are started in the run's own thread, and none is left behind."""
+    shop.some_photos(2)
+    copies = shop.folder / "copies"
+    copies.mkdir()
+    assert batch(shop, yes=True, exec=["cp", "{}", str(copies)]).run().exit_code is ExitCode.OK
+    assert sorted(path.name for path in copies.iterdir()) == ["photo-000.png", "photo-001.png"]

@@ -75,6 +75,9 @@ def test_what_cannot_be_decided_is_refused(shop: Shop, client: httpx.Client):
     assert client.post("/api/verdict", json={"job": "nobody", "verdict": "accepted"}).status_code == 404
     assert client.post("/api/verdict", json={"job": failed.id, "verdict": "superb"}).status_code == 400
     assert client.post("/api/verdict", json=["a list"]).status_code == 400
+    assert client.post("/api/verdicts", json={"view": "x", "verdict": "accepted"}).status_code == 400
+    deep = client.post("/api/verdict", content="[" * 60_000, headers={"content-type": "application/json"})
+    assert deep.status_code == 400
     large = json.dumps({"job": failed.id, "reason": "x" * 100_000})
     headers = {"content-type": "application/json"}
     assert client.post("/api/verdict", content=large, headers=headers).status_code == 413
@@ -280,6 +283,17 @@ def test_too_many_thumbnails_are_swept(tmp_path: Path, monkeypatch):
     assert cache.thumb(f"{8:032x}") is not None
     assert cache.thumb(f"{0:032x}") is None
     cache.close()
+
+
+def test_a_remark_and_a_reason_may_hold_what_is_no_character(shop: Shop, client: httpx.Client):
+    job = shop.make("a.png", remark="odd \udcff")
+    rows(client)
+    body = json.dumps({"job": job.id, "verdict": "rejected", "reason": "\ud800 half"})
+    sent = client.post("/api/verdict", content=body, headers={"content-type": "application/json"})
+    assert sent.status_code == 200
+    (row,) = rows(client)
+    assert "half" in row["reason"]
+    assert client.get("/api/about").status_code == 200
 
 
 @pytest.mark.slow

@@ -73,6 +73,15 @@ def test_the_secret_is_long_and_a_new_one_each_time(shop: Shop):
     assert len({address.partition("=")[2] for address in addresses}) == 2
 
 
+def test_the_address_that_a_browser_is_started_with_opens_the_page_once(shown):
+    """Everybody on the machine can read it in the list of processes."""
+    server, _ = shown
+    address = server.address_for_once()
+    assert address != server.address
+    assert [httpx.get(address).status_code for _ in range(2)] == [200, 403]
+    assert httpx.get(server.address).status_code == 200
+
+
 def test_with_the_cookie_everything_is_and_it_is_kept_from_scripts_and_sites(shown):
     server, job = shown
     with httpx.Client(base_url=base(server)) as client:

@@ -127,6 +127,7 @@ const acceptRest = async () => {
   const sure = await ask("Accept all undecided?", `${count(undecided)} results of those that are shown have no verdict yet. They are all accepted.`, `Accept ${count(undecided)}`);
   if (!sure) return;
   try {
+    tell("Accepting…", 0);
     const { number } = await giveAll(rows.view, "accepted");
     tell(`${count(number)} accepted.`);
     await choose(grid.current);

@@ -47,7 +47,7 @@ export class Viewer {
   open(place) {
     if (!this.dialog.open) this.dialog.showModal();
     this.show(place);
-    byId("viewer-accept").focus({ preventScroll: true });
+    this.stage.focus({ preventScroll: true }); // on no button: Enter alone decides nothing
   }
 
   close() {
