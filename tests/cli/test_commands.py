@@ -104,7 +104,7 @@ def test_an_error_in_the_middle_of_a_job_is_one_line_too(shop: Shop, monkeypatch
 @pytest.mark.slow
 def test_completion_knows_commands_options_states_and_jobs(shop: Shop, monkeypatch: pytest.MonkeyPatch):
     assert completed("batchbg", "re") == [
-        f"plain,{name}" for name in ("resume", "retry", "resolve", "rescue", "report")
+        f"plain,{name}" for name in ("resume", "retry", "redo", "resolve", "rescue", "report", "review")
     ]
     assert "plain,--max-credits" in completed("batchbg", "run", "--max-")
     assert completed("batchbg", "jobs", "--state", "un") == ["plain,unresolved"]

@@ -208,7 +208,7 @@ def test_a_ledger_from_another_machine_asks_for_a_word(shop: Shop, monkeypatch: 
         )
         shutil.rmtree(path) if path.is_dir() else path.unlink()
     shop.move_to(new)
-    monkeypatch.setattr("batchbg.ledger.identity._machine", lambda: "another")
+    monkeypatch.setattr("batchbg.ledger.sqlite._machine", lambda: "another")
     refused = shop.run()
     assert refused.code == 2
     assert "another machine" in refused.err
