@@ -13,6 +13,7 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.support.privileges import read_only
 from tests.support.shop import Shop
 
 ADDRESS = re.compile(r"http://127\.0\.0\.1:\d+/\?token=[\w-]+")
@@ -103,15 +104,11 @@ def test_without_a_ledger_or_a_port_it_says_so(shop: Shop):
     assert f"--port {port}" in refused.err
 
 
-@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write anywhere")
 def test_a_ledger_that_cannot_be_written_is_refused(shop: Shop):
     shop.photo("a.png")
     shop.run("--max-credits", "5")
-    shop.folder.chmod(0o555)
-    try:
+    with read_only(shop.folder):
         assert "cannot be written" in shop.do("review", "--no-browser").err
-    finally:
-        shop.folder.chmod(0o755)
 
 
 def test_the_key_is_not_where_a_browser_could_find_it(shop: Shop, monkeypatch: pytest.MonkeyPatch):
