@@ -1,18 +1,17 @@
 import os
-import socket
 from pathlib import Path
 
 import pytest
 
 from batchbg.disk.reading import NotAFile, open_file, read_bytes, read_text
+from tests.support.sockets import plant_socket
 
 
 def odd_things(folder: Path) -> list[Path]:
     """Return what hangs whoever opens it plainly, or never ends."""
     os.mkfifo(folder / "fifo")
     (folder / "device").symlink_to("/dev/zero")
-    with socket.socket(socket.AF_UNIX) as server:
-        server.bind(os.path.relpath(folder / "socket"))
+    plant_socket(folder / "socket")
     return [folder / "fifo", folder / "device", folder / "socket"]
 
 

@@ -1,7 +1,6 @@
 import contextlib
 import errno
 import os
-import socket
 import stat
 from collections.abc import Collection
 from pathlib import Path
@@ -15,6 +14,7 @@ from batchbg.disk.patterns import Rules
 from batchbg.disk.scan import Listing, listed, stamp_of, walk
 from batchbg.errors import ConfigError, ExitCode
 from tests.support.privileges import without_privileges
+from tests.support.sockets import plant_socket
 
 
 def tree(root: Path, *names: str) -> Path:
@@ -375,9 +375,8 @@ def test_what_is_no_file_is_counted_and_keeps_nobody_waiting(tmp_path: Path):
     """Fifos, sockets, and a folder that is called like a photo."""
     tree(tmp_path, "folder.jpg/a.jpg")
     os.mkfifo(tmp_path / "fifo.jpg")
-    with socket.socket(socket.AF_UNIX) as server:
-        server.bind(os.path.relpath(tmp_path / "socket.jpg"))
-        found = scan(tmp_path)
+    plant_socket(tmp_path / "socket.jpg")
+    found = scan(tmp_path)
     assert files(found) == ["folder.jpg/a.jpg"]
     assert found[0].ignored == 2
 

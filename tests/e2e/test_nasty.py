@@ -4,7 +4,6 @@ import hashlib
 import io
 import os
 import random
-import socket
 import stat
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +15,7 @@ from PIL import Image
 from batchbg.core.text import shown
 from tests.support.pictures import png
 from tests.support.shop import Shop
+from tests.support.sockets import plant_socket
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore::UserWarning")]
 
@@ -181,10 +181,7 @@ class Nasty:
             case 3:
                 path.symlink_to(self.root)
             case 4:
-                with socket.socket(socket.AF_UNIX) as server:
-                    os.chdir(path.parent)
-                    short = f"s{self.number}.jpg"
-                    server.bind(short)
+                plant_socket(path.parent / f"s{self.number}.jpg")
         self.ignored += 1
 
 

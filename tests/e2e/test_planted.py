@@ -2,13 +2,13 @@
 
 import os
 import re
-import socket
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from tests.support.shop import Shop
+from tests.support.sockets import plant_socket
 from tests.support.tiers import rest_slow
 
 pytestmark = pytest.mark.timeout(120)
@@ -145,11 +145,6 @@ def plant_fifo(path: Path) -> None:
 
 def plant_device(path: Path) -> None:
     path.symlink_to("/dev/zero")
-
-
-def plant_socket(path: Path) -> None:
-    with socket.socket(socket.AF_UNIX) as server:
-        server.bind(os.path.relpath(path))
 
 
 PLANTS = [plant_fifo, plant_device, plant_socket]
