@@ -136,7 +136,7 @@ ELSEWHERE: Final = {
     "python3 -m venv .venv && .venv/bin/pip install -e '.[dev]'": ".ci/run does it",
     ".venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/mypy && .venv/bin/pytest": ".ci/run does it",
     "pytest": "this is it",
-    'pytest -m "slow and not browser"': ".ci/run does it",
+    'pytest -m "slow and not browser and not postgres"': ".ci/run does it",
     "pytest -m browser": ".ci/run does it",
     "pytest -m postgres": ".ci/run does it",
     "pytest -m contract": ".ci/run does it",

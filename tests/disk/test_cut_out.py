@@ -18,7 +18,7 @@ from batchbg.errors import PhotoChanged
 from tests.support.cut_outs import FAULTS, make
 from tests.support.tiers import EXHAUSTIVE, rest_slow
 
-RESULTS = 2_000 if EXHAUSTIVE else 300
+RESULTS = 2_000 if EXHAUSTIVE else 200
 PLANTED = RESULTS // 50
 SHOWN_FIRST = PLANTED * 3
 

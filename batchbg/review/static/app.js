@@ -23,12 +23,15 @@ let standing = { version: -1, looked: 0, results: 0, problem: "" };
 let chosenAt = { version: -1, looked: 0 };
 let counts = {};
 let mayRedo = false;
+let isTouched = false; // somebody has begun with what is shown
 
 // -- what is shown ---------------------------------------------------------------------------------------------------
 
-const choose = async (place = 0) => {
+const choose = async (place = 0, isWanted = () => true) => {
   try {
     const found = await get("/api/view", choice());
+    if (!isWanted()) return; // any more
+    isTouched = false;
     counts = found.counts;
     chosenAt = { version: standing.version, looked: standing.looked };
     rows.show(found.view, found.total);
@@ -85,10 +88,10 @@ const go = (place) => {
 
 const isBusy = new Set();
 
-const decide = async (verdict, reason = "") => {
-  const place = here();
+const decide = async (verdict, reason = "", place = here()) => {
   const row = rows.at(place);
   if (!row?.hasResult || isBusy.has(row.id)) return;
+  isTouched = true;
   isBusy.add(row.id);
   try {
     const changed = await give(row, verdict, reason);
@@ -98,17 +101,21 @@ const decide = async (verdict, reason = "") => {
     showCounts(counts);
     grid.render(false);
     describe();
-    if (verdict !== "undecided" && here() === place) await next();
   } catch (error) {
     complain(error);
+    return;
   } finally {
     isBusy.delete(row.id);
   }
+  if (verdict !== "undecided" && here() === place) await next();
 };
 
 const reject = () => {
-  const row = rows.at(here());
-  if (row?.hasResult) askWhy(row, (reason) => decide("rejected", reason));
+  const place = here(); // what was asked about is what is rejected, wherever one is when it is answered
+  const row = rows.at(place);
+  if (!row?.hasResult) return;
+  isTouched = true;
+  askWhy(row, (reason) => decide("rejected", reason, place));
 };
 
 const next = async () => {
@@ -138,14 +145,15 @@ const acceptRest = async () => {
 
 // -- how the ledger stands -------------------------------------------------------------------------------------------
 
+const isAtStart = () => !isTouched && grid.current === 0 && grid.scroller.scrollTop === 0 && !document.querySelector("dialog[open]");
+
 const look = async () => {
   try {
     const before = standing;
     standing = await get("/api/standing");
     const changed = before.version !== standing.version || before.looked !== standing.looked;
     if (changed && before.version >= 0) {
-      const isAtStart = grid.current === 0 && grid.scroller.scrollTop === 0 && !document.querySelector("dialog[open]");
-      if (isAtStart) await choose();
+      if (isAtStart()) await choose(0, isAtStart);
       else await rows.refresh(...grid.range());
     }
     showStanding();
