@@ -163,7 +163,7 @@ def test_a_session_that_is_ended_by_its_server_is_replaced(own_server: PostgresS
         while not over.wait(0.15):
             with contextlib.suppress(Exception):
                 own_server.sql(
-                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'batchbg%'"
+                    "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE application_name LIKE 'batchbg%'"
                 )
 
     shop.wait_for(lambda: shop.requests() >= 2)

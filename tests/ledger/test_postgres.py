@@ -95,11 +95,11 @@ def test_a_lost_session_no_longer_holds_the_ledger(postgres: PostgresServer, tem
     url = postgres.new(template)
     with held(url, "run") as database, contextlib.closing(open_ledger(database)) as ledger:
         (job,) = planned(ledger, "a.jpg")
-        postgres.sql("SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory'")
+        postgres.sql("SELECT pg_terminate_backend(pid, 5000) FROM pg_locks WHERE locktype = 'advisory'")
         begin_run(ledger)  # nobody took it meanwhile, so that it is taken again
         with pytest.raises(LedgerBusy), held(url, "resume"):
             pass
-        postgres.sql("SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory'")
+        postgres.sql("SELECT pg_terminate_backend(pid, 5000) FROM pg_locks WHERE locktype = 'advisory'")
         with held(url, "resume"), pytest.raises(LedgerBusy, match="another run holds it now"):
             move(ledger, transitions.reserve, job, budget())
     postgres.drop(url)
