@@ -7,57 +7,62 @@ import sqlalchemy as sa
 
 from batchbg.ledger.tables import deletions, folders, jobs, outputs, photos, reviews
 
-_photo_folder = folders.alias("photo_folder")
-_output_folder = folders.alias("output_folder")
-_background_folder = folders.alias("background_folder")
+photo_folder = folders.alias("photo_folder")
+output_folder = folders.alias("output_folder")
+background_folder = folders.alias("background_folder")
 _owner = outputs.alias("owner")
+
+SHOWN: Final[tuple[sa.ColumnElement[Any], ...]] = (
+    jobs.c.id,
+    jobs.c.state,
+    jobs.c.output_id,
+    jobs.c.photo_sha256,
+    jobs.c.background_sha256,
+    jobs.c.background_path,
+    jobs.c.treatment,
+    jobs.c.width,
+    jobs.c.height,
+    jobs.c.distortion,
+    jobs.c.blur,
+    jobs.c.excess,
+    jobs.c.credits,
+    jobs.c.error,
+    jobs.c.remark,
+    jobs.c.updated_at,
+    outputs.c.photo_path,
+    outputs.c.path.label("output_path"),
+    outputs.c.saved_job_id,
+    outputs.c.saved_sha256,
+    outputs.c.saved_bytes,
+    photo_folder.c.path.label("photo_folder"),
+    output_folder.c.path.label("output_folder"),
+    background_folder.c.path.label("background_folder"),
+    photos.c.sha256.label("known_sha256"),
+    photos.c.key.label("known_key"),
+    photos.c.size.label("known_size"),
+    reviews.c.verdict,
+)
+"""Of a job, an output of its and the photo there: what a report and a review show alike."""
 
 _ROWS: Final[sa.Select[Any]] = (
     sa.select(
-        jobs.c.id,
-        jobs.c.state,
-        jobs.c.photo_sha256,
-        jobs.c.background_sha256,
-        jobs.c.background_path,
-        jobs.c.treatment,
-        jobs.c.width,
-        jobs.c.height,
-        jobs.c.distortion,
-        jobs.c.blur,
-        jobs.c.excess,
+        *SHOWN,
         jobs.c.project_id,
-        jobs.c.credits,
         jobs.c.attempt,
-        jobs.c.error,
-        jobs.c.remark,
-        jobs.c.updated_at,
-        jobs.c.output_id,
         outputs.c.id.label("shown_output_id"),
-        outputs.c.photo_path,
-        outputs.c.path.label("output_path"),
         outputs.c.wanted_job_id,
-        outputs.c.saved_job_id,
-        outputs.c.saved_sha256,
-        outputs.c.saved_bytes,
         _owner.c.photo_path.label("owner_photo_path"),
-        _photo_folder.c.path.label("photo_folder"),
-        _output_folder.c.path.label("output_folder"),
-        _background_folder.c.path.label("background_folder"),
-        photos.c.sha256.label("known_sha256"),
-        photos.c.key.label("known_key"),
-        photos.c.size.label("known_size"),
         photos.c.extension,
         deletions.c.deleted_at.label("remote_deleted_at"),
-        reviews.c.verdict,
         sa.func.coalesce(reviews.c.reason, "").label("verdict_reason"),
     )
     .select_from(jobs)
     # A job's own output, and every other output that wants its result.
     .join(outputs, (outputs.c.id == jobs.c.output_id) | (outputs.c.wanted_job_id == jobs.c.id))
     .join(_owner, _owner.c.id == jobs.c.output_id)
-    .join(_photo_folder, _photo_folder.c.id == outputs.c.photo_folder_id)
-    .join(_output_folder, _output_folder.c.id == outputs.c.folder_id)
-    .outerjoin(_background_folder, _background_folder.c.id == jobs.c.background_folder_id)
+    .join(photo_folder, photo_folder.c.id == outputs.c.photo_folder_id)
+    .join(output_folder, output_folder.c.id == outputs.c.folder_id)
+    .outerjoin(background_folder, background_folder.c.id == jobs.c.background_folder_id)
     .outerjoin(deletions, deletions.c.job_id == jobs.c.id)
     .outerjoin(reviews, reviews.c.job_id == jobs.c.id)
     .outerjoin(photos, (photos.c.folder_id == outputs.c.photo_folder_id) & (photos.c.path == outputs.c.photo_path))

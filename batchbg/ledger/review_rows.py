@@ -5,50 +5,17 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
+from batchbg.ledger.report_rows import SHOWN, background_folder, output_folder, photo_folder
 from batchbg.ledger.sql import Row, Statement
-from batchbg.ledger.tables import events, folders, jobs, outputs, photos, reviews
-
-_photo_folder = folders.alias("photo_folder")
-_output_folder = folders.alias("output_folder")
-_background_folder = folders.alias("background_folder")
+from batchbg.ledger.tables import events, jobs, outputs, photos, reviews
 
 _CURRENT: Final[sa.Select[Any]] = (
-    sa.select(
-        jobs.c.id,
-        jobs.c.state,
-        jobs.c.output_id,
-        jobs.c.photo_sha256,
-        jobs.c.background_sha256,
-        jobs.c.background_path,
-        jobs.c.treatment,
-        jobs.c.width,
-        jobs.c.height,
-        jobs.c.distortion,
-        jobs.c.blur,
-        jobs.c.excess,
-        jobs.c.credits,
-        jobs.c.error,
-        jobs.c.remark,
-        jobs.c.updated_at,
-        outputs.c.photo_path,
-        outputs.c.path.label("output_path"),
-        outputs.c.saved_job_id,
-        outputs.c.saved_sha256,
-        outputs.c.saved_bytes,
-        _photo_folder.c.path.label("photo_folder"),
-        _output_folder.c.path.label("output_folder"),
-        _background_folder.c.path.label("background_folder"),
-        photos.c.sha256.label("known_sha256"),
-        photos.c.key.label("known_key"),
-        photos.c.size.label("known_bytes"),
-        reviews.c.verdict,
-        reviews.c.reason,
-    )
+    sa.select(*SHOWN, reviews.c.reason)
     .select_from(jobs)
     .join(outputs, outputs.c.id == jobs.c.output_id)
-    .join(_photo_folder, _photo_folder.c.id == outputs.c.photo_folder_id)
-    .join(_output_folder, _output_folder.c.id == outputs.c.folder_id)
-    .outerjoin(_background_folder, _background_folder.c.id == jobs.c.background_folder_id)
+    .join(photo_folder, photo_folder.c.id == outputs.c.photo_folder_id)
+    .join(output_folder, output_folder.c.id == outputs.c.folder_id)
+    .outerjoin(background_folder, background_folder.c.id == jobs.c.background_folder_id)
     .outerjoin(photos, (photos.c.folder_id == outputs.c.photo_folder_id) & (photos.c.path == outputs.c.photo_path))
     .outerjoin(reviews, reviews.c.job_id == jobs.c.id)
     # What the output holds, and what it waits for; a job before those is history.

@@ -120,6 +120,19 @@ def rendering(ledger: Ledger, name: str = "a.jpg", price: int | None = 5, run_id
         return transitions.created(tx, job, f"project-{name}", Price(price))
 
 
+def saved(ledger: Ledger, job: Job) -> Job:
+    """A job that was rendering, when its result is saved."""
+    job = move(ledger, transitions.complete, job, Price(5))
+    with ledger.transaction("run") as tx:
+        outputs.saved(tx, job.output_id, job.id, job.photo_sha256, f"result of {job.photo_path}", 9)
+        return transitions.done(tx, job)
+
+
+def done(ledger: Ledger, name: str = "a.jpg") -> Job:
+    """A job whose result is saved."""
+    return saved(ledger, rendering(ledger, name))
+
+
 def total(ledger: Ledger, scope: Scope = Scope.TOTAL, period: str = "") -> Credits:
     with ledger.reading() as connection:
         return credits.totals(connection, scope, period)

@@ -4,24 +4,15 @@ import pytest
 import sqlalchemy as sa
 
 from batchbg.core.model import Job
-from batchbg.core.price import Price
-from batchbg.ledger import deletions, folders, jobs, outputs, transitions
+from batchbg.ledger import deletions, folders, jobs
 from batchbg.ledger.store import Ledger
 
-from .support import ACCOUNT, history, move, other_program, rendering, stored
+from .support import ACCOUNT, done, history, other_program, rendering, stored
 
 
 @pytest.fixture
 def ledger(emptied):
     return emptied
-
-
-def done(ledger: Ledger, name: str = "a.jpg") -> Job:
-    """A job whose result is saved."""
-    job = move(ledger, transitions.complete, rendering(ledger, name), Price(5))
-    with ledger.transaction("run") as tx:
-        outputs.saved(tx, job.output_id, job.id, job.photo_sha256, f"result of {name}", 9)
-        return transitions.done(tx, job)
 
 
 def want(ledger: Ledger, *wanted: Job) -> None:

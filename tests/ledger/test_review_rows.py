@@ -4,25 +4,16 @@ from typing import Any
 
 import pytest
 
-from batchbg.core.model import Job
-from batchbg.core.price import Price
 from batchbg.core.review import ReviewVerdict
-from batchbg.ledger import events, outputs, review_rows, reviews, transitions
+from batchbg.ledger import events, review_rows, reviews
 from batchbg.ledger.store import Ledger
 
-from .support import move, planned, rendering
+from .support import done, planned, rendering
 
 
 @pytest.fixture
 def ledger(emptied):
     return emptied
-
-
-def done(ledger: Ledger, name: str) -> Job:
-    job = move(ledger, transitions.complete, rendering(ledger, name), Price(5))
-    with ledger.transaction("run") as tx:
-        outputs.saved(tx, job.output_id, job.id, job.photo_sha256, f"result of {name}", 9)
-        return transitions.done(tx, job)
 
 
 def as_dict(row: Any) -> dict[str, Any]:

@@ -6,14 +6,13 @@ import pytest
 import sqlalchemy as sa
 
 from batchbg.core.model import Job
-from batchbg.core.price import Price
 from batchbg.core.review import ReviewVerdict
 from batchbg.errors import ConfigError
-from batchbg.ledger import outputs, reviews, transitions
+from batchbg.ledger import reviews
 from batchbg.ledger.store import Ledger
 from batchbg.ledger.transitions import MAX_TEXT
 
-from .support import entries, history, move, other_program, rendering, stored
+from .support import done, entries, history, other_program, rendering, stored
 
 ACCEPTED, REJECTED = ReviewVerdict.ACCEPTED, ReviewVerdict.REJECTED
 
@@ -21,14 +20,6 @@ ACCEPTED, REJECTED = ReviewVerdict.ACCEPTED, ReviewVerdict.REJECTED
 @pytest.fixture
 def ledger(emptied):
     return emptied
-
-
-def done(ledger: Ledger, name: str = "a.jpg") -> Job:
-    """A job whose result is saved."""
-    job = move(ledger, transitions.complete, rendering(ledger, name), Price(5))
-    with ledger.transaction("run") as tx:
-        outputs.saved(tx, job.output_id, job.id, job.photo_sha256, f"result of {name}", 9)
-        return transitions.done(tx, job)
 
 
 def give(ledger: Ledger, job: Job, verdict: ReviewVerdict, reason: str = "") -> bool:
